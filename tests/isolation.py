@@ -1,0 +1,48 @@
+"""Keeps tests apart: a database that may be emptied, and process memory that starts empty."""
+
+from time import monotonic
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from pytest_django import DjangoDbBlocker
+
+from apps.access.services import audit, guessing, places
+from apps.costs.selectors import rate_book
+from apps.costs.services import names, partitions
+from apps.costs.services.ingest import placing
+from controlplane import context
+
+
+@pytest.fixture(scope="session", autouse=True)
+def marked_test_database(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> None:
+    """Marks the database for tests, so that transactional tests may TRUNCATE the audit log; makes the months.
+
+    Only a run that uses the database at all sets it up: a run of pure tests stays without one.
+    """
+    if not _uses_database(request.session.items):
+        return
+    request.getfixturevalue("django_db_setup")
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("SELECT current_database()")
+        name = connection.ops.quote_name(cursor.fetchone()[0])
+        cursor.execute(f"ALTER DATABASE {name} SET bursar.test_database = 'on'")
+        partitions.ensure_months(partitions.months_around(timezone.now()))
+
+
+@pytest.fixture(autouse=True)
+def fresh_memory() -> None:
+    """Forgets what the process remembers between requests."""
+    context._seen_health = (monotonic(), "ok")  # pages in tests do not ask for the dot of the footer
+    places.forget()
+    guessing.forget()
+    audit.forget_denials()
+    names.forget()
+    placing.forget()
+    partitions.forget_known()
+    rate_book.forget()
+
+
+def _uses_database(items: list[pytest.Item]) -> bool:
+    names = {"db", "transactional_db", "live_server"}
+    return any(item.get_closest_marker("django_db") or names & set(getattr(item, "fixturenames", ())) for item in items)
