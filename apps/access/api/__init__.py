@@ -1,0 +1,1 @@
+"""The API of keys, people, projects, agents and the audit log."""

@@ -1,0 +1,19 @@
+"""Tables: people and invitations, projects and agents, keys, the audit log."""
+
+from apps.access.models.audit import AuditEntry
+from apps.access.models.keys import ApiKey
+from apps.access.models.people import Invitation, PasswordReset, User
+from apps.access.models.places import Agent, FormerAgentName, FormerProjectName, PlacesVersion, Project
+
+__all__ = [
+    "Agent",
+    "ApiKey",
+    "AuditEntry",
+    "FormerAgentName",
+    "FormerProjectName",
+    "Invitation",
+    "PasswordReset",
+    "PlacesVersion",
+    "Project",
+    "User",
+]

@@ -1,0 +1,185 @@
+"""Projects and agents come into being at first sight, within a cap; names already seen are remembered in memory."""
+
+import time
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from apps.access.domain.errors import Refused, TooMany
+from apps.access.models import Agent
+
+Name = TypeVar("Name", bound=Hashable)
+DEFAULT_PROJECT = "default"  # where usage belongs that names no project
+DEFAULT_AGENT = "default"
+_MOST_REMEMBERED = 20_000
+_TRUSTED_SECONDS = 1.0
+_CREATION_LOCK = 0x62737201  # one creator at a time, so that the cap is exact
+
+
+@dataclass(frozen=True, slots=True)
+class _Cap:
+    """How many there may be, and the setting that says so."""
+
+    what: str
+    limit: int
+    setting: str
+
+
+class _Memory:
+    """What this process knows of names, valid for one version of the tables.
+
+    Only existing names are kept, and a rename keeps the old name working, so a name leads elsewhere only after a
+    deletion or a merge; a trigger raises the version then. Every authenticated API request brings the version along;
+    other callers ask for it once a second.
+    """
+
+    def __init__(self) -> None:
+        self.version = -1
+        self.seen_at = 0.0
+        self.projects: dict[str, int] = {}
+        self.agents: dict[tuple[int, str], int] = {}
+
+    def see(self, version: int) -> None:
+        if version != self.version:
+            self.projects, self.agents = {}, {}
+            self.version = version
+        self.seen_at = time.monotonic()
+
+    def confirm(self) -> None:
+        if time.monotonic() - self.seen_at > _TRUSTED_SECONDS:
+            self.see(_stored_version())
+
+
+_memory = _Memory()
+
+
+def see_version(version: int) -> None:
+    """Tells the memory which version of projects and agents the database has now."""
+    _memory.see(version)
+
+
+def version() -> int:
+    """The version of projects and agents this process goes by; ids remembered under another one may be gone."""
+    _memory.confirm()
+    return _memory.version
+
+
+def look_again() -> None:
+    """Asks for the version at the next use, whenever it was seen last: after this process itself deleted a project."""
+    _memory.seen_at = 0.0
+
+
+def forget() -> None:
+    """Empties the memory: for tests."""
+    _memory.__init__()  # type: ignore[misc]
+
+
+def ensure_projects(names: Collection[str], *, remember: bool = True) -> dict[str, int]:
+    """The ids of the projects of these names, made where missing.
+
+    Call it outside of a transaction: a new project is committed by itself, so it stays if the caller fails. Inside of
+    one say remember=False, or this process trusts in ids that a rollback took away. Raises TooMany once MAX_PROJECTS
+    is reached; its `found` holds the ids of all names that have one.
+    """
+    _memory.confirm()
+    cap = _Cap("projects", settings.MAX_PROJECTS, "BURSAR_MAX_PROJECTS")
+    return _ensure(names, _memory.projects if remember else {}, _find_projects, _create_projects, cap)
+
+
+def ensure_agents(pairs: Collection[tuple[int, str]], *, remember: bool = True) -> dict[tuple[int, str], int]:
+    """The ids of the agents of these (project id, name) pairs, made where missing; as `ensure_projects`.
+
+    Raises Refused besides, if a project has just been deleted.
+    """
+    _memory.confirm()
+    cap = _Cap("agents", settings.MAX_AGENTS, "BURSAR_MAX_AGENTS")
+    try:
+        return _ensure(pairs, _memory.agents if remember else {}, _find_agents, _create_agents, cap)
+    except TooMany as reached:
+        if Agent.objects.count() >= cap.limit:
+            raise
+        raise Refused("The project has just been deleted.", code="project_gone", path="project") from reached
+
+
+def _ensure(
+    names: Collection[Name],
+    memory: dict[Name, int],
+    find: Callable[[Collection[Name]], dict[Name, int]],
+    create: Callable[[Collection[Name], int], None],
+    cap: _Cap,
+) -> dict[Name, int]:
+    wanted = set(names)
+    found = {name: memory[name] for name in wanted if name in memory}
+    if missing := wanted - found.keys():
+        found |= find(missing)
+    if missing := wanted - found.keys():
+        create(sorted(missing), cap.limit)  # type: ignore[type-var]
+        found |= find(missing)
+    if len(memory) + len(found) > _MOST_REMEMBERED:
+        memory.clear()
+    memory.update(found)
+    if refused := wanted - found.keys():
+        raise TooMany(what=cap.what, limit=cap.limit, setting=cap.setting, found=found, refused=sorted(refused))
+    return found
+
+
+def _find_projects(names: Collection[str]) -> dict[str, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, project_id FROM access_formerprojectname WHERE name = ANY(%(names)s)"
+            " UNION ALL SELECT name, id FROM access_project WHERE name = ANY(%(names)s)",
+            {"names": list(names)},
+        )
+        return dict(cursor.fetchall())
+
+
+def _find_agents(pairs: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:
+    projects, names = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH wanted AS (SELECT * FROM unnest(%s::bigint[], %s::text[]) AS w(project_id, name))"
+            " SELECT f.project_id, f.name, f.agent_id"
+            " FROM wanted JOIN access_formeragentname f USING (project_id, name)"
+            " UNION ALL SELECT a.project_id, a.name, a.id FROM wanted JOIN access_agent a USING (project_id, name)",
+            [projects, names],
+        )
+        return {(project_id, name): agent_id for project_id, name, agent_id in cursor.fetchall()}
+
+
+@transaction.atomic
+def _create_projects(names: Collection[str], limit: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CREATION_LOCK])
+        cursor.execute(
+            "INSERT INTO access_project (name, is_demo, created_at)"
+            " SELECT name, false, now() FROM unnest(%s::text[]) WITH ORDINALITY AS w(name, place)"
+            " WHERE NOT EXISTS (SELECT FROM access_project p WHERE p.name = w.name)"
+            " ORDER BY place LIMIT greatest(0, %s - (SELECT count(*) FROM access_project))",
+            [list(names), limit],
+        )
+
+
+@transaction.atomic
+def _create_agents(pairs: Collection[tuple[int, str]], limit: int) -> None:
+    projects, names = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CREATION_LOCK])
+        cursor.execute(
+            "INSERT INTO access_agent (project_id, name, created_at)"
+            " SELECT w.project_id, w.name, now()"
+            " FROM unnest(%s::bigint[], %s::text[]) WITH ORDINALITY AS w(project_id, name, place)"
+            " WHERE NOT EXISTS (SELECT FROM access_agent a WHERE a.project_id = w.project_id AND a.name = w.name)"
+            " AND EXISTS (SELECT FROM access_project p WHERE p.id = w.project_id)"
+            " ORDER BY place LIMIT greatest(0, %s - (SELECT count(*) FROM access_agent))",
+            [projects, names, limit],
+        )
+
+
+def _stored_version() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT version FROM access_placesversion")
+        row = cursor.fetchone()
+    return row[0] if row else 0

@@ -1,0 +1,1 @@
+"""Pages of access: login, passwords, invitations, keys, people, the audit log."""

@@ -1,0 +1,251 @@
+"""The audit log: the database refuses changes, every mutating view writes exactly one entry (P28)."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.auth.tokens import default_token_generator
+from django.db import DatabaseError, connection, transaction
+from django.test import Client
+from django.utils.http import urlsafe_base64_encode
+from pytest_django import Settings
+
+from apps.access.domain.identity import Role, Scope
+from apps.access.models import AuditEntry, Invitation, Project, User
+from apps.access.services import audit
+from apps.access.services.people import NewInvitation, Standing, invite
+from tests.cast import PASSWORD, HeldKey, make_person
+from tests.urls import Endpoint, endpoints
+
+SignIn = Callable[[User], Client]
+NEW_PASSWORD = "nine violet tractors sing"
+
+
+@pytest.mark.parametrize("sql", ["UPDATE access_auditentry SET actor = 'x'", "DELETE FROM access_auditentry"])
+def test_the_database_refuses_to_change_it(db: None, sql: str) -> None:
+    entry = audit.record(caller="test", action="test.done")
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql)
+    assert AuditEntry.objects.get() == entry
+
+
+def test_truncate_is_refused_unless_the_database_is_marked_for_tests(db: None) -> None:
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} RESET bursar.test_database")
+        cursor.execute("SET LOCAL bursar.test_database = 'on'")  # a session cannot mark itself
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            cursor.execute("TRUNCATE access_auditentry")
+        transaction.set_rollback(True)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("TRUNCATE access_auditentry")
+
+
+def test_secrets_and_nul_never_get_in(db: None, writer: HeldKey) -> None:
+    entry = audit.record(
+        caller=f"me {writer.secret}", action="test.done", after={"note": [f"x {writer.secret}\0"], "n": 3, "none": None}
+    )
+    entry.refresh_from_db()
+    assert entry.actor == "me bsr_…"
+    assert entry.after == {"note": ["x bsr_…"], "n": 3, "none": None}
+
+
+@dataclass(frozen=True)
+class World:
+    """Things that mutating views can act on, and the owner's browser."""
+
+    alice: User
+    bob: User
+    key: HeldKey
+    project: Project
+    agent_id: int
+    invitation: NewInvitation
+    browser: Client
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that changes something."""
+
+    path: str
+    body: dict[str, Any]
+    expected: int
+    browser: Client | None = None
+
+
+def etag(world: World, path: str) -> dict[str, str]:
+    return {"If-Match": world.browser.get(path)["ETag"]}
+
+
+# One call per mutating view and method, that succeeds. A view that is missing here fails the test below: add it, or
+# name it in WITHOUT_AUDIT with the reason.
+CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
+    ("access:login", "POST"): lambda w: Call("/login", {"email": w.bob.email, "password": PASSWORD}, 303, Client()),
+    ("access:logout", "POST"): lambda w: Call("/logout", {}, 303),
+    ("access:change_password", "POST"): lambda w: Call(
+        "/password", {"old_password": PASSWORD, "password": NEW_PASSWORD, "again": NEW_PASSWORD}, 303
+    ),
+    ("access:forgot_password", "POST"): lambda w: Call("/password/forgotten", {"email": w.bob.email}, 303, Client()),
+    ("access:reset_password", "POST"): lambda w: Call(
+        reset_link(w.bob), {"password": NEW_PASSWORD, "again": NEW_PASSWORD}, 303, Client()
+    ),
+    ("access:accept_invitation", "POST"): lambda w: Call(
+        f"/invitation/{w.invitation.token}", {"password": NEW_PASSWORD, "again": NEW_PASSWORD}, 303, Client()
+    ),
+    ("access:create_key", "POST"): lambda w: Call(
+        "/keys/new", {"name": "n", "scopes": ["usage:write"], "expires": "never", "made": "1"}, 201
+    ),
+    ("access:rotate_key", "POST"): lambda w: Call(f"/keys/{w.key.key.pk}/rotate", {"grace": "3600", "made": "1"}, 201),
+    ("access:revoke_key", "POST"): lambda w: Call(f"/keys/{w.key.key.pk}/revoke", {"typed": w.key.key.name}, 303),
+    ("access:invite", "POST"): lambda w: Call(
+        "/people/invite", {"email": "new@example.org", "role": "analyst", "made": "1"}, 201
+    ),
+    ("access:person", "POST"): lambda w: Call(f"/people/{w.bob.pk}", {"role": "analyst", "is_active": "on"}, 303),
+    ("access:remove_person", "POST"): lambda w: Call(f"/people/{w.bob.pk}/remove", {"typed": w.bob.email}, 303),
+    ("access:revoke_invitation", "POST"): lambda w: Call(f"/invitations/{w.invitation.invitation.pk}/revoke", {}, 303),
+    ("first-key", "POST"): lambda w: Call("/first-key", {}, 200),
+    ("costs:demo-load", "POST"): lambda w: Call("/demo/load", {}, 303),
+    ("costs:demo-remove", "POST"): lambda w: Call("/demo/remove", {}, 303),
+    ("access:api_keys", "POST"): lambda w: Call("/api/keys", {"name": "n", "scopes": ["usage:write"]}, 201),
+    ("access:api_key_rotate", "POST"): lambda w: Call(f"/api/keys/{w.key.key.pk}/rotate", {}, 201),
+    ("access:api_key_revoke", "POST"): lambda w: Call(f"/api/keys/{w.key.key.pk}/revoke", {}, 200),
+    ("access:api_people", "POST"): lambda w: Call(
+        "/api/people", {"email": "new@example.org", "role": "admin", "projects": ["support"]}, 201
+    ),
+    ("access:api_person", "PATCH"): lambda w: Call(f"/api/people/{w.bob.pk}", {"is_active": False}, 200),
+    ("access:api_person", "DELETE"): lambda w: Call(f"/api/people/{w.bob.pk}", {}, 204),
+    ("access:api_invitation", "DELETE"): lambda w: Call(f"/api/invitations/{w.invitation.invitation.pk}", {}, 204),
+    ("access:api_projects", "POST"): lambda w: Call("/api/projects", {"name": "new"}, 201),
+    ("access:api_project", "PATCH"): lambda w: Call(f"/api/projects/{w.project.pk}", {"name": "renamed"}, 200),
+    ("access:api_agents", "POST"): lambda w: Call("/api/agents", {"project": "support", "name": "new"}, 201),
+    ("access:api_agent", "PATCH"): lambda w: Call(f"/api/agents/{w.agent_id}", {"name": "renamed"}, 200),
+}
+WITHOUT_AUDIT = {
+    ("theme", "POST"): "a cookie of one's own browser",
+    ("styleguide", "POST"): "shows a form with its errors; nothing is stored",
+    ("costs:usage-list", "POST"): "usage is itself the record of what happened",
+}
+
+
+def mutating() -> list[tuple[Endpoint, str]]:
+    api = [(e, method) for e in endpoints() for method in e.scopes if method not in ("GET", "HEAD")]
+    return api + [(e, "POST") for e in endpoints() if not e.scopes]
+
+
+@pytest.fixture
+def world(alice: User, bob: User, make_held_key: Callable[..., HeldKey], support: Project, signed_in: SignIn) -> World:
+    return World(
+        alice=alice,
+        bob=bob,
+        key=make_held_key(Scope.USAGE_WRITE),
+        project=support,
+        agent_id=support.agents.create(name="bot").pk,
+        invitation=invite(caller=alice.caller(), email="dan@example.org", standing=Standing(Role.ANALYST)),
+        browser=signed_in(alice),
+    )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "method"), mutating(), ids=[f"{endpoint.name}-{method}" for endpoint, method in mutating()]
+)
+def test_every_mutating_view_writes_exactly_one_entry(
+    endpoint: Endpoint, method: str, world: World, settings: Settings
+) -> None:
+    settings.EMAIL_URL = "consolemail://"
+    if (endpoint.name, method) in WITHOUT_AUDIT:
+        return
+    make = CALLS.get((endpoint.name, method))
+    if make is None:
+        assert world.browser.post(endpoint.path).status_code == 405, (
+            f"{endpoint.name} changes something: add it to CALLS"
+        )
+        return
+    call = make(world)
+    browser = call.browser or world.browser
+    before = AuditEntry.objects.count()
+    if endpoint.scopes:
+        headers = etag(world, call.path) if method == "PATCH" else {}
+        answer = browser.generic(
+            method, call.path, json.dumps(call.body), content_type="application/json", headers=headers
+        )
+    else:
+        answer = browser.post(call.path, call.body)
+    assert answer.status_code == call.expected, answer.content
+    assert AuditEntry.objects.count() - before == 1
+    entry = AuditEntry.objects.latest("id")
+    assert entry.request_id == answer["X-Request-Id"]
+    assert entry.address == "127.0.0.1"
+    assert entry.actor in (world.alice.email, world.bob.email, "dan@example.org")
+
+
+def test_a_refused_change_writes_nothing_and_changes_nothing(world: World) -> None:
+    before = AuditEntry.objects.count()
+    assert world.browser.post(f"/keys/{world.key.key.pk}/revoke", {"typed": "wrong"}).status_code == 422
+    assert world.browser.post(f"/people/{world.alice.pk}/remove", {"typed": world.alice.email}).status_code == 422
+    assert AuditEntry.objects.count() == before
+    assert User.objects.filter(pk=world.alice.pk).exists()
+
+
+def test_a_denial_is_logged_once_a_minute(ann: User, signed_in: SignIn) -> None:
+    browser = signed_in(ann)
+    for _ in range(3):
+        assert browser.get("/keys").status_code == 403
+        assert browser.get("/api/keys").status_code == 403
+    denied = AuditEntry.objects.filter(action="access.denied").order_by("id")
+    assert [entry.after for entry in denied] == [
+        {"method": "GET", "path": "/keys"},
+        {"method": "GET", "path": "/api/keys"},
+    ]
+
+
+def test_limited_people_read_only_what_concerns_their_projects(
+    alice: User, support: Project, sales: Project, signed_in: SignIn
+) -> None:
+    for project in (support, sales, None):
+        audit.record(caller="x", action="test.done", project_id=project.pk if project else None)
+    dora = make_person("dora@example.org", Role.ADMIN, sales)
+    rows = signed_in(dora).get("/api/audit").json()["results"]
+    assert [row["id"] for row in rows] == [AuditEntry.objects.get(project_id=sales.pk).pk]
+
+
+def test_filters_and_pages(alice: User, signed_in: SignIn) -> None:
+    for number in range(120):
+        audit.record(caller="ada" if number % 2 else "bea", action="test.odd" if number % 3 else "test.third")
+    browser = signed_in(alice)
+    first = browser.get("/audit?actor=ada").context
+    assert len(first["rows"]) == 50
+    second = browser.get(f"/audit{first['older']}").context
+    assert [len(second["rows"]), second["older"]] == [10, ""]
+    assert first["rows"][-1].pk > second["rows"][0].pk
+    assert len(browser.get("/audit?actor=bea&action=test.third").context["rows"]) == 20
+
+
+@pytest.mark.parametrize(
+    "query", ["before=x", "before=99999999999999999999", "start=yesterday", "end=9999-12-31", "action=?"]
+)
+def test_values_that_make_no_sense_are_left_out(alice: User, signed_in: SignIn, query: str) -> None:
+    assert signed_in(alice).get(f"/audit?{query}").status_code == 200
+
+
+def test_the_csv_holds_every_entry_and_no_formula(alice: User, signed_in: SignIn) -> None:
+    for text in ("=1+1", "@x", "-2", "plain, with comma"):
+        audit.record(caller=text, action="test.done", after={"note": text})
+    answer: Any = signed_in(alice).get("/audit.csv?action=test.done")
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    assert [row["actor"] for row in rows] == ["plain, with comma", "'-2", "'@x", "'=1+1"]
+    assert [row["after"] for row in rows][0] == '{"note":"plain, with comma"}'
+    assert AuditEntry.objects.filter(action="audit.exported").count() == 1
+
+
+def test_an_ended_invitation_stays_in_the_log(world: World) -> None:
+    Invitation.objects.all().delete()
+    assert AuditEntry.objects.filter(action="invitation.created").exists()
+
+
+def reset_link(person: User) -> str:
+    uid = urlsafe_base64_encode(str(person.pk).encode())
+    return f"/password/reset/{uid}/{default_token_generator.make_token(person)}"

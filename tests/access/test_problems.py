@@ -1,0 +1,186 @@
+"""One shape for every error, on every answer the same safe headers."""
+
+import gzip
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.sessions.backends import db as sessions
+from django.db import OperationalError
+from django.test import Client
+from pytest_django import Settings
+
+from apps.access.domain.errors import NotAllowed
+from apps.access.models import User
+from apps.access.selectors import callers
+from controlplane.middleware import CONTENT_SECURITY_POLICY
+from tests.cast import HeldKey
+
+SignIn = Callable[[User], Client]
+
+
+def is_problem(answer: Any, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.content
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    body: dict[str, Any] = answer.json()
+    assert set(body) >= {"type", "title", "status", "detail", "request_id", "errors"}
+    assert (body["status"], body["request_id"]) == (status, answer["X-Request-Id"])
+    return body
+
+
+def test_an_unknown_address(charlie: Client) -> None:
+    is_problem(charlie.get("/api/nothing"), 404)
+
+
+def test_an_unknown_page_is_a_page(charlie: Client) -> None:
+    answer = charlie.get("/nothing")
+    assert answer.status_code == 404
+    assert answer["Content-Type"].startswith("text/html")
+    assert answer["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    assert answer["X-Request-Id"].encode() in answer.content
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "encoding", "status"),
+    [
+        (b"{", "application/json", "", 400),
+        (b"[]", "application/json", "", 400),
+        (b"\xff", "application/json", "", 400),
+        (b"[" * 100_000, "application/json", "", 400),
+        (b'{"name": NaN}', "application/json", "", 400),
+        (b"name=x", "application/x-www-form-urlencoded", "", 415),
+        (b"{}", "text/plain", "", 415),
+        (b"{}", "application/json", "gzip", 400),
+        (gzip.compress(b"{}")[:-4], "application/json", "gzip", 400),
+        (gzip.compress(b" " * 6_000_000), "application/json", "gzip", 413),
+        (b" " * 5_300_000, "application/json", "", 413),
+        (b"{}", "application/json", "br", 400),
+        (gzip.compress(b"{}"), "application/json", "gzip", 422),
+        (b'{"name": "\\ud800", "scopes": ["admin"]}', "application/json", "", 400),
+    ],
+)
+def test_bodies_that_are_refused(admin_key: HeldKey, body: bytes, kind: str, encoding: str, status: int) -> None:
+    headers = {"Content-Encoding": encoding} if encoding else {}
+    is_problem(admin_key.client.post("/api/keys", body, content_type=kind, headers=headers), status)
+
+
+def test_another_method(admin_key: HeldKey) -> None:
+    is_problem(admin_key.client.put("/api/keys", b"{}", content_type="application/json"), 405)
+
+
+@pytest.mark.parametrize("path", ["/api/audit?actor=%00", "/keys?show=%00", "/api/%00"])
+def test_nul_is_refused_at_the_door(charlie: Client, path: str) -> None:
+    assert charlie.get(path).status_code == 400
+
+
+def test_nul_in_a_cookie_is_refused(charlie: Client) -> None:
+    assert charlie.get("/login", headers={"Cookie": 'sessionid="a\\000b"'}).status_code == 400
+
+
+def test_without_a_key(charlie: Client) -> None:
+    answer = charlie.get("/api/keys")
+    is_problem(answer, 401)
+    assert answer["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic YTpi", "Bearer bsr_" + "0" * 33, "Bearer é\udcff"])
+def test_headers_that_are_no_key(db: None, header: str) -> None:
+    answer = Client(headers={"Authorization": header}, raise_request_exception=False).get("/api/keys")
+    is_problem(answer, 401)
+
+
+def test_an_unknown_host_is_refused(charlie: Client) -> None:
+    assert charlie.get("/api/keys", headers={"Host": "localhost/#@x"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"), [("abcdefgh-1", True), ("short", False), ("a" * 65, False), ("a\nb" * 9, False)]
+)
+def test_a_safe_request_id_is_kept(charlie: Client, sent: str, kept: bool) -> None:
+    answer = charlie.get("/healthz", headers={"X-Request-Id": sent})
+    assert (answer["X-Request-Id"] == sent) is kept
+
+
+def test_the_database_is_away_for_a_key(reader: HeldKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callers, "_row_of", away)
+    answer = reader.client.get("/api/schema")
+    is_problem(answer, 503)
+    assert answer["Retry-After"] == "2"
+
+
+def test_the_database_is_away_for_a_page(alice: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = signed_in(alice)
+    monkeypatch.setattr(sessions.SessionStore, "load", away)
+    answer = browser.get("/keys")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    assert b"Nothing was changed" in answer.content
+    assert b"Traceback" not in answer.content
+
+
+def test_readiness_says_when_the_database_is_away(charlie: Client, monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    monkeypatch.setattr("controlplane.health._missing_migrations", away)
+    answer = charlie.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert charlie.get("/healthz").status_code == 200
+
+
+def test_a_session_needs_csrf_for_changes(alice: User) -> None:
+    browser = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    browser.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    assert browser.get("/api/keys").status_code == 200
+    is_problem(browser.post("/api/keys", b"{}", content_type="application/json"), 403)
+    token = browser.get("/password").context["csrf_token"]
+    answer = browser.post("/api/keys", b"{}", content_type="application/json", headers={"X-CSRFToken": str(token)})
+    is_problem(answer, 422)
+
+
+def test_guessing_is_slowed_down_but_locks_nobody_out(reader: HeldKey, writer: HeldKey, settings: Settings) -> None:
+    settings.GUESSES_PER_MINUTE = 3
+    assert reader.client.get("/api/schema").status_code == 200
+    guesser = Client(headers={"Authorization": "Bearer " + wrong_key()})
+    assert [guesser.get("/api/keys").status_code for _ in range(4)] == [401, 401, 401, 429]
+    answer = guesser.get("/api/keys")
+    is_problem(answer, 429)
+    assert 0 < int(answer["Retry-After"]) <= 60
+    assert reader.client.get("/api/schema").status_code == 200
+    assert writer.client.get("/api/schema").status_code == 429
+    assert writer.client.get("/api/schema", REMOTE_ADDR="192.0.2.9").status_code == 200
+
+
+def test_a_refusal_outside_of_a_form_is_a_page(alice: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise NotAllowed("Not in this house.", code="no")
+
+    monkeypatch.setattr("apps.access.views.keys.keys_of", refuse)
+    answer = signed_in(alice).get("/keys")
+    assert answer.status_code == 403
+    assert b"Not in this house." in answer.content
+
+
+def test_a_failure_of_ours_tells_nothing(admin_key: HeldKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("apps.access.api.keys.keys_of", broken)
+    answer = admin_key.client.get("/api/keys")
+    is_problem(answer, 500)
+    assert b"secret detail" not in answer.content
+
+
+def away(*_: object, **__: object) -> None:
+    raise OperationalError("connection refused")
+
+
+def wrong_key() -> str:
+    from apps.access.domain.keys import make_key
+
+    return make_key()
+
+
+def test_errors_name_the_field(admin_key: HeldKey) -> None:
+    body = {"name": "x", "scopes": ["root", "admin"]}
+    answer = admin_key.client.post("/api/keys", json.dumps(body), content_type="application/json")
+    [error] = is_problem(answer, 422)["errors"]
+    assert (error["path"], error["code"]) == ("scopes.0", "invalid_choice")
