@@ -1,0 +1,1 @@
+"""The API of usage and prices."""

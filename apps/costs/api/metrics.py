@@ -1,0 +1,99 @@
+"""`/api/metrics/cost`: sums of usage for programs, from the same questions the pages ask."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar, cast
+from zoneinfo import ZoneInfo
+
+from django.http import QueryDict
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.access.domain.identity import Caller, Scope
+from apps.costs.api import schema
+from apps.costs.api.asking import usage_query
+from apps.costs.domain.calendars import Unit, cut
+from apps.costs.selectors import metrics
+from apps.costs.selectors.metrics import BadQuery, GroupRow, Totals, UsageQuery
+
+INTERVALS = {"hour": Unit.HOUR, "day": Unit.DAY, "week": Unit.WEEK, "month": Unit.MONTH, "none": None}
+MAX_BUCKETS = 2000
+MAX_GROUPS = 2
+SUMS = (
+    "cost_usd",
+    "calls",
+    "tool_executions",
+    "unpriced_calls",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+)
+CUBE_SUMS = (*SUMS, "cache_creation_input_tokens", "reasoning_output_tokens", "estimated_calls")
+
+
+class CostMetricsView(APIView):
+    """What was spent, on what, when."""
+
+    required_scopes: ClassVar = {"GET": Scope.METRICS_READ}
+
+    @extend_schema(operation_id="metrics_cost", parameters=schema.METRICS_PARAMETERS, responses=schema.COST_METRICS)
+    def get(self, request: Request) -> Response:
+        """Sums of cost, calls and tokens by up to two dimensions and by interval; `totals` are the sum of `results`."""
+        query = usage_query(request.query_params, cast(Caller, request.auth))
+        group_by = _group_by(request.query_params)
+        interval, edges = _edges(request.query_params, query)
+        try:
+            with metrics.one_snapshot():
+                rows = metrics.grouped(query, group_by, edges=edges)
+                freshness = metrics.freshness(query) if not query.filters else metrics.freshness()
+        except BadQuery as error:
+            raise ValidationError({error.path: error.message}) from error
+        rows.sort(key=lambda row: (row.bucket or query.start, -row.totals.cost_usd, row.values))
+        slim = any(name in ("user", "key", "tool") or name.startswith("tag:") for name in [*group_by, *query.filters])
+        sums = SUMS if slim else CUBE_SUMS
+        return Response(
+            {
+                "from": query.start,
+                "to": query.end,
+                "tz": query.zone,
+                "interval": interval,
+                "group_by": group_by,
+                "totals": _told(metrics.added([row.totals for row in rows]), sums),
+                "results": [_row(row, group_by, sums) for row in rows],
+                "freshness": freshness,
+            }
+        )
+
+
+def _row(row: GroupRow, group_by: Sequence[str], sums: Sequence[str]) -> dict[str, Any]:
+    named = dict(zip(group_by, row.values, strict=True))
+    return {**({"bucket": row.bucket} if row.bucket else {}), **named, **_told(row.totals, sums)}
+
+
+def _told(totals: Totals, sums: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(totals, name) for name in sums}
+
+
+def _group_by(parameters: QueryDict) -> list[str]:
+    names = [name for text in parameters.getlist("group_by") for name in text.split(",") if name]
+    if len(names) > MAX_GROUPS or len(set(names)) < len(names):
+        raise ValidationError({"group_by": f"At most {MAX_GROUPS} different names."})
+    return names
+
+
+def _edges(parameters: QueryDict, query: UsageQuery) -> tuple[str, list[datetime]]:
+    interval = parameters.get("interval", "none")
+    if interval not in INTERVALS:
+        raise ValidationError({"interval": f"Expected one of {', '.join(INTERVALS)}."})
+    unit = INTERVALS[interval]
+    if unit is None:
+        return interval, []
+    if unit is Unit.HOUR and (query.end - query.start).days > MAX_BUCKETS // 24:
+        raise ValidationError({"interval": f"By hour at most {MAX_BUCKETS // 24} days at a time."})
+    edges = cut(query.start, query.end, unit, ZoneInfo(query.zone))
+    if len(edges) > MAX_BUCKETS:
+        raise ValidationError({"interval": f"At most {MAX_BUCKETS} buckets; this range has {len(edges)}."})
+    return interval, edges

@@ -1,0 +1,120 @@
+"""What the usage and metrics endpoints take and give, as JSON schema; records come from the types that read them."""
+
+from typing import Any
+
+import msgspec
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+
+from apps.costs.api.asking import FILTERS
+from apps.costs.domain.usage import Usage
+
+TEXT: dict[str, Any] = {"type": "string"}
+NUMBER: dict[str, Any] = {"type": "integer"}
+MONEY: dict[str, Any] = {"type": "string", "pattern": r"^-?\d+\.\d{2,15}$"}
+MOMENT: dict[str, Any] = {"type": "string", "format": "date-time"}
+
+
+def nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same, or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def record_schema() -> dict[str, Any]:
+    """One usage record, from the struct that reads it; its patterns in the dialect of JSON schema."""
+    _, components = msgspec.json.schema_components([Usage])
+    record: dict[str, Any] = _without_python_anchors(components["Usage"])
+    return record
+
+
+def _without_python_anchors(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_python_anchors(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_python_anchors(item) for item in value]
+    return value.replace(r"\Z", "$") if isinstance(value, str) else value
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+RECORD = record_schema()
+USAGE_REQUEST = {
+    "application/json": {
+        "anyOf": [
+            RECORD,
+            {
+                "type": "object",
+                "required": ["records"],
+                "properties": {"records": {**_list(RECORD), "minItems": 1, "maxItems": 1000}},
+            },
+        ]
+    }
+}
+ERROR = _object(path=TEXT, code=TEXT, message=TEXT)
+_RESULT = {
+    "type": "object",
+    "required": ["index", "id", "status"],
+    "properties": {
+        "index": NUMBER,
+        "id": nullable(TEXT),
+        "status": {"enum": ["accepted", "duplicate", "conflict", "rejected"]},
+        "errors": _list(ERROR),
+        "warnings": _list(ERROR),
+        "cost_usd": nullable(MONEY),
+    },
+}
+USAGE_ANSWER = _object(
+    accepted=NUMBER,
+    duplicates=NUMBER,
+    conflicts=NUMBER,
+    rejected=NUMBER,
+    unpriced=NUMBER,
+    cost_usd=MONEY,
+    results=_list(_RESULT),
+    budgets=_list({"type": "object"}),
+)
+USAGE_LIST = _object(results=_list({"type": "object"}), next=nullable(TEXT), previous=nullable(TEXT))
+COST_METRICS = {
+    (200, "application/json"): _object(
+        **{"from": MOMENT},
+        to=MOMENT,
+        tz=TEXT,
+        interval=TEXT,
+        group_by=_list(TEXT),
+        totals={"type": "object"},
+        results=_list({"type": "object"}),
+        freshness=nullable(MOMENT),
+    )
+}
+
+
+def _parameter(name: str, description: str, kind: Any = OpenApiTypes.STR, **more: Any) -> OpenApiParameter:
+    return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=description, **more)
+
+
+RANGE = [
+    _parameter("from", "Start of the range, inclusive.", OpenApiTypes.DATETIME),
+    _parameter("to", "End of the range, exclusive.", OpenApiTypes.DATETIME),
+    _parameter("tz", "IANA time zone that days are cut in."),
+    *(_parameter(name, f"Only usage of this {name}; may be repeated.", many=True) for name in FILTERS),
+]
+LIST_PARAMETERS = [
+    *RANGE,
+    _parameter("limit", "Records a page, 1 to 1000.", OpenApiTypes.INT),
+    _parameter("cursor", "From `next` or `previous`."),
+    _parameter("unpriced", "1: only records whose cost is unknown.", enum=["0", "1"]),
+]
+METRICS_PARAMETERS = [
+    *RANGE,
+    _parameter("interval", "Length of the buckets.", enum=["hour", "day", "week", "month", "none"]),
+    _parameter("group_by", "Up to two dimensions, separated by a comma."),
+]
+RESULTS_PARAMETER = [_parameter("results", "all: one result for every record.", enum=["all"])]
+PROJECT_PARAMETER = [_parameter("project", 'The project of the record; else the key\'s, else "default".')]
+ANY_OBJECT = {(200, "application/json"): {"type": "object"}}

@@ -1,0 +1,125 @@
+"""Values as exports write them, turned into what a usage record holds. Each raises ValueError with a sentence."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Any
+
+from apps.costs.domain.usage import MAX_TAGS
+
+LONGEST = 128
+SERVICE_TIERS = {"batch": "batch", "flex": "flex", "priority": "priority", "fast": "priority"}
+_FEMTO = Decimal("1E-15")
+_MAX_YEAR = 9998
+
+
+def whole(value: Any, name: str) -> int:
+    """A count. Spreadsheets write "5760.0", databases null: nothing is 0."""
+    if value is None or value == "":
+        return 0
+    try:
+        number = Decimal(str(value))
+        if isinstance(value, bool) or not number.is_finite() or number != number.to_integral_value():
+            raise ValueError
+    except (InvalidOperation, ValueError) as error:
+        raise ValueError(f"{name} is not a whole number: {_shown(value)}") from error
+    return int(number)
+
+
+def money(value: Any, name: str) -> Decimal | None:
+    """An amount of USD, exactly as written, rounded once to 15 decimals; None when the source has none."""
+    if value is None or value == "":
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation as error:
+        raise ValueError(f"{name} is not an amount: {_shown(value)}") from error
+    if not amount.is_finite() or amount < 0 or amount >= 10**12:
+        raise ValueError(f"{name} is not an amount of money that can be billed: {_shown(value)}")
+    return amount.quantize(_FEMTO, ROUND_HALF_EVEN)
+
+
+def money_text(amount: Decimal) -> str:
+    """An amount as the API takes it: digits without an exponent."""
+    return format(amount, "f")
+
+
+def moment(value: Any, name: str) -> datetime:
+    """A time: ISO 8601 (UTC where no offset is written) or seconds since 1970."""
+    try:
+        if isinstance(value, int | Decimal) or (isinstance(value, str) and value.replace(".", "", 1).isdecimal()):
+            found = datetime.fromtimestamp(int(Decimal(value)), UTC)
+        else:
+            found = datetime.fromisoformat(str(value).strip().removesuffix(" UTC"))
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=UTC)
+        if found.year > _MAX_YEAR:
+            raise ValueError
+        return found.astimezone(UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ValueError(f"{name} is not a time: {_shown(value)}") from error
+
+
+def milliseconds(start: datetime, end: Any, name: str) -> int | None:
+    """The time from a start to a written end; None without an end, or when it lies before the start."""
+    if end is None or end == "":
+        return None
+    passed = (moment(end, name) - start) // timedelta(milliseconds=1)
+    return passed if passed >= 0 else None
+
+
+def text(value: Any) -> str | None:
+    """A name of at most 128 characters; None when there is none. Longer ones are cut."""
+    if value is None:
+        return None
+    found = str(value).replace("\0", "").strip()
+    return found[:LONGEST] or None
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """An object, also when it was written as JSON into a CSV cell or a JSON string; {} for anything else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value, parse_float=Decimal)
+        except ValueError:
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+def listed(value: Any) -> list[Any]:
+    """A list, also when it was written as JSON into a CSV cell or a JSON string; [] for anything else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value, parse_float=Decimal)
+        except ValueError:
+            return []
+    return value if isinstance(value, list) else []
+
+
+def tags(pairs: Mapping[str, Any], labels: Iterable[Any] = ()) -> dict[str, str] | None:
+    """Tags of a record: named values, then free labels. `team:blue` is team = blue, a plain `urgent` is urgent = yes.
+
+    What passes the limit of a record is dropped, the last first.
+    """
+    found = {name: value for name, raw in pairs.items() if (value := text(raw))}
+    for label in labels:
+        name, colon, value = str(label).partition(":")
+        key = text(name)
+        if key and key not in found:
+            found[key] = (text(value) if colon else None) or "yes"
+    return dict(list(found.items())[:MAX_TAGS]) or None
+
+
+def present(**fields: Any) -> dict[str, Any]:
+    """Only the fields that say something: not None, not "", not 0, not False."""
+    return {name: value for name, value in fields.items() if value}
+
+
+def first(row: Mapping[str, Any], *names: str) -> Any:
+    """The first of several spellings of a field that the row has with a value."""
+    return next((row[name] for name in names if row.get(name) not in (None, "")), None)
+
+
+def _shown(value: Any) -> str:
+    return repr(str(value)[:40])

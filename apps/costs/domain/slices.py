@@ -1,0 +1,36 @@
+"""The slices of the day folds: which dimensions each keeps beside day and project.
+
+A question that names at most these dimensions is answered from the slice, whose rows are few, instead of from the
+whole cube. Numbers are stored in rows: never change or reuse one.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One slice: its number in the table and the cell columns kept as a_id and b_id."""
+
+    number: int
+    dimensions: tuple[str, ...]
+
+
+SLICES = (
+    Slice(0, ()),
+    Slice(1, ("model_id",)),
+    Slice(2, ("task_type_id",)),
+    Slice(3, ("agent_id",)),
+    Slice(4, ("tier_id",)),
+    Slice(5, ("role_id",)),
+    Slice(6, ("status",)),
+    Slice(7, ("model_id", "task_type_id")),
+    Slice(8, ("model_id", "agent_id")),
+    Slice(9, ("task_type_id", "agent_id")),
+)
+
+
+def slice_for(columns: Collection[str]) -> Slice | None:
+    """The smallest slice that keeps these cell columns (project_id is in every one), or None: read the cube."""
+    wanted = set(columns) - {"project_id"}
+    return next((one for one in SLICES if wanted <= set(one.dimensions)), None)

@@ -1,0 +1,36 @@
+"""Tables of usage and cost."""
+
+from apps.costs.models.bookkeeping import BooksState, ProvenHour, RetentionRun, RollupDifference, Sweep
+from apps.costs.models.demo import DemoAct, DemoRun
+from apps.costs.models.imports import ImportRun, ImportStatus
+from apps.costs.models.names import Cell, Label, UsedModel
+from apps.costs.models.price_book import LanguageModel, Price, PriceBookState, Provider
+from apps.costs.models.rollups import ConversationTotal, DayFold, DaySlice, UsageDay, UsageQuarter, UsageQuarterBy
+from apps.costs.models.usage import UsageKey, UsageRecord
+
+__all__ = [
+    "BooksState",
+    "Cell",
+    "ConversationTotal",
+    "DayFold",
+    "DaySlice",
+    "DemoAct",
+    "DemoRun",
+    "ImportRun",
+    "ImportStatus",
+    "Label",
+    "LanguageModel",
+    "Price",
+    "PriceBookState",
+    "ProvenHour",
+    "Provider",
+    "RetentionRun",
+    "RollupDifference",
+    "Sweep",
+    "UsageDay",
+    "UsageKey",
+    "UsageQuarter",
+    "UsageQuarterBy",
+    "UsageRecord",
+    "UsedModel",
+]

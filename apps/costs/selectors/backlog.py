@@ -1,0 +1,142 @@
+"""What background work has still to do, by the rows themselves: days to fold, hours to fold, hours to prove."""
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import connection
+
+from apps.costs.domain.calendars import day_of, day_start
+from apps.costs.selectors.horizon import DAY, horizon
+
+FOLD_AFTER = timedelta(hours=2)
+CLOSED_AFTER = timedelta(minutes=5)
+
+
+def first_rollup() -> datetime | None:
+    """The oldest bucket of the cube; None when there is no usage."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT min(bucket) FROM costs_usagequarter")
+        found: datetime | None = cursor.fetchone()[0]
+    return found
+
+
+def unfolded_days(now: datetime) -> list[date]:
+    """Closed days of the reporting zone without a fold, newest first.
+
+    Left out are days whose edges lie inside a stored hour (the zone changed after quarters were folded to hours) and
+    days that retention has cut: readers put those together from the other tables.
+    """
+    zone, first, limits = ZoneInfo(settings.REPORTING_ZONE), first_rollup(), horizon()
+    if first is None:
+        return []
+    folded = _folded(zone.key)
+    days, day = [], day_of(now - FOLD_AFTER, zone) - DAY
+    while (end := day_start(day + DAY, zone)) > first:
+        start = day_start(day, zone)
+        if limits.rollups_from is not None and start < limits.rollups_from:
+            break
+        if start not in folded and limits.is_edge(start) and limits.is_edge(end):
+            days.append(day)
+        day -= DAY
+    return days
+
+
+def _folded(zone: str) -> set[datetime]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT bucket FROM costs_dayfold WHERE zone = %s", [zone])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def folds_of_other_zones(at_most: int) -> list[datetime]:
+    """Where folds begin that belong to another zone than the reporting zone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT bucket FROM costs_dayfold WHERE zone <> %s ORDER BY bucket LIMIT %s",
+            [settings.REPORTING_ZONE, at_most],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def hours_to_merge(at_most: int) -> list[datetime]:
+    """Hours that may be stored as one row and still hold quarters, oldest first.
+
+    The narrow rollups have quarters only where the cube has: it alone is asked, by its index.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT hour FROM generate_series(date_trunc('hour', (SELECT min(bucket) FROM costs_usagequarter), 'UTC'),"
+            " (SELECT hours_until FROM costs_booksstate) - interval '1 hour', interval '1 hour') AS hour"
+            " WHERE EXISTS (SELECT FROM costs_usagequarter"
+            " WHERE bucket > hour AND bucket < hour + interval '1 hour') ORDER BY hour LIMIT %s",
+            [at_most],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def first_month() -> datetime | None:
+    """Where the oldest partition of the records begins; None before the first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT min(to_timestamp(right(c.relname, 7) || '_01 00:00+00', 'YYYY_MM_DD HH24:MITZH'))"
+            " FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = 'costs_usagerecord'::regclass AND NOT i.inhdetachpending"
+        )
+        found: datetime | None = cursor.fetchone()[0]
+    return found
+
+
+def provable_from() -> datetime | None:
+    """The first hour of which records and rollups are both complete; None when there is no partition."""
+    first, limit = first_month(), horizon().provable_from
+    return max(first, limit) if first and limit else first
+
+
+def closed_until(now: datetime) -> datetime:
+    """Where closed hours end: those that ended five minutes ago or earlier."""
+    return (now - CLOSED_AFTER).replace(minute=0, second=0, microsecond=0)
+
+
+def unproven_hours(now: datetime, at_most: int = 100_000) -> list[datetime]:
+    """Closed hours that were never proven, newest first."""
+    first = provable_from()
+    if first is None:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT hour FROM generate_series(%s::timestamptz, %s::timestamptz - interval '1 hour', interval '1 hour')"
+            " AS hour WHERE NOT EXISTS (SELECT FROM costs_provenhour p WHERE p.bucket = hour)"
+            " ORDER BY hour DESC LIMIT %s",
+            [first, closed_until(now), at_most],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def least_recently_proven(at_most: int) -> list[datetime]:
+    """Hours that were proven longest ago, those first; hours whose records are gone are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT bucket FROM costs_provenhour WHERE bucket >= coalesce(%s, '-infinity'::timestamptz)"
+            " ORDER BY proven_at, bucket DESC LIMIT %s",
+            [provable_from(), at_most],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def folds_to_prove(at_most: int) -> list[tuple[datetime, datetime]]:
+    """Folded days [begins, ends): those never proven, newest first, then those proven longest ago."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT bucket, ends_at FROM costs_dayfold ORDER BY proven_at NULLS FIRST, bucket DESC LIMIT %s", [at_most]
+        )
+        return [(row[0], row[1]) for row in cursor.fetchall()]
+
+
+def folds_between(start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    """Folded days [begins, ends) that lie in [start, end), in order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT bucket, ends_at FROM costs_dayfold WHERE bucket >= %s AND ends_at <= %s ORDER BY bucket",
+            [start, end],
+        )
+        return [(row[0], row[1]) for row in cursor.fetchall()]

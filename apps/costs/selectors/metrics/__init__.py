@@ -1,0 +1,31 @@
+"""Sums of usage for pages, the API and CSV: one set of questions, so that every place gives the same answer."""
+
+from apps.costs.selectors.metrics.questions import added, breakdown, freshness, grouped, has_usage, series, totals
+from apps.costs.selectors.metrics.shapes import (
+    OTHER,
+    BadQuery,
+    BreakdownRow,
+    GroupRow,
+    SeriesRow,
+    Totals,
+    UsageQuery,
+)
+from apps.costs.selectors.metrics.snapshot import one_snapshot
+
+__all__ = [
+    "OTHER",
+    "BadQuery",
+    "BreakdownRow",
+    "GroupRow",
+    "SeriesRow",
+    "Totals",
+    "UsageQuery",
+    "added",
+    "breakdown",
+    "freshness",
+    "grouped",
+    "has_usage",
+    "one_snapshot",
+    "series",
+    "totals",
+]

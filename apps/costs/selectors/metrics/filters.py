@@ -1,0 +1,107 @@
+"""Filters by name become conditions on ids: a name nobody has used matches nothing."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from apps.costs.domain.kinds import LabelKind, Status
+from apps.costs.selectors.metrics.shapes import BadQuery, UsageQuery
+from apps.costs.selectors.metrics.snapshot import once
+
+LABELLED = {"tier": LabelKind.TIER, "role": LabelKind.ROLE, "task_type": LabelKind.TASK_TYPE}
+COLUMNS = {
+    "project": "project_id",
+    "agent": "agent_id",
+    "provider": "model_id",
+    "model": "model_id",
+    "tier": "tier_id",
+    "role": "role_id",
+    "task_type": "task_type_id",
+    "status": "status",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The cell columns a query is limited by, each with the ids it may have."""
+
+    ids: Mapping[str, tuple[int, ...]]
+    projects: tuple[int, ...]
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The cell columns named."""
+        return frozenset(self.ids)
+
+    def where(self, alias: str) -> tuple[str, dict[str, Any]]:
+        """SQL over a table with cell columns, and its parameters."""
+        parts = [f"{alias}.project_id = ANY(%(projects)s)"]
+        parts += [f"{alias}.{column} = ANY(%(only_{column})s)" for column in self.ids]
+        return " AND ".join(parts), {
+            "projects": list(self.projects),
+            **{f"only_{c}": list(v) for c, v in self.ids.items()},
+        }
+
+
+def conditions(query: UsageQuery, *, without: Collection[str] = ()) -> Conditions:
+    """The conditions of a query's cube filters, less some. Raises BadQuery for a dimension the cube does not have."""
+    ids: dict[str, set[int]] = {}
+    projects = _visible_projects(query)
+    for name, values in query.filters.items():
+        if name in without:
+            continue
+        if name not in COLUMNS:
+            raise BadQuery(name, f"{name} is not a dimension of the cube.")
+        if name == "project":
+            projects &= _named("access_project", values)
+            continue
+        found, column = _ids(name, values), COLUMNS[name]
+        ids[column] = ids[column] & found if column in ids else found
+    return Conditions({column: tuple(sorted(found)) for column, found in ids.items()}, tuple(sorted(projects)))
+
+
+def _visible_projects(query: UsageQuery) -> set[int]:
+    sql = "SELECT id FROM access_project WHERE NOT is_demo OR %s"
+    found = once(("projects", query.include_demo), lambda: frozenset(_rows(sql, [query.include_demo])))
+    return set(found if query.project_ids is None else found & query.project_ids)
+
+
+def _ids(name: str, values: tuple[str, ...]) -> set[int]:
+    none = {0} if "" in values else set()
+    if name == "status":
+        known = {status.name.lower(): int(status) for status in Status}
+        return {known.get(value, -1) for value in values}
+    if name in LABELLED:
+        return none | _rows(
+            "SELECT id FROM costs_label WHERE kind = %s AND name = ANY(%s)", [int(LABELLED[name]), list(values)]
+        )
+    if name == "agent":
+        return none | _named("access_agent", values)
+    column = "provider" if name == "provider" else "name"
+    return none | _rows(f"SELECT id FROM costs_usedmodel WHERE {column} = ANY(%s)", [list(values)])
+
+
+def _named(table: str, values: tuple[str, ...]) -> set[int]:
+    return _rows(f"SELECT id FROM {table} WHERE name = ANY(%s)", [list(values)])
+
+
+def _rows(sql: str, parameters: list[Any]) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return {row[0] for row in cursor.fetchall()}
+
+
+def named_labels(kind: LabelKind, names: Sequence[str] | None, *, prefix: str = "") -> list[int]:
+    """The ids of labels of a kind with one of these names, or, without names, beginning with the prefix."""
+    if names is None:
+        return sorted(
+            _rows("SELECT id FROM costs_label WHERE kind = %s AND starts_with(name, %s)", [int(kind), prefix])
+        )
+    return sorted(_rows("SELECT id FROM costs_label WHERE kind = %s AND name = ANY(%s)", [int(kind), list(names)]))
+
+
+def key_ids(texts: Sequence[str]) -> list[int]:
+    """The texts that can be the id of a key, a 64-bit integer, as numbers; others match no key."""
+    return [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) <= 18]

@@ -1,0 +1,112 @@
+"""Questions by user, key, tool or tag: answered by the narrow rollups, together with project, provider and model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.costs.domain.kinds import LabelKind, NarrowKind
+from apps.costs.domain.measures import NARROW_SUMS
+from apps.costs.selectors import recount
+from apps.costs.selectors.metrics.cutting import pieces
+from apps.costs.selectors.metrics.filters import Conditions, key_ids, named_labels
+from apps.costs.selectors.metrics.shapes import BadQuery, UsageQuery
+from apps.costs.selectors.metrics.sources import Source
+
+KINDS = {"user": NarrowKind.USER, "key": NarrowKind.KEY, "tool": NarrowKind.TOOL}
+LABELS = {"user": LabelKind.USER, "tool": LabelKind.TOOL}
+BESIDE = frozenset({"project", "provider", "model"})
+_RECORD_VALUES = {
+    NarrowKind.USER: ("r.user_id", "r.user_id <> 0", ""),
+    NarrowKind.KEY: ("r.key_id", "r.key_id IS NOT NULL", ""),
+    NarrowKind.TOOL: ("r.tool_id", "r.tool_id <> 0", ""),
+    NarrowKind.TAG: (
+        "tag_label.id",
+        "true",
+        " CROSS JOIN LATERAL jsonb_each_text(r.tags) AS tag(name, value)"
+        f" JOIN costs_label tag_label ON tag_label.kind = {int(LabelKind.TAG)}"
+        " AND tag_label.name = tag.name || '=' || tag.value",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """The one narrow dimension of a question, as its name in the API ("user", "tag:team"), and its kind."""
+
+    name: str
+    kind: NarrowKind
+
+
+def narrow_of(query: UsageQuery, group_by: Sequence[str]) -> Narrow | None:
+    """The narrow dimension a question names, or None. Raises BadQuery for combinations no rollup keeps."""
+    dimensions = [*group_by, *query.filters]
+    found = [name for name in dict.fromkeys(dimensions) if name in KINDS or name.startswith("tag:")]
+    if not found:
+        return None
+    others = [name for name in dimensions if name not in BESIDE and name != found[0]]
+    if others:
+        raise BadQuery(
+            "group_by",
+            f"{found[0]} can be combined with project, provider and model only, not with {', '.join(others)}.",
+        )
+    return Narrow(found[0], KINDS.get(found[0], NarrowKind.TAG))
+
+
+def source(query: UsageQuery, narrow: Narrow, limits: Conditions, edges: Sequence[datetime]) -> Source:
+    """The rows of a question by a narrow dimension, as the cube's: bucket, project_id, model_id, value_id, measures."""
+    cut = pieces(query.start, query.end, edges)
+    where, parameters = limits.where("n")
+    only = ""
+    values = _values(query, narrow)
+    if values is not None:
+        only = " AND value_id = ANY(%(values)s)"
+        parameters["values"] = values
+    parameters["kind"] = int(narrow.kind)
+    parts = []
+    for number, (begin, until) in enumerate(cut.whole):
+        parameters |= {f"from{number}": begin, f"until{number}": until}
+        parts.append(
+            f"SELECT n.bucket, n.project_id, n.model_id, n.value_id, {', '.join('n.' + name for name in NARROW_SUMS)}"
+            " FROM costs_usagequarterby n WHERE n.kind = %(kind)s"
+            f" AND n.bucket >= %(from{number})s AND n.bucket < %(until{number})s AND {where}{only}"
+        )
+    parameters |= recount.parameters() if cut.loose else {}
+    for number, (begin, until) in enumerate(cut.loose):
+        parameters |= {f"after{number}": begin, f"before{number}": until}
+        parts.append(_from_records(narrow.kind, number, limits, only))
+    return Source(" UNION ALL ".join(parts) or _nothing(), parameters)
+
+
+def _nothing() -> str:
+    measures = ", ".join(f"n.{name}" for name in NARROW_SUMS)
+    return f"SELECT n.bucket, n.project_id, n.model_id, n.value_id, {measures} FROM costs_usagequarterby n WHERE false"
+
+
+def _from_records(kind: NarrowKind, number: int, limits: Conditions, only: str) -> str:
+    value, present, join = _RECORD_VALUES[kind]
+    where, _ = limits.where("c")
+    measures = ", ".join(f"{recount.MEASURES[name]} AS {name}" for name in NARROW_SUMS)
+    return (
+        "SELECT * FROM ("
+        f"SELECT r.occurred_at AS bucket, r.project_id, c.model_id, {value}::bigint AS value_id, {measures}"
+        f" FROM costs_usagerecord r JOIN costs_cell c ON c.id = r.cell_id{join}"
+        f" WHERE r.occurred_at >= %(after{number})s AND r.occurred_at < %(before{number})s AND {present} AND {where}"
+        f") AS edge{number} WHERE true{only}"
+    )
+
+
+def _values(query: UsageQuery, narrow: Narrow) -> list[int] | None:
+    """The value ids of the narrow filter; for tags without one, all values of the tag. None: every value."""
+    given = query.filters.get(narrow.name)
+    if narrow.kind is NarrowKind.KEY:
+        return None if given is None else key_ids(given)
+    if narrow.kind is NarrowKind.TAG:
+        tag = narrow.name.removeprefix("tag:")
+        wanted = None if given is None else [f"{tag}={value}" for value in given]
+        return named_labels(LabelKind.TAG, wanted, prefix=f"{tag}=")
+    return None if given is None else named_labels(LABELS[narrow.name], list(given))
+
+
+def spoken(narrow: Narrow, value: str) -> str:
+    """A value as the API says it: a tag without its name."""
+    return value.partition("=")[2] if narrow.kind is NarrowKind.TAG else value

@@ -1,0 +1,193 @@
+"""The questions pages and the API ask. Sums are exact; the order of rows is by cost, then by name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from apps.costs.domain.kinds import NarrowKind, Status
+from apps.costs.domain.latency import COUNT_BITS, COUNT_MASK, percentile
+from apps.costs.domain.measures import NARROW_SUMS, SUMS
+from apps.costs.selectors.metrics import narrow, sources
+from apps.costs.selectors.metrics.filters import COLUMNS, LABELLED, conditions
+from apps.costs.selectors.metrics.shapes import OTHER, BadQuery, BreakdownRow, GroupRow, SeriesRow, Totals, UsageQuery
+
+Key = tuple[Any, ...]
+
+_SHARES = {"latency": {"p50": 0.50, "p95": 0.95, "p99": 0.99}, "first_token": {"p50": 0.50, "p95": 0.95}}
+
+
+def totals(query: UsageQuery, *, first_token: bool = False) -> Totals:
+    """The sums of all usage a query covers, with percentiles of latency, and of the time to first token if asked."""
+    rows = grouped(query, (), edges=())
+    latencies = _percentiles(query, ["latency", "first_token"] if first_token else ["latency"])
+    return _with(rows[0].totals if rows else Totals(), latencies)
+
+
+def breakdown(query: UsageQuery, *, group_by: str, limit: int) -> list[BreakdownRow]:
+    """The sums by one dimension, dearest first; past the limit one OTHER row, so that the rows add up to the total."""
+    rows = sorted(grouped(query, (group_by,), edges=()), key=_by_cost)
+    kept = rows[:limit] if len(rows) > limit else rows
+    found = [BreakdownRow(row.values[0], row.values[0], row.totals) for row in kept]
+    if len(rows) > limit:
+        rest = [row.totals for row in rows[limit:]]
+        found.append(BreakdownRow(OTHER, f"Other ({len(rest)})", added(rest)))
+    return found
+
+
+def series(query: UsageQuery, *, buckets: Sequence[datetime], group_by: str | None) -> list[SeriesRow]:
+    """The sums by bucket, and by one dimension if given. `buckets` are the buckets' starts and the last one's end."""
+    rows = grouped(query, (group_by,) if group_by else (), edges=tuple(buckets))
+    return [SeriesRow(row.bucket, row.values[0] if group_by else None, row.totals) for row in rows if row.bucket]
+
+
+def grouped(query: UsageQuery, group_by: Sequence[str], *, edges: Sequence[datetime]) -> list[GroupRow]:
+    """The sums by dimensions, and by bucket when edges (bucket starts and the last end) are given.
+
+    A question by user, key, tool or tag has the sums of NARROW_SUMS only; the others are 0. Raises BadQuery for an
+    unknown dimension, or a combination that no rollup keeps.
+    """
+    slim = narrow.narrow_of(query, group_by)
+    columns = {name: _column(name, slim) for name in group_by}
+    limits = conditions(query, without=(slim.name,) if slim else ())
+    measures = NARROW_SUMS if slim else SUMS
+    if slim:
+        source = narrow.source(query, slim, limits, edges)
+    else:
+        source = sources.cube(query.start, query.end, set(columns.values()), limits, edges, measures)
+    distinct = list(dict.fromkeys(columns.values()))
+    found = _added_up(source, distinct, measures, edges)
+    names = {name: _names_of(name, {row.ids[column] for row in found}, slim) for name, column in columns.items()}
+    rows: dict[Key, list[Totals]] = {}
+    for row in found:
+        moment = edges[row.bucket - 1] if edges else None
+        rows.setdefault((moment, *(names[name][row.ids[columns[name]]] for name in group_by)), []).append(row.totals)
+    return [GroupRow(key[1:], added(parts), key[0]) for key, parts in rows.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    bucket: int
+    ids: dict[str, int]
+    totals: Totals
+
+
+def _added_up(
+    source: sources.Source, columns: Sequence[str], measures: Sequence[str], edges: Sequence[datetime]
+) -> list[_Sums]:
+    bucket = "width_bucket(r.bucket, %(edges)s::timestamptz[])" if edges else "0"
+    keys = ", ".join([f"{bucket} AS bucket_number", *(f"r.{column}" for column in columns)])
+    sums = ", ".join(f"sum(r.{name})" for name in measures)
+    positions = ", ".join(str(number + 1) for number in range(len(columns) + 1))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {keys}, {sums} FROM ({source.sql}) r GROUP BY {positions}",
+            {**source.parameters, "edges": list(edges)},
+        )
+        width = len(columns) + 1
+        return [
+            _Sums(row[0], dict(zip(columns, row[1:width], strict=True)), _totals(measures, row[width:]))
+            for row in cursor.fetchall()
+        ]
+
+
+def _column(name: str, slim: narrow.Narrow | None) -> str:
+    if slim and name == slim.name:
+        return "value_id"
+    if name not in COLUMNS:
+        raise BadQuery("group_by", f"Cannot group by {name}; known are {', '.join(COLUMNS)}, user, key, tool, tag:….")
+    return COLUMNS[name]
+
+
+def added(parts: Sequence[Totals]) -> Totals:
+    """The sums of several; percentiles cannot be added and are None."""
+    if len(parts) == 1:
+        return parts[0]
+    return Totals(**{name: sum((getattr(part, name) for part in parts), _zero(name)) for name in SUMS})
+
+
+def freshness(query: UsageQuery | None = None) -> datetime | None:
+    """When the newest usage arrived, of what a query may see; None when there is none yet."""
+    limits = conditions(query) if query else None
+    where, parameters = limits.where("c") if limits else ("true", {})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(q.last_received_at) FROM (SELECT * FROM costs_usagequarter ORDER BY bucket DESC LIMIT 2000) q"
+            f" JOIN costs_cell c ON c.id = q.cell_id WHERE {where}",
+            parameters,
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def has_usage(*, project_ids: frozenset[int] | None = None, include_demo: bool = False) -> bool:
+    """Whether any usage was ever recorded in the projects one may see."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM costs_cell c JOIN access_project p ON p.id = c.project_id"
+            " WHERE (NOT p.is_demo OR %s) AND (%s::bigint[] IS NULL OR p.id = ANY(%s)))",
+            [include_demo, *([list(project_ids) if project_ids is not None else None] * 2)],
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def _by_cost(row: GroupRow) -> tuple[Decimal, int, tuple[str, ...]]:
+    return (-row.totals.cost_usd, -row.totals.calls, row.values)
+
+
+def _totals(measures: Sequence[str], values: Sequence[Any]) -> Totals:
+    sums: dict[str, Any] = {
+        name: value if name.endswith("_usd") else int(value) for name, value in zip(measures, values, strict=True)
+    }
+    return Totals(**sums)
+
+
+def _zero(name: str) -> Any:
+    return Decimal(0) if name.endswith("_usd") else 0
+
+
+def _with(found: Totals, more: Mapping[str, float | None]) -> Totals:
+    return Totals(**{field.name: getattr(found, field.name) for field in fields(Totals)} | dict(more))
+
+
+def _percentiles(query: UsageQuery, wanted: Sequence[str]) -> dict[str, float | None]:
+    if narrow.narrow_of(query, ()):
+        return {}
+    found: dict[str, float | None] = {}
+    for what in wanted:
+        counts = _histogram(query, f"{what}_bins")
+        found |= {f"{what}_{name}_ms": percentile(counts, share) for name, share in _SHARES[what].items()}
+    return found
+
+
+def _histogram(query: UsageQuery, column: str) -> dict[int, int]:
+    source = sources.cube(query.start, query.end, (), conditions(query), (), [column])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT entry >> {COUNT_BITS}, sum(entry & {COUNT_MASK})"
+            f" FROM ({source.sql}) r, unnest(r.{column}) AS entry GROUP BY 1",
+            source.parameters,
+        )
+        return {number: int(count) for number, count in cursor.fetchall()}
+
+
+def _names_of(name: str, wanted: set[int], slim: narrow.Narrow | None) -> dict[int, str]:
+    if slim and name == slim.name:
+        table = "access_apikey" if slim.kind is NarrowKind.KEY else "costs_label"
+        return {number: narrow.spoken(slim, text) for number, text in _read(table, "name", wanted).items()}
+    if name == "status":
+        return {number: Status(number).name.lower() for number in wanted}
+    if name in LABELLED:
+        return _read("costs_label", "name", wanted)
+    if name in ("agent", "project"):
+        return _read(f"access_{name}", "name", wanted)
+    return _read("costs_usedmodel", "provider" if name == "provider" else "name", wanted)
+
+
+def _read(table: str, column: str, wanted: set[int]) -> dict[int, str]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT id, {column} FROM {table} WHERE id = ANY(%s)", [list(wanted)])
+        return {0: "", **dict.fromkeys(wanted, ""), **dict(cursor.fetchall())}

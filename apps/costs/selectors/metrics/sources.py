@@ -1,0 +1,118 @@
+"""Which rows answer a question: folded days where they fit, quarter-hours for the rest.
+
+A day of the reporting zone that is folded (DayFold) and lies wholly inside the range, and inside one bucket, is read
+from its fold; everything else from the quarter-hours, or from the records where no whole quarter-hour fits (see
+cutting.py). All hold the same sums.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from apps.costs.domain.slices import Slice, slice_for
+from apps.costs.selectors import recount
+from apps.costs.selectors.metrics.cutting import Range, gaps, pieces
+from apps.costs.selectors.metrics.filters import Conditions
+from apps.costs.selectors.metrics.snapshot import once
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A relation of rollup rows as SQL, with its parameters: bucket, the columns asked for, and the measures."""
+
+    sql: str
+    parameters: dict[str, Any]
+
+
+def cube(
+    start: datetime,
+    end: datetime,
+    columns: Collection[str],
+    conditions: Conditions,
+    edges: Sequence[datetime],
+    measures: Sequence[str],
+) -> Source:
+    """The rows of [start, end) with these cell columns, cut so that none crosses one of the edges."""
+    cut = pieces(start, end, edges)
+    folds = _folds_within(cut.whole, edges)
+    rest = [gap for whole in cut.whole for gap in gaps(*whole, [day for day in folds if whole[0] <= day[0] < whole[1]])]
+    where, parameters = conditions.where("c")
+    names = ["project_id", *sorted(set(columns) - {"project_id"})]
+    parts = []
+    if folds:
+        parameters["days"] = [day[0] for day in folds]
+        parts.append(_days(names, conditions, measures))
+    for number, (begin, until) in enumerate(rest):
+        parameters |= {f"from{number}": begin, f"until{number}": until}
+        parts.append(
+            f"SELECT q.bucket, {_listed('c', names)}, {_listed('q', measures)}"
+            f" FROM costs_usagequarter q JOIN costs_cell c ON c.id = q.cell_id"
+            f" WHERE q.bucket >= %(from{number})s AND q.bucket < %(until{number})s AND {where}"
+        )
+    parameters |= recount.parameters() if cut.loose else {}
+    for number, (begin, until) in enumerate(cut.loose):
+        parameters |= {f"after{number}": begin, f"before{number}": until}
+        parts.append(
+            f"SELECT r.occurred_at AS bucket, {_listed('c', names)}, {_recounted(measures)}"
+            " FROM costs_usagerecord r JOIN costs_cell c ON c.id = r.cell_id"
+            f" WHERE r.occurred_at >= %(after{number})s AND r.occurred_at < %(before{number})s AND {where}"
+        )
+    return Source(" UNION ALL ".join(parts) or _nothing(names, measures), parameters)
+
+
+def _days(names: Sequence[str], conditions: Conditions, measures: Sequence[str]) -> str:
+    kept = slice_for({*names, *conditions.columns})
+    if kept is None:
+        where, _ = conditions.where("c")
+        return (
+            f"SELECT d.bucket, {_listed('c', names)}, {_listed('d', measures)}"
+            " FROM costs_usageday d JOIN costs_cell c ON c.id = d.cell_id"
+            f" WHERE d.bucket = ANY(%(days)s) AND {where}"
+        )
+    return _slice(kept, names, conditions, measures)
+
+
+def _slice(kept: Slice, names: Sequence[str], conditions: Conditions, measures: Sequence[str]) -> str:
+    stored = {"project_id": "project_id", **dict(zip(kept.dimensions, ("a_id", "b_id"), strict=False))}
+    chosen = ", ".join(f"s.{stored[name]} AS {name}" for name in names)
+    only = "".join(f" AND s.{stored[column]} = ANY(%(only_{column})s)" for column in conditions.ids)
+    return (
+        f"SELECT s.bucket, {chosen}, {_listed('s', measures)} FROM costs_dayslice s"
+        f" WHERE s.slice = {kept.number} AND s.bucket = ANY(%(days)s) AND s.project_id = ANY(%(projects)s){only}"
+    )
+
+
+def _listed(alias: str, names: Sequence[str]) -> str:
+    return ", ".join(f"{alias}.{name}" for name in names)
+
+
+def _recounted(measures: Sequence[str]) -> str:
+    return ", ".join(f"{recount.MEASURES[name]} AS {name}" for name in measures)
+
+
+def _nothing(names: Sequence[str], measures: Sequence[str]) -> str:
+    rows = "costs_usagequarter q, costs_cell c WHERE false"
+    return f"SELECT q.bucket, {_listed('c', names)}, {_listed('q', measures)} FROM {rows}"
+
+
+def _folds_within(spans: Sequence[Range], edges: Sequence[datetime]) -> list[Range]:
+    """The folded days that lie inside one of the spans and across none of the edges."""
+    found = once(("folds", *spans), lambda: _read_folds(spans)) if spans else []
+    return [day for day in found if not any(day[0] < edge < day[1] for edge in edges)]
+
+
+def _read_folds(spans: Sequence[Range]) -> list[Range]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT bucket, ends_at FROM costs_dayfold f"
+            " WHERE zone = %s AND EXISTS ("
+            "SELECT FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS span(begins, ends)"
+            " WHERE f.bucket >= span.begins AND f.ends_at <= span.ends) ORDER BY bucket",
+            [settings.REPORTING_ZONE, [begin for begin, _ in spans], [until for _, until in spans]],
+        )
+        found: list[Range] = cursor.fetchall()
+        return found

@@ -1,0 +1,133 @@
+"""Day folds against the quarters they sum: the cube by day, and its slices; first by fingerprint, then exactly."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import DataError, connection, transaction
+
+from apps.costs.domain.measures import HISTOGRAMS, SUMS
+from apps.costs.domain.slices import SLICES, Slice
+from apps.costs.selectors.metrics.snapshot import one_snapshot
+from apps.costs.selectors.pace import unhurried
+from apps.costs.selectors.proof.differences import Difference, Row, rows
+from apps.costs.selectors.proof.weights import INTEGERS, MOD, PRIME, Weights
+from apps.costs.selectors.proof.words import cell_words
+from apps.costs.selectors.summing import MEASURES, summed
+
+Fold = tuple[datetime, datetime]
+
+
+def fold_differences(fold: Fold) -> list[Difference]:
+    """Every difference of a folded day [begins, ends), in one snapshot; none when it is no longer folded."""
+    with one_snapshot(), connection.cursor() as cursor:
+        unhurried(cursor)
+        cursor.execute("SELECT 1 FROM costs_dayfold WHERE bucket = %s AND ends_at = %s", [*fold])
+        if not cursor.fetchone() or _adds_up(fold):
+            return []
+        return _cube_differences(fold) + _slice_differences(fold)
+
+
+def _adds_up(fold: Fold) -> bool:
+    weights = Weights.drawn()
+    try:
+        with transaction.atomic():
+            cube = [_print(_weighed(weights, table, weights.of_cell("u.cell_id")), fold) for table in _CUBES]
+            of_cube = _weighed(weights, _CUBES[1], _all_slices_weight(weights))
+            slices = [_print(sql, fold) for sql in (of_cube, _slices(weights))]
+    except DataError:
+        return False
+    return cube[0] == cube[1] and slices[0] == slices[1]
+
+
+def _print(sql: str, fold: Fold) -> tuple[int, Decimal, Decimal]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"start": fold[0], "end": fold[1]})
+        number, cost, avoided = cursor.fetchone()
+    return int(number or 0) % PRIME, cost or Decimal(0), avoided or Decimal(0)
+
+
+_CUBES = (
+    "costs_usagequarter u WHERE u.bucket >= %(start)s AND u.bucket < %(end)s",
+    "costs_usageday u JOIN costs_cell c ON c.id = u.cell_id WHERE u.bucket = %(start)s",
+)
+
+
+def _all_slices_weight(weights: Weights) -> str:
+    """The weights of all slice rows that a row of the cube counts in, together."""
+    keys = ((str(one.number), "c.project_id", *_columns(one, "c.")) for one in SLICES)
+    return " + ".join(weights.of_slice(*key) for key in keys)
+
+
+def _columns(one: Slice, prefix: str = "") -> tuple[str, str]:
+    a, b = (*(f"{prefix}{name}" for name in one.dimensions), "0", "0")[:2]
+    return a, b
+
+
+def _weighed(weights: Weights, source: str, weight: str) -> str:
+    return f"""
+        SELECT sum(numbers {MOD} * (weight {MOD}) {MOD}), sum(cost_usd * weight), sum(avoided_usd * weight)
+        FROM (SELECT {weights.combined(INTEGERS, "u")} + {weights.of_row_bins("u")} AS numbers, {weight} AS weight,
+            nullif(u.cost_usd, 0) AS cost_usd, nullif(u.avoided_usd, 0) AS avoided_usd FROM {source} OFFSET 0) u
+    """  # noqa: S608
+
+
+def _slices(weights: Weights) -> str:
+    numbers = ", ".join(str(one.number) for one in SLICES)
+    return _weighed(
+        weights,
+        f"costs_dayslice u WHERE u.slice IN ({numbers}) AND u.bucket = %(start)s",
+        weights.of_slice("u.slice", "u.project_id", "u.a_id", "u.b_id"),
+    )
+
+
+def _cube_differences(fold: Fold) -> list[Difference]:
+    quarters = _by_key(f"SELECT cell_id, {MEASURES} FROM {_CUBES[0]}", ("cell_id",), fold)
+    days = _by_key(f"SELECT cell_id, {MEASURES} FROM costs_usageday u WHERE u.bucket = %(start)s", ("cell_id",), fold)
+    found = [
+        (key[0], change) for key in sorted({*quarters, *days}) for change in _changes(days.get(key), quarters.get(key))
+    ]
+    words = cell_words({cell for cell, _ in found})
+    return [Difference("UsageDay", fold[0], words[cell], *change) for cell, change in found]
+
+
+def _slice_differences(fold: Fold) -> list[Difference]:
+    """Each slice against the quarters themselves."""
+    found = []
+    for one in SLICES:
+        a, b = _columns(one, "c.")
+        quarters = (
+            f"SELECT c.project_id, {a}::int AS a_id, {b}::int AS b_id, {MEASURES}"
+            f" FROM costs_usagequarter u JOIN costs_cell c ON c.id = u.cell_id"
+            " WHERE u.bucket >= %(start)s AND u.bucket < %(end)s"
+        )
+        kept = (
+            f"SELECT project_id, a_id, b_id, {MEASURES} FROM costs_dayslice"
+            f" WHERE slice = {one.number} AND bucket = %(start)s"
+        )
+        keys = ("project_id", "a_id", "b_id")
+        right, stored = _by_key(quarters, keys, fold), _by_key(kept, keys, fold)
+        for key in sorted({*right, *stored}):
+            words = _slice_words(one, key)
+            found += [
+                Difference("DaySlice", fold[0], words, *each) for each in _changes(stored.get(key), right.get(key))
+            ]
+    return found
+
+
+def _slice_words(one: Slice, key: tuple[Any, ...]) -> str:
+    named = zip(("project_id", *one.dimensions), key, strict=False)
+    return f"slice {one.number}, " + ", ".join(f"{name} {value}" for name, value in named)
+
+
+def _by_key(source: str, keys: tuple[str, ...], fold: Fold) -> dict[tuple[Any, ...], Row]:
+    sql = f"WITH kept AS ({source}) {summed('kept', ', '.join(keys))}"
+    return {tuple(row[k] for k in keys): row for row in rows(sql, {"start": fold[0], "end": fold[1]})}
+
+
+def _changes(was: Row | None, is_now: Row | None) -> list[tuple[str, str, str]]:
+    pairs = [(name, (was or {}).get(name, 0), (is_now or {}).get(name, 0)) for name in SUMS]
+    bins = [(name, (was or {}).get(name, []), (is_now or {}).get(name, [])) for name in HISTOGRAMS]
+    return [(name, f"{before:f}", f"{now:f}") for name, before, now in pairs if before != now] + [
+        (name, f"{len(before)} bins", f"{len(now)} other bins") for name, before, now in bins if before != now
+    ]

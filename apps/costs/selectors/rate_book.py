@@ -1,0 +1,88 @@
+"""The price book in the memory of this process.
+
+`SELECT version FROM costs_pricebookstate` tells, inside any transaction, which version of the book it sees: one row,
+raised by the database with every change of providers, models or prices. What was priced with `rate_book()` is right
+when that number is its `version`; otherwise price again with `current_rate_book()`.
+"""
+
+from collections import defaultdict
+from functools import partial
+from threading import Lock
+from typing import Any
+
+from apps.costs.domain.pricing import Rates
+from apps.costs.domain.pricing.plain import rate_text, rates_from_plain
+from apps.costs.domain.rate_book import Match, ModelEntry, PriceVersion, ProviderEntry, RateBook
+from apps.costs.models import LanguageModel, Price, PriceBookState, Provider
+from apps.costs.models.price_book import RATE_COLUMNS
+
+__all__ = ["Match", "RateBook", "current_rate_book", "current_version", "forget", "rate_book", "rates_of"]
+
+_book: RateBook | None = None
+_loading = Lock()
+
+_STORED = ("id", "model_id", "effective_from", "other_rates", "tiers", "service_tiers", "windows")
+
+
+def rate_book() -> RateBook:
+    """The book as this process last read it, without a query after the first call; its `version` tells if it is old."""
+    return _book or current_rate_book()
+
+
+def current_rate_book() -> RateBook:
+    """The book as it stands now: one short query, and a new reading only when its version has moved."""
+    global _book
+    version = current_version()
+    if _book is None or _book.version != version:
+        with _loading:
+            if _book is None or _book.version != version:
+                _book = _read()
+    return _book
+
+
+def forget() -> None:
+    """Forget the book; the next question reads it anew. For tests, whose databases change under the process."""
+    global _book
+    _book = None
+
+
+def current_version() -> int:
+    """The version of the price book that this connection sees; 0 for a book nothing was ever written to."""
+    return PriceBookState.objects.values_list("version", flat=True).first() or 0
+
+
+def rates_of(price: Price) -> Rates:
+    """The rates of a stored price, as arithmetic takes them."""
+    return _rates({field: getattr(price, field) for field in (*_STORED, *RATE_COLUMNS.values())})
+
+
+def _read() -> RateBook:
+    # The version first: a change that commits in between is then newer than it says, and found at the next look.
+    version = current_version()
+    prices = _prices_by_model()
+    models = _models_by_provider(prices)
+    providers = Provider.objects.order_by("id").values_list("id", "resells")
+    return RateBook(version, [ProviderEntry(id, tuple(models[id]), tuple(resells)) for id, resells in providers])
+
+
+def _models_by_provider(prices: dict[int, list[PriceVersion]]) -> defaultdict[str, list[ModelEntry]]:
+    models: defaultdict[str, list[ModelEntry]] = defaultdict(list)
+    rows = LanguageModel.objects.order_by("provider_id", "position", "id")
+    for id, provider, name, aliases, rule in rows.values_list("id", "provider_id", "name", "aliases", "rule"):
+        models[provider].append(ModelEntry(id, name, tuple(aliases), rule, tuple(prices.get(id, ()))))
+    return models
+
+
+def _prices_by_model() -> dict[int, list[PriceVersion]]:
+    prices: dict[int, list[PriceVersion]] = {}
+    for row in Price.objects.order_by("id").values(*_STORED, *RATE_COLUMNS.values()):
+        version = PriceVersion(row["id"], row["effective_from"], partial(_rates, row))
+        prices.setdefault(row["model_id"], []).append(version)
+    return prices
+
+
+def _rates(row: dict[str, Any]) -> Rates:
+    base = {unit: rate_text(row[column]) for unit, column in RATE_COLUMNS.items() if row[column] is not None}
+    flat = base | row["other_rates"]
+    tiered = {unit: {"base": flat.get(unit), "above": above} for unit, above in row["tiers"].items()}
+    return rates_from_plain({"base": flat | tiered, "service_tiers": row["service_tiers"], "windows": row["windows"]})

@@ -1,0 +1,156 @@
+"""Single usage records: lists by time, and one by its id with its cost in parts."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from apps.costs.domain.kinds import CostSource, LabelKind, ServiceTier, Status, UsageSource
+from apps.costs.domain.usage import key_of
+from apps.costs.selectors.metrics.filters import conditions, key_ids
+from apps.costs.selectors.metrics.shapes import BadQuery, UsageQuery
+
+MAX_RANGE = timedelta(days=31)
+CUBE_FILTERS = frozenset({"project", "agent", "provider", "model", "tier", "role", "task_type", "status"})
+LABEL_FILTERS = {"user": ("user_id", LabelKind.USER), "tool": ("tool_id", LabelKind.TOOL)}
+
+_COLUMNS = """
+    r.usage_id AS id, r.occurred_at, r.received_at, p.name AS project, coalesce(a.name, '') AS agent,
+    m.provider, coalesce(sent.name, m.provider) AS sent_provider, coalesce(m.name, '') AS model,
+    operation.name AS operation,
+    role.name AS role, tier.name AS tier, task.name AS task_type, tool.name AS tool, usr.name AS "user",
+    r.conversation_id, r.task_id, r.run_id, r.parent_id, r.request_id, r.response_id, r.tool_call_id,
+    r.decision_id, r.reservation_id, r.compression_id, r.tags, r.input_tokens, r.output_tokens,
+    r.cache_read_input_tokens, r.cache_creation_input_tokens, r.cache_creation_1h_input_tokens,
+    r.reasoning_output_tokens, r.other_tokens, r.web_searches, r.requests, r.calls, r.service_tier, c.status,
+    error.name AS error_type, r.attempt, r.latency_ms, r.time_to_first_token_ms, r.cache_hit, r.compressed,
+    r.usage_source, r.cost_source, r.cost_usd, r.price_cost_usd, r.price_id, r.success, r.quality
+"""
+_JOINS = """
+    FROM costs_usagerecord r
+    JOIN costs_cell c ON c.id = r.cell_id
+    JOIN access_project p ON p.id = r.project_id
+    LEFT JOIN access_agent a ON a.id = c.agent_id
+    LEFT JOIN costs_usedmodel m ON m.id = c.model_id
+    LEFT JOIN costs_label sent ON sent.id = r.sent_provider_id
+    LEFT JOIN costs_label operation ON operation.id = r.operation_id
+    LEFT JOIN costs_label role ON role.id = c.role_id
+    LEFT JOIN costs_label tier ON tier.id = c.tier_id
+    LEFT JOIN costs_label task ON task.id = c.task_type_id
+    LEFT JOIN costs_label tool ON tool.id = r.tool_id
+    LEFT JOIN costs_label usr ON usr.id = r.user_id
+    LEFT JOIN costs_label error ON error.id = r.error_type_id
+"""
+Record = dict[str, Any]
+Position = tuple[datetime, str, str]
+"""Time, id and project of a record: an id is unique within its project only."""
+_ORDER = "r.occurred_at, r.usage_id, p.name"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records of a list, newest first, and where the next and previous pages begin."""
+
+    records: list[Record]
+    has_older: bool
+    has_newer: bool
+
+
+def usage_page(
+    query: UsageQuery,
+    *,
+    limit: int,
+    older_than: Position | None = None,
+    newer_than: Position | None = None,
+    unpriced: bool = False,
+) -> Page:
+    """Up to `limit` records of a query, newest first. Raises BadQuery for ranges over 31 days or unknown filters."""
+    if query.end - query.start > MAX_RANGE:
+        raise BadQuery("from", f"Single records are listed for at most {MAX_RANGE.days} days at a time.")
+    where, parameters = _conditions(query)
+    if unpriced:
+        where += " AND r.cost_source = 0"
+    backwards = newer_than is not None
+    position = newer_than or older_than
+    if position:
+        beyond = ">" if backwards else "<"
+        # The first comparison is implied by the second, but only it can use an index.
+        where += f" AND r.occurred_at {beyond}= %(at)s AND ({_ORDER}) {beyond} (%(at)s, %(id)s, %(in_project)s)"
+        parameters |= {"at": position[0], "id": position[1], "in_project": position[2]}
+    order = "ASC" if backwards else "DESC"
+    by = ", ".join(f"{column} {order}" for column in _ORDER.split(", "))
+    found = _read(
+        f"SELECT {_COLUMNS} {_JOINS} WHERE {where} ORDER BY {by} LIMIT %(limit)s", {**parameters, "limit": limit + 1}
+    )
+    more, found = len(found) > limit, found[:limit]
+    if backwards:
+        return Page(found[::-1], has_older=True, has_newer=more)
+    return Page(found, has_older=more, has_newer=older_than is not None)
+
+
+def usage_record(usage_id: str, *, project_id: int) -> Record | None:
+    """One record of a project by its id, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT occurred_at FROM costs_usagekey WHERE project_id = %s AND id_hash = %s",
+            [project_id, key_of(usage_id)],
+        )
+        key = cursor.fetchone()
+    if key is None:
+        return None
+    where = "r.project_id = %(project)s AND r.occurred_at = %(at)s AND r.usage_id = %(id)s"
+    found = _read(f"SELECT {_COLUMNS} {_JOINS} WHERE {where}", {"project": project_id, "at": key[0], "id": usage_id})
+    return found[0] if found else None
+
+
+def _conditions(query: UsageQuery) -> tuple[str, dict[str, Any]]:
+    cube = {name: values for name, values in query.filters.items() if name in CUBE_FILTERS}
+    limits = conditions(UsageQuery(query.start, query.end, query.zone, query.project_ids, query.include_demo, cube))
+    where, parameters = limits.where("c")
+    where += " AND r.project_id = ANY(%(projects)s) AND r.occurred_at >= %(from)s AND r.occurred_at < %(until)s"
+    parameters |= {"from": query.start, "until": query.end}
+    others = {name: values for name, values in query.filters.items() if name not in CUBE_FILTERS}
+    for number, (name, values) in enumerate(others.items()):
+        part, more = _record_filter(name, values, f"other{number}")
+        where, parameters = f"{where} AND {part}", parameters | more
+    return where, parameters
+
+
+def _record_filter(name: str, values: tuple[str, ...], parameter: str) -> tuple[str, dict[str, Any]]:
+    """SQL for one filter. Its name may be anything a client sends, so `parameter` names what it binds."""
+    if name in LABEL_FILTERS:
+        column, kind = LABEL_FILTERS[name]
+        ids = f"SELECT id FROM costs_label WHERE kind = {int(kind)} AND name = ANY(%({parameter})s)"
+        none = f" OR ({column} = 0 AND '' = ANY(%({parameter})s))"
+        return f"(r.{column} IN ({ids}){none})", {parameter: list(values)}
+    if name == "conversation":
+        return f"r.conversation_id = ANY(%({parameter})s)", {parameter: list(values)}
+    if name == "key":
+        return f"r.key_id = ANY(%({parameter})s)", {parameter: key_ids(values)}
+    if name.startswith("tag:"):
+        return f"r.tags ->> %({parameter}_name)s = ANY(%({parameter})s)", {
+            f"{parameter}_name": name[4:],
+            parameter: list(values),
+        }
+    raise BadQuery(name, f"{name} is not a filter.")
+
+
+def _read(sql: str, parameters: Mapping[str, Any]) -> list[Record]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        names = [column.name for column in cursor.description or ()]
+        return [_spoken(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+
+def _spoken(record: Record) -> Record:
+    """Small integers as the words the API uses; empty labels as null; JSON, which Django leaves as text, as values."""
+    for name in ("tags", "other_tokens"):
+        record[name] = record[name] and json.loads(record[name])
+    record["status"] = Status(record["status"]).name.lower()
+    record["service_tier"] = ServiceTier(record["service_tier"]).name.lower()
+    record["usage_source"] = UsageSource(record["usage_source"]).name.lower()
+    record["cost_source"] = CostSource(record["cost_source"]).name.lower()
+    return record

@@ -1,0 +1,1 @@
+"""Writes of usage and prices, one transaction each, safe to run twice."""

@@ -1,0 +1,177 @@
+"""Closed days of the reporting zone become folds: the cube by day and its slices, equal to the quarters they sum.
+
+A fold and a late record of its day exclude each other, yet late records wait for milliseconds only:
+
+1. The fold adds the day up and writes its rows. Nobody reads them: readers ask DayFold first.
+2. It takes the lock of folds alone. Every transaction with late records holds that lock shared until its commit, so
+   now none is open, and none gets further before the fold is committed.
+3. It looks again whether the day's quarters hold as many calls and tool executions as it added up. Every record adds
+   to those, so a record that came in between is noticed, and the fold is undone until the day is quiet.
+4. It writes the DayFold row and commits. The next late record of the day deletes that row, in its own transaction.
+
+Younger records take no lock: a day is folded two hours after its end, and what is older than 30 minutes is late.
+"""
+
+import logging
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import OperationalError
+from django.db.backends.utils import CursorWrapper
+
+from apps.costs.domain.calendars import day_start
+from apps.costs.domain.slices import SLICES, Slice
+from apps.costs.selectors.backlog import folds_of_other_zones, unfolded_days
+from apps.costs.selectors.horizon import DAY
+from apps.costs.selectors.pace import background_transaction
+from apps.costs.selectors.summing import MEASURES, summed
+from apps.costs.services import partitions
+from apps.costs.services.locks import fold_alone, repair_alone
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FoldRun:
+    """What one run did: the days it folded, how many are left, and folds of another reporting zone it removed."""
+
+    folded: int
+    left: int
+    removed: int
+
+    @property
+    def words(self) -> str:
+        """One sentence for the Health page."""
+        removed = f", {self.removed} of another zone removed" if self.removed else ""
+        return f"{self.folded} days folded, {self.left} left{removed}"
+
+
+def fold_closed_days(*, now: datetime, at_most: int | None = None, seconds: float = 15) -> FoldRun:
+    """Fold closed days that have no fold, newest first, at most so many days and seconds a run; safe to run twice."""
+    zone = ZoneInfo(settings.REPORTING_ZONE)
+    removed = _remove_other_zones()
+    missing = unfolded_days(now)
+    deadline, folded = time.monotonic() + seconds, 0
+    for day in missing[: at_most or settings.FOLD_DAYS_PER_RUN]:
+        if time.monotonic() > deadline:
+            break
+        try:
+            folded += fold_day(day, zone)
+        except OperationalError:
+            # One day that is locked must not keep the others from being folded; it is left for the next run.
+            logger.exception("%s could not be folded", day)
+    return FoldRun(folded, max(0, len(missing) - folded), removed)
+
+
+def fold_day(day: date, zone: ZoneInfo) -> bool:
+    """Fold one closed day in one transaction. False when it is folded already, or late records came in meanwhile.
+
+    Raises OperationalError when a lock is not free within two seconds: the next run tries again.
+    """
+    start, end = day_start(day, zone), day_start(day + DAY, zone)
+    partitions.ensure_month_of("costs_usageday", partitions.month_of(start))
+    try:
+        with background_transaction() as cursor:
+            repair_alone(cursor)
+            cursor.execute("SELECT 1 FROM costs_dayfold WHERE bucket = %s", [start])
+            if cursor.fetchone():
+                return False
+            _clear(cursor, [start])
+            for statement in (_CUBE, *_SLICES):
+                cursor.execute(statement, {"start": start, "end": end})
+            fold_alone(cursor)
+            _check_unchanged(cursor, start, end)
+            cursor.execute(
+                "INSERT INTO costs_dayfold (zone, bucket, ends_at, folded_at) VALUES (%s, %s, %s, now())",
+                [zone.key, start, end],
+            )
+    except _Changed:
+        return False
+    return True
+
+
+class _Changed(Exception):
+    """Late records came in while the day was added up."""
+
+
+def _check_unchanged(cursor: CursorWrapper, start: datetime, end: datetime) -> None:
+    cursor.execute(
+        """
+        SELECT (SELECT bursar_total(calls + tool_executions) FROM costs_usagequarter
+                WHERE bucket >= %(start)s AND bucket < %(end)s),
+               (SELECT bursar_total(calls + tool_executions) FROM costs_usageday WHERE bucket = %(start)s)
+        """,
+        {"start": start, "end": end},
+    )
+    now, then = cursor.fetchone()
+    if now != then:
+        raise _Changed
+
+
+def _remove_other_zones() -> int:
+    """Folds of a zone that is no longer the reporting zone go, in bounded steps."""
+    buckets = folds_of_other_zones(settings.FOLD_DAYS_PER_RUN)
+    if buckets:
+        with background_transaction() as cursor:
+            repair_alone(cursor)
+            fold_alone(cursor)
+            cursor.execute("DELETE FROM costs_dayfold WHERE bucket = ANY(%s)", [buckets])
+            _clear(cursor, buckets)
+    return len(buckets)
+
+
+def _clear(cursor: CursorWrapper, buckets: list[datetime]) -> None:
+    """Remove the rows of folds that begin at these instants and are no longer vouched for by a DayFold row."""
+    slices = [one.number for one in SLICES]
+    cursor.execute("DELETE FROM costs_usageday WHERE bucket = ANY(%s)", [buckets])
+    cursor.execute("DELETE FROM costs_dayslice WHERE slice = ANY(%s) AND bucket = ANY(%s)", [slices, buckets])
+
+
+_CUBE = f"""
+    WITH quarters AS MATERIALIZED (
+        SELECT cell_id, {MEASURES} FROM costs_usagequarter WHERE bucket >= %(start)s AND bucket < %(end)s
+    )
+    INSERT INTO costs_usageday (bucket, cell_id, {MEASURES})
+    SELECT %(start)s, summed.* FROM ({summed("quarters", "cell_id")}) summed ORDER BY cell_id
+"""  # noqa: S608
+
+
+def _slices(into: Collection[int], rows: str) -> str:
+    """SQL that adds `rows`, which have every dimension a slice keeps by its name, up into these slices."""
+    parts = []
+    for one in (SLICES[number] for number in into):
+        keys = ", ".join(("project_id", *one.dimensions))
+        a, b = (*one.dimensions, "0", "0")[:2]
+        parts.append(f"SELECT {one.number}, project_id, {a}, {b}, {MEASURES} FROM ({summed('kept', keys)}) s")
+    return f"""
+        WITH kept AS MATERIALIZED ({rows})
+        INSERT INTO costs_dayslice (bucket, slice, project_id, a_id, b_id, {MEASURES})
+        SELECT %(start)s, * FROM ({" UNION ALL ".join(parts)}) summed
+    """  # noqa: S608
+
+
+def _of_cube(*dimensions: str) -> str:
+    return f"""
+        SELECT {", ".join(f"c.{name}" for name in ("project_id", *dimensions))}, {MEASURES}
+        FROM costs_usageday d JOIN costs_cell c ON c.id = d.cell_id WHERE d.bucket = %(start)s"""
+
+
+def _of_slice(one: Slice) -> str:
+    names = ", ".join(f"{column} AS {name}" for column, name in zip(("a_id", "b_id"), one.dimensions, strict=False))
+    return (
+        f"SELECT project_id, {names}, {MEASURES} FROM costs_dayslice WHERE slice = {one.number} AND bucket = %(start)s"
+    )
+
+
+_ALL_DIMENSIONS = ("model_id", "task_type_id", "agent_id", "tier_id", "role_id", "status")
+# In order: the slices of two dimensions from the cube, and each smaller one from the smallest that holds it.
+_SLICES = (
+    _slices((4, 5, 6, 7, 8, 9), _of_cube(*_ALL_DIMENSIONS)),
+    _slices((1, 2), _of_slice(SLICES[7])),
+    _slices((3,), _of_slice(SLICES[8])),
+    _slices((0,), _of_slice(SLICES[6])),
+)

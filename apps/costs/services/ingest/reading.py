@@ -1,0 +1,152 @@
+"""The first step of ingest: decoded JSON objects become valid records, or refusals that name every field."""
+
+import secrets
+import time
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from apps.costs.domain import tokens
+from apps.costs.domain import usage as records
+from apps.costs.domain.usage import FieldError, Usage
+
+OTHER = frozenset(records.OTHER_TOKENS)
+QUARTER_SECONDS = 900
+_canonical = msgspec.json.Encoder(order="sorted").encode
+
+
+class Known(Usage, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A record whose every field is known: what the fast path expects."""
+
+
+# msgspec prepares a type at its first use, and two threads doing so at once crash the process: use it here, while the
+# import lock lets only one thread in.
+msgspec.convert({}, Known)
+
+
+class Row(msgspec.Struct, gc=False):
+    """A valid record on its way through the steps of ingest; money in femto-dollars, None is unknown.
+
+    Reading fills it up to `unknown`, placing adds `place`, pricing the rest.
+    """
+
+    index: int
+    usage: Usage
+    id: str
+    id_hash: str
+    fingerprint: str
+    occurred_at: datetime
+    quarter: int
+    unknown: tuple[str, ...] = ()
+    place: Any = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    other: dict[str, int] | None = None
+    cost: int | None = None
+    price_cost: int | None = None
+    price_id: int | None = None
+    cost_source: int = 0
+    assumed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that was not stored, with the reasons."""
+
+    index: int
+    id: str | None
+    errors: list[FieldError]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The times a record may have. Imports pass None for both ends."""
+
+    now: datetime
+    earliest: datetime | None
+    latest: datetime | None
+
+
+def read(
+    items: Sequence[Any], *, fields: Collection[str], window: Window, odd_text_possible: bool
+) -> tuple[list[Row], list[Refused]]:
+    """Split a batch into records that may be stored and refusals; one bad record touches no other.
+
+    `fields` are those any of the records has.
+    """
+    has_media = not OTHER.isdisjoint(fields)
+    sent: list[Row] = []
+    refused: list[Refused] = []
+    for index, raw in enumerate(items):
+        try:
+            one = _judged(index, raw, window, odd_text_possible, has_media)
+        except RecursionError:
+            one = Refused(index, _id_of(raw), [FieldError("", "too_deep", "The record is nested too deeply.")])
+        if isinstance(one, Row):
+            sent.append(one)
+        else:
+            refused.append(one)
+    return sent, refused
+
+
+def _judged(index: int, raw: Any, window: Window, odd_text_possible: bool, has_media: bool) -> Row | Refused:
+    if odd_text_possible and (unstorable := records.text_error(raw)):
+        return Refused(index, _id_of(raw), [unstorable])
+    try:
+        usage: Usage = msgspec.convert(raw, Known)
+        unknown: tuple[str, ...] = ()
+    except msgspec.ValidationError:
+        careful = _read_carefully(raw)
+        if isinstance(careful, list):
+            return Refused(index, _id_of(raw), careful)
+        usage, unknown = careful, tuple(sorted(raw.keys() - records.KNOWN))
+    if usage.input_tokens is None or usage.output_tokens is None:
+        usage = _counted(usage)
+    if errors := _errors(usage, window, has_media):
+        return Refused(index, _id_of(raw), errors)
+    identity = usage.id or new_id()
+    moment = usage.occurred_at or window.now
+    quarter = int(moment.timestamp()) // QUARTER_SECONDS
+    fingerprint = sha256(_canonical(raw)).hexdigest()[:32]
+    return Row(index, usage, identity, records.key_of(identity), fingerprint, moment, quarter, unknown)
+
+
+def new_id() -> str:
+    """A UUIDv7: sorted by time, so that an id the server gives is as good as one an agent makes."""
+    value = (time.time_ns() // 1_000_000) << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)
+    return str(uuid.UUID(int=value))
+
+
+def _read_carefully(raw: Any) -> Usage | list[FieldError]:
+    try:
+        return records.parse(raw)
+    except msgspec.ValidationError as error:
+        return records.field_errors(raw) or [FieldError("", "type", f"{error}.")]
+
+
+def _counted(usage: Usage) -> Usage:
+    """The record with the counts of the texts it sent, marked as an estimate; the texts are not kept."""
+    model, changes = usage.model or "", {}
+    if usage.input_tokens is None and usage.input_text is not None:
+        changes["input_tokens"] = tokens.count(usage.input_text, model)
+    if usage.output_tokens is None and usage.output_text is not None:
+        changes["output_tokens"] = tokens.count(usage.output_text, model)
+    return msgspec.structs.replace(usage, usage_source="estimate", **changes) if changes else usage
+
+
+def _errors(usage: Usage, window: Window, has_media: bool) -> list[FieldError]:
+    errors = [] if records.is_plain(usage) and not has_media else records.rule_errors(usage)
+    if window.earliest is not None and window.latest is not None:
+        late = records.time_error(usage, window.earliest, window.latest, window.now)
+        errors = [*errors, late] if late else errors
+    return errors
+
+
+def _id_of(raw: Any) -> str | None:
+    identity = raw.get("id") if isinstance(raw, dict) else None
+    return identity if isinstance(identity, str) and records.text_error(identity) is None else None

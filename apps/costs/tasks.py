@@ -1,0 +1,50 @@
+"""The background work of the books. Each task is a sweep over rows: it carries no data and may run twice at once.
+
+A sweep that fails is logged by the worker, noted by its heartbeat, and done again at the next beat.
+"""
+
+from celery import shared_task
+from django.utils import timezone
+
+from apps.costs.services import demo, folding, hours, partitions, proof_sweep, retention, sweeps
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def fold_days() -> None:
+    """Folds closed days of the reporting zone, newest first."""
+    run = folding.fold_closed_days(now=timezone.now())
+    sweeps.note("fold-days", words=run.words, behind=run.left > 0)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def prove_rollups() -> None:
+    """Proves closed hours, folds and conversations against the records, and repairs."""
+    run = proof_sweep.prove_closed_hours(now=timezone.now())
+    sweeps.note("prove-rollups", words=run.words, behind=run.left > 0)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def merge_hours() -> None:
+    """Merges old quarter-hours into hours."""
+    run = hours.merge_old_quarters(now=timezone.now())
+    sweeps.note("merge-hours", words=run.words, behind=run.left > 0)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def make_partitions() -> None:
+    """Makes the partitions of the months around now: three ahead."""
+    made = partitions.make_ahead(timezone.now())
+    sweeps.note("make-partitions", words=f"stand until {made:%B %Y}", behind=False)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def carry_out_demo_wish() -> None:
+    """Loads or removes demo data, if somebody asked for it."""
+    demo.work_on_demo(now=timezone.now())
+
+
+@shared_task(soft_time_limit=1500, time_limit=1800)
+def drop_old_months() -> None:
+    """Drops months of records and rollups that are older than the settings allow."""
+    report = retention.enforce(now=timezone.now())
+    sweeps.note("retention", words=report.words, behind=bool(report.errors))

@@ -1,0 +1,17 @@
+"""Addresses of usage and cost."""
+
+from django.urls import path
+
+from apps.costs.api.metrics import CostMetricsView
+from apps.costs.api.usage import UsageDetailView, UsageView
+from apps.costs.views import demo
+
+app_name = "costs"
+urlpatterns = [
+    path("api/metrics/cost", CostMetricsView.as_view(), name="metrics-cost"),
+    path("api/usage", UsageView.as_view(), name="usage-list"),
+    path("api/usage/<path:usage_id>", UsageDetailView.as_view(), name="usage-detail"),
+    path("demo", demo.state, name="demo"),
+    path("demo/load", demo.load, name="demo-load"),
+    path("demo/remove", demo.remove, name="demo-remove"),
+]

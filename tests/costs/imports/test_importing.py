@@ -1,0 +1,245 @@
+"""The import service on small files: what is stored, what is told, and that nothing is ever stored twice."""
+
+import gzip
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import OperationalError
+
+from apps.access.domain.errors import Refused
+from apps.access.models import AuditEntry, Project
+from apps.costs.domain.importing import BadFile
+from apps.costs.models import ImportRun, Price, UsageKey, UsageRecord
+from apps.costs.selectors.metrics import UsageQuery, totals
+from apps.costs.services.imports import Report, Wanted, import_file, running
+from apps.costs.services.ingest import record_usage
+
+NOW = datetime(2026, 11, 20, 12, 0, 30, 500, tzinfo=UTC)
+HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens"
+# 1,000 x 2.5 + 100 x 10 USD per million tokens
+EACH = Decimal("0.0035")
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("gpt_4o")]
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    """Five calls, a second apart."""
+    return write(tmp_path / "trace.csv", [f"2026-11-01 10:00:0{n},1000,100" for n in range(5)])
+
+
+def write(path: Path, rows: list[str]) -> Path:
+    path.write_text("\n".join([HEADER, *rows, ""]))
+    return path
+
+
+def run(path: Path, **changes: Any) -> Report:
+    usual = {"format": "azure-llm", "provider": "openai", "model": "gpt-4o"}
+    return import_file(Wanted(path=path, **{**usual, **changes}))
+
+
+def stored() -> tuple[int, Decimal]:
+    found = totals(UsageQuery(datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)))
+    return found.calls, found.cost_usd
+
+
+def test_it_works(trace: Path) -> None:
+    report = run(trace)
+
+    assert (report.rows, report.calls, report.cost_usd) == (5, 5, 5 * EACH)
+    assert (report.first_at, report.last_at) == (
+        datetime(2026, 11, 1, 10, tzinfo=UTC),
+        datetime(2026, 11, 1, 10, 0, 4, tzinfo=UTC),
+    )
+    assert report.in_bursar is not None
+    assert (report.in_bursar.calls, report.in_bursar.cost_usd) == (5, 5 * EACH)
+    assert stored() == (5, 5 * EACH)
+    entry = AuditEntry.objects.get(action="usage.imported")
+    assert (entry.after or {})["cost_usd"] == "0.017500000000000"
+
+
+def test_ids_are_made_of_the_format_the_content_and_the_row(trace: Path, tmp_path: Path) -> None:
+    run(trace)
+    ids = sorted(UsageRecord.objects.values_list("usage_id", flat=True))
+    assert ids == [f"azure-llm:{ids[0].split(':')[1]}:{n}" for n in range(1, 6)]
+    assert max(map(len, ids)) <= 64
+
+    packed = tmp_path / "copy.csv.gz"
+    packed.write_bytes(gzip.compress(trace.read_bytes()))
+    assert run(packed).already_done == 5
+    assert sorted(UsageRecord.objects.values_list("usage_id", flat=True)) == ids
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_running_it_again_changes_nothing(trace: Path, again: bool) -> None:
+    run(trace)
+    report = run(trace, again=again)
+
+    assert (report.calls, report.cost_usd) == (0, Decimal(0))
+    assert (report.already_done, report.duplicates) == ((0, 5) if again else (5, 0))
+    assert stored() == (5, 5 * EACH)
+
+
+def test_losing_what_the_import_remembers_changes_nothing(trace: Path) -> None:
+    run(trace)
+    ImportRun.objects.all().delete()
+
+    assert run(trace).duplicates == 5
+    assert stored() == (5, 5 * EACH)
+
+
+def test_it_goes_on_where_it_was_stopped(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "BATCH", 2)
+    original, batches = record_usage, []
+
+    def fails_at_the_third_batch(items: Any, **more: Any) -> Any:
+        batches.append(len(items))
+        if len(batches) == 3:
+            raise OperationalError("away")
+        return original(items, **more)
+
+    monkeypatch.setattr(running, "record_usage", fails_at_the_third_batch)
+    with pytest.raises(OperationalError):
+        run(trace)
+    assert stored() == (4, 4 * EACH)
+
+    report = run(trace)
+    assert batches == [2, 2, 1, 1]
+    assert (report.already_done, report.calls) == (4, 1)
+    assert stored() == (5, 5 * EACH)
+
+
+def test_it_starts_over_when_what_it_stored_is_gone(trace: Path) -> None:
+    run(trace, project="once")
+    UsageKey.objects.all().delete()
+    Project.objects.filter(name="once").delete()
+
+    report = run(trace, project="once")
+    assert (report.already_done, report.calls) == (0, 5)
+
+
+def test_the_same_file_with_other_options_is_told_as_conflicts(trace: Path) -> None:
+    run(trace)
+    report = run(trace, model="gpt-4o-mini")
+
+    assert (report.calls, report.conflicts) == (0, 5)
+    assert stored() == (5, 5 * EACH)
+
+
+def test_another_project_has_its_own_copy(trace: Path) -> None:
+    run(trace)
+    assert run(trace, project="other").calls == 5
+    assert stored() == (10, 10 * EACH)
+
+
+def test_rows_that_cannot_be_stored_are_told_and_touch_no_other(tmp_path: Path) -> None:
+    rows = ["2026-11-01 10:00:00,1000,100", "never,1,1", "2026-11-01 10:00:01,-5,1", "1999-12-31 23:59:59,1,1",
+            "2036-01-01 00:00:00,1,1", "2026-11-01 10:00:02,1000,100"]  # fmt: skip
+    report = run(write(tmp_path / "mixed.csv", rows))
+
+    assert (report.rows, report.calls, report.cost_usd) == (6, 2, 2 * EACH)
+    assert report.refused == {"unreadable": 1, "input_tokens negative": 1, "time": 2}
+    assert sorted((one.row, one.message) for one in report.examples) == [
+        (2, "TIMESTAMP is not a time: 'never'."),
+        (3, "input_tokens (-5) cannot be below 0."),
+        (4, "The time 1999-12-31T23:59:59Z is before 2000 or in the future."),
+        (5, "The time 2036-01-01T00:00:00Z is before 2000 or in the future."),
+    ]
+
+
+def test_models_without_a_price_are_counted_by_name(trace: Path) -> None:
+    report = run(trace, model="unheard-of")
+    assert (report.unpriced, report.cost_usd) == (Counter({"openai unheard-of": 5}), Decimal(0))
+    assert report.in_bursar is not None
+    assert report.in_bursar.unpriced_calls == 5
+
+
+def test_the_whole_file_moves_to_its_start(trace: Path) -> None:
+    start = datetime(2026, 11, 10, 8, tzinfo=UTC)
+    report = run(trace, start=start)
+    assert (report.first_at, report.last_at) == (start, start + timedelta(seconds=4))
+
+
+def test_shifted_to_now_it_ends_now_and_stays_there(trace: Path) -> None:
+    with time_machine.travel(NOW, tick=False):
+        assert run(trace, shift_to_now=True).last_at == NOW.replace(microsecond=0)
+    with time_machine.travel(NOW + timedelta(days=1), tick=False):
+        report = run(trace, shift_to_now=True, again=True)
+    assert (report.duplicates, report.conflicts) == (5, 0)
+
+
+def test_a_dry_run_tells_the_same_and_stores_nothing(trace: Path) -> None:
+    report = run(trace, dry_run=True, project="new")
+    assert (report.calls, report.cost_usd, report.is_dry) == (5, 5 * EACH, True)
+    assert not Project.objects.exists()
+    assert not ImportRun.objects.exists()
+    assert stored() == (0, Decimal(0))
+
+    run(trace)
+    assert run(trace, dry_run=True, again=True).duplicates == 5
+
+
+def test_a_dry_run_refuses_what_ingest_would(tmp_path: Path) -> None:
+    path = write(tmp_path / "bad.csv", ["2026-11-01 10:00:01,-5,1", "2026-11-01 10:00:02,1,1"])
+    dry, real = run(path, dry_run=True), run(path)
+    assert dry.refused == real.refused == {"input_tokens negative": 1}
+    assert dry.cost == real.cost == 12_500_000_000
+
+
+def test_a_limit_reads_only_so_many_rows_and_the_rest_follows(trace: Path) -> None:
+    assert run(trace, limit=2).calls == 2
+    report = run(trace)
+    assert (report.already_done, report.calls) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": ""}, "names no model"),
+        ({"format": "mooncake"}, "has no dates"),
+        ({"start": NOW, "shift_to_now": True}, "not both"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(trace: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        run(trace, **changes)
+
+
+def test_a_packed_file_that_is_cut_off_is_named_and_what_was_read_stays(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jsonl.gz"
+    rows = [json.dumps({"timestamp": n, "input_length": 10, "output_length": 1, "hash_ids": []}) for n in range(2000)]
+    path.write_bytes(gzip.compress("\n".join(rows).encode())[:-40])
+    with pytest.raises(BadFile, match="damaged or cut off"):
+        run(path, format="mooncake", start=NOW)
+    assert stored() == (0, Decimal(0))
+
+
+def test_a_damaged_file_keeps_its_good_rows_and_goes_on_once_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "spans.json"
+    row = {"id": "1", "type": "GENERATION", "start_time": "2026-11-01 10:00:00", "provided_model_name": "gpt-4o",
+           "usage_details": {"input": 1000, "output": 100}}  # fmt: skip
+    path.write_text(json.dumps([row, row]).removesuffix("]"))
+    report = run(path, format="langfuse-observations", provider="", model="")
+
+    assert "ends early" in report.error
+    assert (report.calls, report.cost_usd) == (2, 2 * EACH)
+    assert ImportRun.objects.get().status == "failed"
+
+
+def test_costs_of_the_file_are_kept_unless_they_are_to_be_priced_anew(tmp_path: Path, gpt_4o: Price) -> None:
+    path = tmp_path / "spend.json"
+    row = {"request_id": "r", "call_type": "acompletion", "spend": 0.5, "prompt_tokens": 1000, "completion_tokens": 100,
+           "startTime": "2026-11-01T10:00:00Z", "model": "gpt-4o", "custom_llm_provider": "openai"}  # fmt: skip
+    path.write_text(json.dumps([row]))
+    options = {"format": "litellm-spendlogs", "provider": "", "model": ""}
+
+    assert run(path, **options).cost_usd == Decimal("0.5")
+    kept = UsageRecord.objects.get()
+    assert (kept.cost_usd, kept.price_cost_usd, kept.price_id) == (Decimal("0.5"), EACH, gpt_4o.pk)
+    assert run(path, **options, keep_costs=False, project="anew").cost_usd == EACH
