@@ -1,0 +1,183 @@
+"""Rows of the rollups into chart data: the only place where money becomes float, since pixels need no more."""
+
+import json
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+from apps.costs.domain.calendars import piece_name, piece_title
+from apps.costs.domain.formats import money, money_column
+from apps.costs.domain.periods import Comparison, Period
+from apps.costs.selectors.metrics import SeriesRow
+from controlplane.viewstate import NO_VALUE
+
+MOST_SERIES = 6
+OTHER_SLOT = 0
+_ZERO = Decimal(0)
+Values = list[Decimal]
+Before = list[Decimal | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One colour of the chart: a group's exact amounts by piece. `key` is None for the rest."""
+
+    key: str | None
+    name: str
+    slot: int
+    values: Values
+
+    @property
+    def total(self) -> Decimal:
+        """The sum over all pieces, in USD."""
+        return sum(self.values, _ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table under the chart: the same numbers in words."""
+
+    title: str
+    cells: list[str]
+    total: str
+    previous: str
+    is_running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Spend over time, stacked by group: for the canvas as JSON, for the table as rows."""
+
+    series: list[Series]
+    rows: list[Row]
+    totals: list[str]
+    data: str
+    summary: str
+    has_previous: bool
+    running: bool
+
+
+def spend_chart(
+    period: Period,
+    current: Sequence[SeriesRow],
+    previous: Sequence[SeriesRow],
+    comparison: Comparison | None,
+    numbers: Mapping[str, int],
+) -> Chart:
+    """Stacks spend by group: the six dearest and the rest, with the earlier period's total beside each piece."""
+    series = _stack(period, current, numbers)
+    totals = [sum(column, _ZERO) for column in zip(*(one.values for one in series), strict=True)]
+    totals = totals or [_ZERO] * (len(period.pieces) - 1)
+    before = _before(comparison, previous) if comparison and any(row.totals.cost_usd for row in previous) else []
+    return Chart(
+        series=series,
+        rows=_rows(period, series, totals, before),
+        totals=[money(one.total) for one in series],
+        data=json.dumps(_canvas(period, series, comparison, before), separators=(",", ":")),
+        summary=_summary(period, series, totals),
+        has_previous=bool(before),
+        running=period.running_piece is not None,
+    )
+
+
+def slots(numbers: Mapping[str, int]) -> dict[str, int]:
+    """A colour for each group of one chart, by the order in which the installation first saw them.
+
+    The n-th name ever seen prefers colour n (from the seventh on counting again from one); where two meet, the one
+    seen first keeps it. So the same groups have the same colours whatever their rank, in every period.
+    """
+    taken: dict[int, str] = {}
+    for name in sorted(numbers, key=lambda name: numbers[name]):
+        wish = (numbers[name] - 1) % MOST_SERIES
+        free = next(slot for step in range(MOST_SERIES) if (slot := (wish + step) % MOST_SERIES) not in taken)
+        taken[free] = name
+    return {name: slot + 1 for slot, name in taken.items()}
+
+
+def _stack(period: Period, rows: Sequence[SeriesRow], numbers: Mapping[str, int]) -> list[Series]:
+    by_group: defaultdict[str, Values] = defaultdict(lambda: [_ZERO] * (len(period.pieces) - 1))
+    for row in rows:
+        by_group[row.key or ""][_piece_of(period, row)] += row.totals.cost_usd
+    ranked = sorted(by_group, key=lambda key: (-sum(by_group[key], _ZERO), key))
+    shown = ranked if len(ranked) <= MOST_SERIES + 1 else ranked[:MOST_SERIES]
+    named, rest = shown[:MOST_SERIES], ranked[len(shown[:MOST_SERIES]) :]
+    last = max(numbers.values(), default=0)
+    unseen = {key: last + 1 + index for index, key in enumerate(sorted(set(named) - set(numbers)))}
+    colours = slots({key: numbers.get(key) or unseen[key] for key in named})
+    series = [Series(key, key or NO_VALUE, colours[key], by_group[key]) for key in named]
+    if rest:
+        columns = zip(*(by_group[key] for key in rest), strict=True)
+        series.append(Series(None, f"Other ({len(rest)})", OTHER_SLOT, [sum(column, _ZERO) for column in columns]))
+    return series
+
+
+def _piece_of(period: Period, row: SeriesRow) -> int:
+    """The piece a row belongs to; rows may be cut finer than pieces, never coarser."""
+    return bisect_right(period.pieces, row.bucket) - 1
+
+
+def _before(comparison: Comparison, rows: Sequence[SeriesRow]) -> Before:
+    """The earlier period's total for each piece.
+
+    A piece past the compared part is None, so that the line ends there; an hour that its clocks skipped is 0.
+    """
+    by_start = {row.bucket: row.totals.cost_usd for row in rows}
+    values: Before = []
+    for start, stop in pairwise(comparison.pieces):
+        known = by_start.get(start, _ZERO) if start < stop else _ZERO
+        values.append(known if start < comparison.previous.end else None)
+    return values
+
+
+def _rows(period: Period, series: list[Series], totals: Values, before: Before) -> list[Row]:
+    columns = [money_column([*one.values, one.total])[:-1] for one in series]
+    sums, earlier = money_column(totals), money_column([value or _ZERO for value in before])
+    return [
+        Row(
+            title=_title(period, index),
+            cells=[column[index] for column in columns],
+            total=sums[index],
+            previous="" if not before or before[index] is None else earlier[index],
+            is_running=index == period.running_piece,
+        )
+        for index in range(len(totals))
+    ]
+
+
+def _title(period: Period, index: int) -> str:
+    title = piece_title(period.pieces[index], period.unit, period.zone)
+    return f"{title}, so far" if index == period.running_piece else title
+
+
+def _canvas(period: Period, series: list[Series], comparison: Comparison | None, before: Before) -> dict[str, object]:
+    starts = period.pieces[:-1]
+    data: dict[str, object] = {
+        "labels": [piece_name(start, period.unit, period.zone) for start in starts],
+        "partial": period.running_piece,
+        "series": [{"name": one.name, "slot": one.slot, "values": _pixels(one.values)} for one in series],
+        "previous": None,
+    }
+    if comparison and before:
+        titles = [piece_title(start, period.unit, period.zone) for start in comparison.pieces[:-1]]
+        data["previous"] = {"name": "Earlier period", "values": _pixels(before), "titles": titles}
+    return data
+
+
+def _pixels(values: Sequence[Decimal | None]) -> list[float | None]:
+    return [None if value is None else float(f"{value:.4g}") for value in values]
+
+
+def _summary(period: Period, series: list[Series], totals: Values) -> str:
+    whole = sum(totals, _ZERO)
+    if not whole:
+        return f"No spend in {period.label}."
+    peak = max(range(len(totals)), key=lambda index: totals[index])
+    top = max(series, key=lambda one: one.total)
+    most = piece_title(period.pieces[peak], period.unit, period.zone)
+    return (
+        f"{period.label}: {money(whole)}. Most in one {period.unit}: {money(totals[peak])} ({most})."
+        f" Dearest: {top.name}, {money(top.total)}."
+    )

@@ -1,0 +1,21 @@
+"""How gunicorn serves Bursar. Every number is a setting."""
+
+from pathlib import Path
+
+from controlplane import settings
+
+_host = f"[{settings.WEB_HOST}]" if ":" in settings.WEB_HOST else settings.WEB_HOST
+bind = f"{_host}:{settings.WEB_PORT}"
+worker_class = "controlplane.gunicorn_worker.Worker"
+workers = settings.WEB_WORKERS
+threads = settings.WEB_THREADS
+timeout = settings.WEB_TIMEOUT_SECONDS
+graceful_timeout = settings.WEB_GRACEFUL_SECONDS
+keepalive = settings.WEB_KEEPALIVE_SECONDS
+accesslog = "-" if settings.WEB_ACCESS_LOG else None
+loglevel = "warning"
+proc_name = "bursar-web"
+# Workers prove by touching a file that they live; on a slow disk that alone could time out.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+# The control socket would be shared by every installation of this account.
+control_socket_disable = True

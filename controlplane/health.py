@@ -1,0 +1,122 @@
+"""How the installation is: the process, the database with its migrations, and work that is late."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Literal
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+from psycopg_pool import PoolTimeout
+
+from apps.costs.selectors.bookkeeping import SweepState, sweep_states
+from controlplane.models import Heartbeat
+
+Level = Literal["ok", "late", "down"]
+_SLACK = timedelta(seconds=60)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at, in plain words. `since` is when it last was well, as far as known."""
+
+    name: str
+    level: Level
+    words: str
+    since: datetime | None = None
+
+
+def database_check() -> Check:
+    """The database answers and has every migration of this version."""
+    try:
+        missing = _missing_migrations()
+    except (DatabaseError, PoolTimeout):
+        return Check("Database", "down", "It cannot be reached. Usage is refused with 503; agents keep it and retry.")
+    if missing:
+        return Check("Database", "down", f"{len(missing)} migrations are missing: run `manage.py migrate`.")
+    return Check("Database", "ok", "It answers and has every migration of this version.")
+
+
+def background_checks(now: datetime) -> list[Check]:
+    """One check for each entry of the beat schedule, late ones first. Raises DatabaseError if it is away."""
+    beats = {beat.name: beat for beat in Heartbeat.objects.all()}
+    installed_at, sweeps = _installed_at() or now, sweep_states(now)
+    checks = [
+        _check_of(name, entry, beats.get(entry["task"]), sweeps.get(name), installed_at, now)
+        for name, entry in settings.CELERY_BEAT_SCHEDULE.items()
+    ]
+    return sorted(checks, key=lambda check: (check.level == "ok", check.name))
+
+
+def is_late(interval: timedelta, last: datetime, now: datetime) -> bool:
+    """True once three runs and a minute have passed without one."""
+    return now - last > 3 * interval + _SLACK
+
+
+def _check_of(
+    name: str,
+    entry: Mapping[str, Any],
+    beat: Heartbeat | None,
+    sweep: SweepState | None,
+    installed_at: datetime,
+    now: datetime,
+) -> Check:
+    done_at = beat.done_at if beat else None
+    title = name.replace("-", " ").replace("_", " ").capitalize()
+    if is_late(_interval(entry["schedule"]), done_at or installed_at, now):
+        return Check(title, "late", _why_late(beat), done_at)
+    if sweep:
+        return Check(title, "late" if sweep.is_late else "ok", _told(sweep), done_at)
+    return Check(title, "ok", "Done as planned." if done_at else "Has not been due yet.", done_at)
+
+
+def _told(sweep: SweepState) -> str:
+    """What the last run did, and since when there is more to do than it does."""
+    behind = f" Not caught up since {sweep.behind_since:%Y-%m-%d %H:%M} UTC." if sweep.behind_since else ""
+    return f"{sweep.words}.{behind}"
+
+
+def _why_late(beat: Heartbeat | None) -> str:
+    if beat is None or (beat.done_at is None and not beat.error):
+        return "It has never run: are the worker and beat started?"
+    if beat.error:
+        return f"It fails with {beat.error}: see the log of the worker."
+    return "It has not run since: are the worker and beat running?"
+
+
+def _interval(schedule: Any) -> timedelta:
+    """Every how often: seconds, a timedelta or a Celery schedule; a crontab entry counts as daily."""
+    if isinstance(schedule, (int, float)):
+        return timedelta(seconds=schedule)
+    return schedule if isinstance(schedule, timedelta) else getattr(schedule, "run_every", _DAY)
+
+
+def _missing_migrations() -> frozenset[tuple[str, str]]:
+    return _known_migrations() - MigrationRecorder(connection).applied_migrations().keys()
+
+
+@cache
+def _known_migrations() -> frozenset[tuple[str, str]]:
+    """Every migration of this code; read from the files once a process."""
+    return frozenset(MigrationLoader(None, ignore_no_migrations=True).disk_migrations or ())
+
+
+def _installed_at() -> datetime | None:
+    """When this version was migrated: before that no task of it was due."""
+    latest = MigrationRecorder(connection).migration_qs.order_by("-applied").first()
+    return latest.applied if latest else None
+
+
+def overall(now: datetime | None = None) -> tuple[Level, list[Check]]:
+    """The worst level, and every check."""
+    database = database_check()
+    checks = [database]
+    if database.level == "ok":
+        checks += background_checks(now or timezone.now())
+    levels = [check.level for check in checks]
+    return ("down" if "down" in levels else "late" if "late" in levels else "ok"), checks

@@ -1,0 +1,49 @@
+"""The two private files that `make run` writes: the settings of this installation, and where its services are.
+
+Both are read by the settings and give way to variables that are already set.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+LOCAL = "local.env"
+SERVICES = "services.env"
+SECRET_BYTES = 50
+
+
+def ensure_local_file(var: Path) -> bool:
+    """Write local.env with a random SECRET_KEY unless it is there; True when it was written."""
+    path = var / LOCAL
+    if path.exists():
+        return False
+    lines = [
+        "# Settings of this installation; docs/operating.md lists them all. Keep this file private.",
+        f"SECRET_KEY={secrets.token_urlsafe(SECRET_BYTES)}",
+        "ALLOWED_HOSTS=localhost,127.0.0.1",
+        "DEBUG=false",
+        "BURSAR_INSECURE_HTTP=true",
+    ]
+    write_private(path, "\n".join(lines) + "\n")
+    return True
+
+
+def write_services_file(var: Path, database_url: str) -> None:
+    """Tell commands that people type where the embedded database is."""
+    text = f"# Written at every start: the embedded services.\nDATABASE_URL={database_url}\n"
+    write_private(var / SERVICES, text)
+
+
+def remove_services_file(var: Path) -> None:
+    """Nothing embedded is used."""
+    (var / SERVICES).unlink(missing_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    unfinished.replace(path)

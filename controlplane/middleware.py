@@ -1,0 +1,115 @@
+"""What every request passes: an id, the client's address, safe headers, declared views, a database that may be away."""
+
+import re
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import patch_vary_headers
+
+from apps.access import request_context
+from apps.access.domain.addresses import client_address, parse_networks
+from apps.access.domain.errors import Refused
+from apps.access.pages import is_declared
+from controlplane import problems
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+class RequestIdMiddleware:
+    """Names each request and its client for logs, error answers and the audit log; answers with X-Request-Id."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.trusted = parse_networks(settings.TRUSTED_PROXIES)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        origin = request_context.Origin(request_id=_request_id(request), address=self._address(request))
+        token = request_context.enter(origin)
+        try:
+            response = self.get_response(request)
+        finally:
+            request_context.leave(token)
+        response["X-Request-Id"] = origin.request_id
+        return response
+
+    def _address(self, request: HttpRequest) -> str | None:
+        meta = request.META
+        return client_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), self.trusted)
+
+
+class ContentSecurityPolicyMiddleware:
+    """Sets the constant policy on every answer; answers that say nothing about caching are private."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        if not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "no-store"
+        if response.get("Content-Type", "").startswith("text/html"):
+            patch_vary_headers(response, ["HX-Request", "Cookie"])
+        return response
+
+
+class DatabaseAwayMiddleware:
+    """Answers 503 when the database is away or too busy; refuses NUL, which PostgreSQL cannot store."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if _has_nul(request):
+            raise BadRequest("The request holds a NUL character.")
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Turns a lost database and a service's refusal into answers; other exceptions take their usual way."""
+        if problems.is_database_away(exception):
+            return problems.database_away(request)
+        if isinstance(exception, Refused):
+            return problems.answer(request, problems.status_of(exception), exception.message)
+        return None
+
+
+class DenyUndeclaredMiddleware:
+    """Refuses a view that declares neither a role nor a scope nor that it is public: deny by default."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        """Runs before every view; a declared one goes on."""
+        if is_declared(view):
+            return None
+        return problems.answer(request, 403, "This address declares nobody who may use it.")
+
+
+def _request_id(request: HttpRequest) -> str:
+    """The caller's own id if it is safe to log and store, else a new one."""
+    sent = request.headers.get("X-Request-Id", "")
+    return sent if _SAFE_REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
+
+
+def _has_nul(request: HttpRequest) -> bool:
+    return (
+        "%00" in request.META.get("QUERY_STRING", "")
+        or "\0" in request.path
+        or any("\0" in value for value in request.COOKIES.values())
+    )

@@ -1,0 +1,53 @@
+"""The entries of the top bar, in order. Who sees an entry is what its page declares."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from django.http import HttpRequest
+from django.urls import resolve, reverse
+
+from apps.access.domain.identity import Role
+
+MAIN = (("Overview", "overview"),)
+SETTINGS = (
+    ("Keys", "access:keys"),
+    ("People", "access:people"),
+    ("Audit log", "access:audit"),
+    ("Health", "health"),
+    ("API docs", "api-docs"),
+)
+ACCOUNT = (("Change password", "access:change_password"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A link of the top bar, or a group with children and no address of its own."""
+
+    label: str
+    url: str = ""
+    here: bool = False
+    children: tuple["Entry", ...] = ()
+
+
+def entries(request: HttpRequest, role: Role) -> list[Entry]:
+    """What this role sees: the main pages, then the group Settings."""
+    settings = links(request, role, SETTINGS)
+    here = any(entry.here for entry in settings)
+    return [*links(request, role, MAIN), Entry("Settings", here=here, children=tuple(settings))]
+
+
+def links(request: HttpRequest, role: Role, pages: tuple[tuple[str, str], ...]) -> list[Entry]:
+    """The pages this role may open, as links."""
+    found = [(label, *_place(name)) for label, name in pages]
+    return [Entry(label, url, _is_here(request.path, url)) for label, url, lowest in found if role.includes(lowest)]
+
+
+@cache
+def _place(name: str) -> tuple[str, Role]:
+    """The address of a page and the lowest role that may open it."""
+    url = reverse(name)
+    return url, getattr(resolve(url).func, "required_role", Role.ANALYST)
+
+
+def _is_here(path: str, url: str) -> bool:
+    return path == url or (url != "/" and path.startswith(f"{url}/"))

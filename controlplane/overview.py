@@ -1,0 +1,181 @@
+"""The Overview: where the money went, in one page; before the first usage, the way to it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_GET
+
+from apps.access.domain.identity import Caller, Role
+from apps.access.pages import PageRequest, page
+from apps.costs.domain.calendars import zone_words
+from apps.costs.domain.periods import Comparison, Period, Span, compare, days_words
+from apps.costs.selectors import metrics
+from apps.costs.selectors.demo import DemoState, demo_state
+from apps.costs.selectors.first_seen import first_seen_numbers
+from apps.costs.selectors.metrics import SeriesRow, Totals
+from controlplane import exports, figures, filterbar
+from controlplane.charts import Chart, spend_chart
+from controlplane.onboarding import welcome
+from controlplane.viewstate import DIMENSIONS, ViewState, read
+
+TABLES = (("Models", "model"), ("Task types", "task_type"), ("Agents", "agent"))
+MOST_MODELS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request for the Overview: who asks, for which state, resolved at which instant."""
+
+    state: ViewState
+    period: Period
+    caller: Caller
+    notices: list[str]
+
+    def series(self, span: Span, edges: list[datetime], group_by: str | None = None) -> list[SeriesRow]:
+        """The rows of a span cut at the edges; edges may touch where clocks were changed."""
+        return metrics.series(self.state.query(span, self.caller), buckets=sorted(set(edges)), group_by=group_by)
+
+
+def asked(request: PageRequest) -> Asked:
+    """Reads the address. Raises nothing: what is not understood becomes a notice."""
+    state, notices = read(dict(request.GET.lists()), ZoneInfo(settings.REPORTING_ZONE))
+    return Asked(state, state.choice.at(timezone.now()), request.caller, notices)
+
+
+@gzip_page
+@page(role=Role.ANALYST)
+@require_GET
+def overview(request: PageRequest) -> HttpResponse:
+    """The page, or the part of it that htmx swaps. Before the first usage it is the onboarding."""
+    question = asked(request)
+    with metrics.one_snapshot():
+        demo = demo_state(timezone.now(), question.caller)
+        projects = question.caller.project_ids
+        if not metrics.has_usage(project_ids=projects, include_demo=question.state.demo):
+            return welcome(request, demo=demo)
+        context = _context(question, demo=demo)
+    fragment = request.htmx and not request.htmx.history_restore_request
+    return render(request, "overview/_view.html" if fragment else "overview/overview.html", context)
+
+
+def _context(question: Asked, *, demo: DemoState) -> dict[str, Any]:
+    state, period = question.state, question.period
+    query = state.query(period.span, question.caller)
+    totals = metrics.totals(query)
+    comparison = compare(period)
+    chart, moved = _spend_over_time(question, comparison)
+    colours = {series.key: series.slot for series in chart.series if series.key is not None}
+    context = {
+        "bar": filterbar.build(state, period, demo=demo.exists),
+        "demo_state": demo,
+        "state": state,
+        "period": period,
+        "days": days_words(period.first, period.last),
+        "zone": zone_words(period.zone, period.now),
+        "newest": metrics.freshness(query),
+        "notices": question.notices,
+        "totals": totals,
+        "all_tokens": totals.input_tokens + totals.output_tokens,
+        "ended_calls": totals.ok_calls + totals.error_calls,
+        "token_parts": figures.token_parts(totals),
+        "moved": moved,
+        "chart": chart,
+        "group_name": DIMENSIONS[state.group].lower(),
+        "csv_url": state.url(reverse("overview-csv")),
+        "more_url": state.url(reverse("overview-more"), seen=str(_seen(totals))),
+        "announcement": f"{period.label}. {chart.summary}",
+    }
+    return context | _tables(question, totals, colours)
+
+
+def _spend_over_time(question: Asked, comparison: Comparison | None) -> tuple[Chart, figures.Moved | None]:
+    """The chart and the comparison, from two questions: the period is also cut where the comparison ends."""
+    period, group = question.period, question.state.group
+    edges = period.pieces + ([comparison.current.end] if comparison else [])
+    current = question.series(period.span, edges, group)
+    previous = question.series(comparison.previous, comparison.pieces) if comparison else []
+    numbers = first_seen_numbers(group, {row.key or "" for row in current})
+    chart = spend_chart(period, current, previous, comparison, numbers)
+    if comparison is None:
+        return chart, None
+    elapsed = [row for row in current if row.bucket < comparison.current.end]
+    return chart, figures.moved(elapsed, previous, comparison.words)
+
+
+def _tables(question: Asked, totals: Totals, colours: dict[str, int]) -> dict[str, Any]:
+    state = question.state
+    query = state.query(question.period.span, question.caller)
+    tables = [
+        figures.table(
+            title,
+            dimension,
+            metrics.breakdown(query, group_by=dimension, limit=figures.MOST_ROWS),
+            state,
+            colours if dimension == state.group else None,
+        )
+        for title, dimension in TABLES
+    ]
+    models = metrics.breakdown(query, group_by="model", limit=MOST_MODELS) if totals.unpriced_calls else []
+    return {"tables": tables, "unpriced": figures.unpriced_models(models, state)}
+
+
+def _seen(totals: Totals) -> int:
+    return totals.calls + totals.tool_executions
+
+
+@page(role=Role.ANALYST)
+@require_GET
+def more(request: PageRequest) -> HttpResponse:
+    """The freshness line: when the newest usage came, and how much arrived since the page was read."""
+    question = asked(request)
+    span = question.period.span
+    query = question.state.query(span, question.caller)
+    rows = question.series(span, [span.start, span.end])
+    seen = request.GET.get("seen", "")
+    known = int(seen) if seen.isdecimal() and len(seen) < 19 else 0
+    context = {
+        "newest": metrics.freshness(query),
+        "arrived": max(0, sum(_seen(row.totals) for row in rows) - known),
+        "state": question.state,
+        "more_url": question.state.url(reverse("overview-more"), seen=str(known)),
+    }
+    return render(request, "overview/_freshness.html", context)
+
+
+@page(role=Role.ANALYST)
+@require_GET
+def overview_csv(request: PageRequest) -> StreamingHttpResponse:
+    """The numbers of exactly this view: of the chart (every group, no rest), or with `table` of one table."""
+    question = asked(request)
+    dimension = request.GET.get("table", "")
+    with metrics.one_snapshot():
+        lines = _table_lines(question, dimension) if dimension in DIMENSIONS else _chart_lines(question)
+        return exports.csv_response(list(lines), name="bursar-overview", period=question.period)
+
+
+def _chart_lines(question: Asked) -> Iterator[list[Any]]:
+    period, group = question.period, question.state.group
+    ends = dict(zip(period.pieces, period.pieces[1:], strict=False))
+    yield ["start", "end", "zone", group, *exports.MEASURES]
+    rows = question.series(period.span, period.pieces, group)
+    for row in sorted(rows, key=lambda row: (row.bucket, -row.totals.cost_usd, row.key or "")):
+        cut = [exports.local(moment, period.zone) for moment in (row.bucket, ends[row.bucket])]
+        yield [*cut, period.zone.key, row.key or "", *exports.measures(row.totals)]
+
+
+def _table_lines(question: Asked, dimension: str) -> Iterator[list[Any]]:
+    period = question.period
+    query = question.state.query(period.span, question.caller)
+    cut = [exports.local(moment, period.zone) for moment in (period.span.start, period.span.end)]
+    yield ["start", "end", "zone", dimension, *exports.MEASURES]
+    for row in metrics.breakdown(query, group_by=dimension, limit=MOST_MODELS):
+        yield [*cut, period.zone.key, row.label, *exports.measures(row.totals)]

@@ -1,0 +1,59 @@
+"""JSON out: money as decimal strings, times in UTC with Z."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.utils.functional import Promise
+from rest_framework.renderers import BaseRenderer
+
+from apps.costs.domain.money_format import format_money
+
+_AS_THEY_ARE = (bool, int, float, type(None))
+
+
+class JSONRenderer(BaseRenderer):
+    """Renders plain values with msgspec. Every Decimal is money or a rate and becomes a string, exactly."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        return b"" if data is None else to_json(data)
+
+
+def to_json(data: Any) -> bytes:
+    """The answer's bytes. Raises TypeError for a type that has no meaning in the API."""
+    return msgspec.json.encode(_plain(data))
+
+
+def _plain(value: Any) -> Any:
+    if type(value) is str or isinstance(value, _AS_THEY_ARE):
+        return value
+    if isinstance(value, Decimal):
+        return format_money(value)
+    if isinstance(value, datetime):
+        return _instant(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    if isinstance(value, msgspec.Struct):
+        return _plain(msgspec.structs.asdict(value))
+    if isinstance(value, (str, UUID, date, time)):
+        return str(value)
+    if isinstance(value, Promise):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be rendered as JSON")
+
+
+def _instant(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise TypeError("a time without a zone cannot be rendered")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,283 @@
+"""Settings, all read from the environment. docs/operating.md lists every variable in one table.
+
+`make run` writes var/local.env with a random SECRET_KEY; without that file these are production settings,
+and they refuse to start half-configured.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+
+class Environment(environ.Env):  # type: ignore[misc]
+    """Names the variable that cannot be understood."""
+
+    def get_value(self, var: str, *args: Any, **options: Any) -> Any:
+        try:
+            return super().get_value(var, *args, **options)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var} is not understood: {error}.") from error
+
+
+env = Environment()
+VAR_DIR = Path(env.str("BURSAR_VAR_DIR", default="") or BASE_DIR / "var").resolve()
+if env.bool("BURSAR_READ_LOCAL_ENV", default=True):
+    # services.env, written at each start, tells typed commands where the embedded database is.
+    for _file in (VAR_DIR / "local.env", VAR_DIR / "services.env"):
+        if _file.exists():
+            env.read_env(_file)
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. Set it to 50 or more random characters, or start with `make run`."
+    )
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+if not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS is not set. Name the hosts people reach Bursar by, separated by commas.")
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# Behind TLS everything is strict; a plain-http installation on one machine (make run) says so itself.
+INSECURE_HTTP = env.bool("BURSAR_INSECURE_HTTP", default=False)
+SECURE_SSL_REDIRECT = not INSECURE_HTTP
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not INSECURE_HTTP
+SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else env.int("SECURE_HSTS_SECONDS", default=31536000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not INSECURE_HTTP
+SECURE_REDIRECT_EXEMPT = [r"^healthz", r"^readyz"]
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_ENGINE = "apps.access.sessions"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = env.int("BURSAR_SESSION_SECONDS", default=14 * 86400)
+if env.bool("BURSAR_BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Networks whose X-Forwarded-For is believed; without any, the neighbour is the client.
+TRUSTED_PROXIES = env.list("BURSAR_TRUSTED_PROXIES", default=[])
+CSRF_FAILURE_VIEW = "controlplane.problems.csrf_failure"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "axes",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "apps.access",
+    "apps.costs",
+    "controlplane",
+]
+
+MIDDLEWARE = [
+    "controlplane.middleware.RequestIdMiddleware",
+    "controlplane.middleware.ContentSecurityPolicyMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "controlplane.middleware.DatabaseAwayMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "controlplane.middleware.DenyUndeclaredMiddleware",
+]
+
+ROOT_URLCONF = "controlplane.urls"
+WSGI_APPLICATION = "controlplane.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "controlplane.context.frame",
+            ],
+        },
+    },
+]
+
+DATABASES: dict[str, Any] = {"default": env.db_url("DATABASE_URL", default="postgresql:///bursar")}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database (postgresql://…): SQLite rounds money.")
+_pgbouncer = env.bool("BURSAR_PGBOUNCER", default=False)
+# A unix socket's folder comes as ?host=, which libpq understands too.
+DATABASES["default"]["HOST"] = DATABASES["default"].get("OPTIONS", {}).pop("host", DATABASES["default"]["HOST"])
+DATABASES["default"].update(CONN_MAX_AGE=0, CONN_HEALTH_CHECKS=False, DISABLE_SERVER_SIDE_CURSORS=_pgbouncer)
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    {
+        # The pool waits 2 s for a connection, then the request answers 503: agents retry, people are told.
+        "pool": {
+            "min_size": env.int("BURSAR_DB_POOL_MIN", default=1),
+            "max_size": env.int("BURSAR_DB_POOL_MAX", default=8),
+            "timeout": env.float("BURSAR_DB_POOL_TIMEOUT_SECONDS", default=2.0),
+        },
+        "connect_timeout": 2,
+        "options": " ".join(
+            f"-c {name}={value}"
+            for name, value in {
+                "statement_timeout": env.int("BURSAR_STATEMENT_TIMEOUT_MS", default=15_000),
+                "lock_timeout": env.int("BURSAR_LOCK_TIMEOUT_MS", default=5_000),
+                "idle_in_transaction_session_timeout": env.int("BURSAR_IDLE_TRANSACTION_TIMEOUT_MS", default=30_000),
+                "timezone": "UTC",
+            }.items()
+        ),
+        # Only statements that ask for it are prepared; under pgbouncer none can be.
+        "prepare_threshold": None if _pgbouncer else 5,
+    }
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "access.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+# django-axes guards the login; apps/access/login_protection.py says how tries are counted.
+AXES_HANDLER = "apps.access.login_protection.LoginProtection"
+AXES_CLIENT_IP_CALLABLE = "apps.access.login_protection.client_network"
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+PASSWORD_RESET_TIMEOUT = env.int("BURSAR_PASSWORD_RESET_SECONDS", default=3 * 3600)
+LOGIN_URL = "access:login"
+LOGIN_REDIRECT_URL = "overview"
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+LANGUAGE_CODE = "en"
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.access.authentication.ApiKeyAuthentication",
+        "apps.access.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.access.authentication.DeclaredScope"],
+    "DEFAULT_RENDERER_CLASSES": ["controlplane.rendering.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["controlplane.parsing.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "controlplane.problems.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Bursar",
+    "DESCRIPTION": "Routing for agents, and where their money went.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": r"/api",
+    "POSTPROCESSING_HOOKS": ["controlplane.api_schema.add_problems"],
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# Celery: the broker only wakes workers, so nothing is lost with it.
+_broker_dir = VAR_DIR / "broker"
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="filesystem://localhost")
+if CELERY_BROKER_URL.startswith("filesystem:"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(_broker_dir / "queue"),
+        "data_folder_out": str(_broker_dir / "queue"),
+        "control_folder": str(_broker_dir / "control"),
+        "polling_interval": 0.5,
+    }
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SOFT_TIME_LIMIT = 50
+CELERY_TASK_TIME_LIMIT = 60
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = env.int("BURSAR_WORKER_THREADS", default=2)
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+# Each entry expires, so that a pile of wake-ups never builds up while no worker runs.
+CELERY_BEAT_SCHEDULE: dict[str, Any] = {
+    "heartbeat": {"task": "controlplane.tasks.heartbeat", "schedule": 30.0, "options": {"expires": 30}},
+    "clear-sessions": {"task": "controlplane.tasks.clear_sessions", "schedule": 86400.0, "options": {"expires": 3600}},
+    "fold-days": {"task": "apps.costs.tasks.fold_days", "schedule": 60.0, "options": {"expires": 60}},
+    "prove-rollups": {"task": "apps.costs.tasks.prove_rollups", "schedule": 60.0, "options": {"expires": 60}},
+    "merge-hours": {"task": "apps.costs.tasks.merge_hours", "schedule": 600.0, "options": {"expires": 600}},
+    "retention": {"task": "apps.costs.tasks.drop_old_months", "schedule": 3600.0, "options": {"expires": 3600}},
+    "make-partitions": {"task": "apps.costs.tasks.make_partitions", "schedule": 3600.0, "options": {"expires": 3600}},
+    "demo-data": {"task": "apps.costs.tasks.carry_out_demo_wish", "schedule": 3.0, "options": {"expires": 3}},
+}
+
+# The web server (controlplane/gunicorn_conf.py).
+WEB_HOST = env.str("BURSAR_HOST", default="127.0.0.1")
+WEB_PORT = env.int("BURSAR_PORT", default=8000)
+WEB_WORKERS = env.int("BURSAR_WEB_WORKERS", default=2)
+WEB_THREADS = env.int("BURSAR_WEB_THREADS", default=4)
+WEB_TIMEOUT_SECONDS = env.int("BURSAR_WEB_TIMEOUT_SECONDS", default=60)
+WEB_GRACEFUL_SECONDS = env.int("BURSAR_WEB_GRACEFUL_SECONDS", default=30)
+WEB_KEEPALIVE_SECONDS = env.int("BURSAR_WEB_KEEPALIVE_SECONDS", default=15)
+WEB_ACCESS_LOG = env.bool("BURSAR_WEB_ACCESS_LOG", default=False)
+
+# Limits. Each has a number and a setting.
+INGEST_MAX_BYTES = env.int("BURSAR_INGEST_MAX_BYTES", default=5 * 1024 * 1024)
+INGEST_MAX_RECORDS = env.int("BURSAR_INGEST_MAX_RECORDS", default=1000)
+INGEST_FUTURE_SECONDS = env.int("BURSAR_INGEST_FUTURE_SECONDS", default=5 * 60)
+INGEST_PAST_DAYS = env.int("BURSAR_INGEST_PAST_DAYS", default=35)
+DATA_UPLOAD_MAX_MEMORY_SIZE = INGEST_MAX_BYTES + 1024
+GUESSES_PER_MINUTE = env.int("BURSAR_GUESSES_PER_MINUTE", default=20)
+MAX_PROJECTS = env.int("BURSAR_MAX_PROJECTS", default=1000)
+MAX_AGENTS = env.int("BURSAR_MAX_AGENTS", default=1000)
+QUARTERS_KEPT_DAYS = env.int("BURSAR_QUARTERS_KEPT_DAYS", default=40)
+BACKGROUND_LATE_SECONDS = env.int("BURSAR_BACKGROUND_LATE_SECONDS", default=3600)
+RETENTION_RECORD_DAYS = env.int("BURSAR_RETENTION_RECORD_DAYS", default=400)
+RETENTION_ROLLUP_DAYS = env.int("BURSAR_RETENTION_ROLLUP_DAYS", default=1100)
+FOLD_DAYS_PER_RUN = env.int("BURSAR_FOLD_DAYS_PER_RUN", default=40)
+PROVE_HOURS_PER_RUN = env.int("BURSAR_PROVE_HOURS_PER_RUN", default=24)
+REPORTING_ZONE = env.str("BURSAR_REPORTING_ZONE", default="UTC")
+TOKEN_ESTIMATE_BUFFER = env.str("BURSAR_TOKEN_ESTIMATE_BUFFER", default="1.1")
+TOKEN_TRIM_SHARE = env.str("BURSAR_TOKEN_TRIM_SHARE", default="0.8")
+# The token counter, which knows no settings, reads this variable, as tiktoken itself does.
+os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(VAR_DIR / "tiktoken"))
+
+EMAIL_URL = env.str("EMAIL_URL", default="")
+if EMAIL_URL:
+    vars().update(env.email_url("EMAIL_URL"))
+    CELERY_BEAT_SCHEDULE["password-links"] = {
+        "task": "apps.access.tasks.send_password_links",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    }
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("BURSAR_MAIL_FROM", default="bursar@localhost")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{levelname} {name} {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+}

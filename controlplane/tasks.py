@@ -1,0 +1,15 @@
+"""Periodic work of the project itself. Each task is a sweep that may run twice."""
+
+from celery import shared_task
+from django.core.management import call_command
+
+
+@shared_task
+def heartbeat() -> None:
+    """Does nothing: that it was done proves that beat, the broker and a worker live."""
+
+
+@shared_task
+def clear_sessions() -> None:
+    """Deletes sessions that have expired."""
+    call_command("clearsessions")

@@ -1,0 +1,77 @@
+"""How templates write numbers, times and the attributes of links that swap a part of the page."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.costs.domain import formats
+
+register = template.Library()
+
+register.filter("money", formats.money)
+register.filter("money_card", formats.money_card)
+register.filter("money_exact", formats.money_exact)
+register.filter("count", formats.count)
+register.filter("count_card", formats.count_card)
+register.filter("tokens", formats.tokens)
+register.filter("duration", formats.duration)
+
+
+@register.filter
+def percent_of(part: Decimal | int, whole: Decimal | int) -> str:
+    """`{{ ok|percent_of:all }}`: "97.2%"."""
+    return formats.percent(part, whole)
+
+
+@register.filter
+def instant(moment: datetime) -> str:
+    """A moment in full, in UTC: "2026-11-22 19:56:04 UTC"."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+@register.simple_tag
+def ago(moment: datetime | None, otherwise: str = "never") -> SafeString | str:
+    """A moment as "4 s ago", the exact instant in `datetime` and title; app.js keeps the words true."""
+    if moment is None:
+        return otherwise
+    words = formats.ago(moment, timezone.now())
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago>{}</time>',
+        moment.isoformat(timespec="seconds"),
+        instant(moment),
+        words,
+    )
+
+
+@register.simple_tag
+def swap(url: str, target: str = "#view") -> SafeString:
+    """The attributes of a link to a state of the page: it works as a link, and htmx swaps only the target."""
+    return format_html(
+        'href="{0}" hx-get="{0}" hx-target="{1}" hx-swap="outerHTML" hx-push-url="true" hx-sync="{1}:replace"',
+        url,
+        target,
+    )
+
+
+@register.inclusion_tag("components/_errors.html")
+def form_errors(form: Any) -> dict[str, Any]:
+    """The error summary on top of a form; app.js gives it the focus."""
+    return {"form": form}
+
+
+@register.inclusion_tag("components/_field.html")
+def field(bound: Any, hint: str = "") -> dict[str, Any]:
+    """One field of a form: label, hint, control, errors, tied together for screen readers."""
+    bound.field.widget.attrs.update(_field_attributes(bound, bool(hint or bound.help_text)))
+    return {"field": bound, "hint": hint or bound.help_text, "kind": bound.field.widget.__class__.__name__}
+
+
+def _field_attributes(bound: Any, has_hint: bool) -> dict[str, str]:
+    described = [f"{bound.auto_id}-hint"] * has_hint + [f"{bound.auto_id}-error"] * bool(bound.errors)
+    attributes = {"aria-describedby": " ".join(described)} if described else {}
+    return attributes | ({"aria-invalid": "true"} if bound.errors else {})

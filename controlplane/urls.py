@@ -1,0 +1,33 @@
+"""Every address of the installation. Errors have one shape, whatever raised them."""
+
+from django.urls import include, path
+
+from controlplane import api_docs, views
+from controlplane.how import how
+from controlplane.onboarding import first_key
+from controlplane.overview import more, overview, overview_csv
+from controlplane.styleguide import styleguide
+from controlplane.theme import choose_theme
+
+urlpatterns = [
+    path("", overview, name="overview"),
+    path("overview.csv", overview_csv, name="overview-csv"),
+    path("overview/more", more, name="overview-more"),
+    path("first-key", first_key, name="first-key"),
+    path("how", how, name="how"),
+    path("theme", choose_theme, name="theme"),
+    path("styleguide", styleguide, name="styleguide"),
+    path("", include("apps.access.urls")),
+    path("api/schema", api_docs.SchemaView.as_view(), name="api-schema"),
+    path("api/docs", api_docs.DocsView.as_view(), name="api-docs"),
+    path("health", views.health, name="health"),
+    path("healthz", views.healthz, name="healthz"),
+    path("healthz/background", views.healthz_background, name="healthz-background"),
+    path("readyz", views.readyz, name="readyz"),
+    path("", include("apps.costs.urls")),
+]
+
+handler400 = "controlplane.problems.bad_request"
+handler403 = "controlplane.problems.forbidden"
+handler404 = "controlplane.problems.not_found"
+handler500 = "controlplane.problems.server_error"

@@ -1,0 +1,131 @@
+// Draws canvas[data-chart], stacked bars of USD, from {labels, partial: index of the running piece or null,
+// series: [{name, slot: 0-6, values}], previous: {name, values, titles} or null}.
+// Full titles are the row names of the table with data-for; colours are the CSS tokens.
+(() => {
+  "use strict";
+  const drawn = new Map();   // canvas -> Chart
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const probe = document.createElement("i");
+
+  /** A token's colour as the browser resolves it in the current theme. */
+  const colour = (token) => {
+    probe.hidden = true;
+    if (!probe.isConnected) document.body.append(probe);
+    probe.style.color = `var(--${token})`;
+    return getComputedStyle(probe).color;
+  };
+
+  const hatch = (base) => {
+    const tile = document.createElement("canvas");
+    tile.width = tile.height = 8;
+    const pen = tile.getContext("2d");
+    pen.fillStyle = colour("card");
+    pen.fillRect(0, 0, 8, 8);
+    pen.strokeStyle = base;
+    pen.lineWidth = 3;
+    for (const x of [-8, 0, 8]) { pen.beginPath(); pen.moveTo(x - 1, 9); pen.lineTo(x + 9, -1); pen.stroke(); }
+    return pen.createPattern(tile, "repeat");
+  };
+
+  const plain = (value) => value.toLocaleString("en-US", { maximumSignificantDigits: 4, notation: value >= 1e5 ? "compact" : "standard" });
+  const written = (value) => (value && value < 0.000001 ? "<$0.000001" : `$${plain(value)}`);
+
+  /** Axis labels with one precision: "$0.50" beside "$1.00". */
+  const tick = (value, index, all) => {
+    if (!value || value >= 1e5) return written(value);
+    const step = all[1].value - all[0].value;
+    const digits = step >= 1 ? 0 : Math.max(2, Math.ceil(-Math.log10(step) - 1e-9));
+    return `$${value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
+  };
+
+  const bars = (data) => data.series.map((series) => {
+    const base = colour(`series-${series.slot}`);
+    const partial = data.partial === null ? base : hatch(base);
+    return {
+      label: series.name, data: series.values, stack: "now", order: 1,
+      backgroundColor: series.values.map((_, index) => (index === data.partial ? partial : base)),
+      borderColor: colour("card"), borderWidth: { top: 1, right: 0, bottom: 0, left: 0 }, borderSkipped: false,
+      hoverBackgroundColor: base, maxBarThickness: 64, categoryPercentage: 0.84, barPercentage: 0.94,
+    };
+  });
+  const before = (data) => data.previous ? [{
+    type: "line", label: data.previous.name, data: data.previous.values, order: -1, stack: "before",
+    borderColor: colour("ink"), borderWidth: 1.5, borderDash: [4, 4], pointRadius: 0, pointHitRadius: 8, tension: 0,
+  }] : [];
+
+  const tooltip = (data, titles) => ({
+    mode: "index", intersect: false, backgroundColor: colour("ink"), titleColor: colour("bg"), bodyColor: colour("bg"), footerColor: colour("bg"),
+    padding: 10, cornerRadius: 4, boxPadding: 4, usePointStyle: false, itemSort: (a, b) => b.raw - a.raw,
+    filter: (item) => item.raw > 0,
+    callbacks: {
+      title: ([item]) => (item ? titles[item.dataIndex] || item.label : ""),
+      label: (item) => {
+        const was = item.dataset.stack === "before" && data.previous.titles?.[item.dataIndex];
+        return ` ${item.dataset.label}${was ? ` (${was})` : ""}: ${written(item.raw)}`;
+      },
+      footer: (items) => {
+        const now = items.filter((item) => item.dataset.stack === "now");
+        return now.length > 1 ? `Total ${written(now.reduce((sum, item) => sum + item.raw, 0))}` : "";
+      },
+    },
+  });
+
+  const options = (data, titles) => {
+    const font = { family: getComputedStyle(document.body).fontFamily, size: 12 };
+    const ticks = { color: colour("muted"), font };
+    return {
+      responsive: true, maintainAspectRatio: false, locale: "en-US", interaction: { mode: "index", intersect: false },
+      animation: calm.matches ? false : { duration: 200 },
+      plugins: { legend: { display: false }, tooltip: { ...tooltip(data, titles), titleFont: { ...font, weight: 600 }, bodyFont: font, footerFont: { ...font, weight: 600 } } },
+      scales: {
+        x: { stacked: true, grid: { display: false }, border: { color: colour("edge") }, ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 12 } },
+        y: { stacked: true, beginAtZero: true, border: { display: false }, grid: { color: colour("line") }, ticks: { ...ticks, maxTicksLimit: 5, callback: tick } },
+      },
+    };
+  };
+
+  const legend = (canvas, chart) => {
+    for (const item of document.querySelectorAll(`[data-legend="${canvas.id}"] [data-series]`)) {
+      const press = document.createElement("button");
+      press.type = "button";
+      press.setAttribute("aria-pressed", "true");
+      press.append(...item.childNodes);
+      press.addEventListener("click", () => {
+        const index = Number(item.dataset.series);
+        const show = !chart.isDatasetVisible(index);
+        chart.setDatasetVisibility(index, show);
+        press.setAttribute("aria-pressed", String(show));
+        chart.update();
+      });
+      item.append(press);
+    }
+  };
+
+  const build = (canvas) => {
+    const data = JSON.parse(canvas.dataset.chart);
+    const datasets = [...bars(data), ...before(data)];
+    const titles = [...document.querySelectorAll(`[data-for="${canvas.id}"] tbody th`)].map((cell) => cell.textContent);
+    const chart = new Chart(canvas, { type: "bar", data: { labels: data.labels, datasets }, options: options(data, titles) });
+    drawn.set(canvas, chart);
+    return chart;
+  };
+
+  const each = (root, act) => {
+    if (root.matches?.("canvas[data-chart]")) act(root);
+    root.querySelectorAll?.("canvas[data-chart]").forEach(act);
+  };
+  const draw = (root) => each(root, (canvas) => drawn.has(canvas) || legend(canvas, build(canvas)));
+  const destroy = (root) => each(root, (canvas) => { drawn.get(canvas)?.destroy(); drawn.delete(canvas); });
+  const recolour = () => drawn.forEach((chart, canvas) => {
+    const hidden = chart.data.datasets.map((_, index) => !chart.isDatasetVisible(index));
+    chart.destroy();
+    const again = build(canvas);
+    hidden.forEach((is, index) => is && again.setDatasetVisibility(index, false));
+    again.update("none");
+  });
+
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  matchMedia("print").addEventListener("change", recolour);
+  document.fonts?.ready.then(() => drawn.forEach((chart) => chart.update("none")));
+  window.bursarCharts = { draw, destroy, recolour, count: () => drawn.size };
+})();

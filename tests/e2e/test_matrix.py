@@ -1,0 +1,90 @@
+"""The pages of the project itself (those of access are in test_access.py), in light and dark, wide and narrow:
+axe, policy, console, outside requests, sideways scroll.
+"""
+
+import pytest
+
+from apps.access.models import User
+from tests.e2e.conftest import OpenTab
+from tests.e2e.tab import Tab
+
+pytestmark = pytest.mark.e2e
+
+LOOKS = pytest.mark.parametrize("scheme, width", [("light", 1280), ("light", 320), ("dark", 1280), ("dark", 320)])
+PAGES = (
+    "/",
+    "/?period=7d&model=gpt-4.1&group=agent",
+    "/?period=today&compare=none&tz=Europe/Berlin&interval=x",
+    "/?model=nobody-uses-this",
+    "/styleguide",
+    "/health",
+    "/how",
+    "/nothing-here",
+)
+
+
+def look(open_tab: OpenTab, path: str, person: User | None, scheme: str, width: int) -> Tab:
+    return open_tab(path, person, color_scheme=scheme, viewport={"width": width, "height": 900})
+
+
+def assert_good(tab: Tab) -> None:
+    tab.assert_fits()
+    tab.assert_accessible()
+
+
+@LOOKS
+def test_every_page(open_tab: OpenTab, owner: User, fleet: None, scheme: str, width: int) -> None:
+    tab = look(open_tab, "/", owner, scheme, width)
+    tab.expect("404")
+    for path in PAGES:
+        tab.goto(path)
+        assert_good(tab)
+
+
+@LOOKS
+def test_what_opens_on_a_page(open_tab: OpenTab, owner: User, fleet: None, scheme: str, width: int) -> None:
+    tab = look(open_tab, "/health", owner, scheme, width)
+    page = tab.page
+    if width == 320:
+        page.get_by_text("Menu", exact=True).click()
+    page.get_by_text("Settings", exact=True).click()
+    page.get_by_role("link", name="Audit log").wait_for()
+    assert_good(tab)
+    tab.goto("/")
+    for summary in page.locator("details.as-table > summary").all():
+        summary.click()
+    page.get_by_text("Other days").click()
+    page.evaluate("scrollTo(0, 0)")  # else the bar on top covers a part of what is tested
+    page.evaluate("bursar.toast({text: 'Budget deleted.', undo: {url: '/', label: 'Undo'}})")
+    assert_good(tab)
+    tab.goto("/styleguide")
+    page.get_by_role("button", name="Open dialog").click()
+    page.locator("dialog[open]").wait_for()
+    assert_good(tab)
+
+
+@LOOKS
+def test_forms_with_errors(open_tab: OpenTab, owner: User, scheme: str, width: int) -> None:
+    tab = look(open_tab, "/login", None, scheme, width)
+    for words in ("422", "401", "400"):
+        tab.expect(words)
+    tab.page.get_by_label("Email").fill("nobody@example.org")
+    tab.page.get_by_role("button", name="Sign in").click()
+    tab.page.locator(".errors").wait_for()
+    assert_good(tab)
+    tab = look(open_tab, "/styleguide", owner, scheme, width)
+    tab.expect("422")
+    tab.page.get_by_role("button", name="Check").click()
+    tab.page.locator(".errors").wait_for()
+    tab.wait_until("document.activeElement.className === 'errors'")
+    assert_good(tab)
+
+
+@LOOKS
+def test_before_the_first_usage(open_tab: OpenTab, owner: User, scheme: str, width: int) -> None:
+    tab = look(open_tab, "/", owner, scheme, width)
+    assert_good(tab)
+    tab.goto("/")
+    tab.page.get_by_role("button", name="Create key").click()
+    tab.page.get_by_text("It is shown only now").wait_for()
+    assert_good(tab)
