@@ -5,6 +5,7 @@ from django.urls import path
 from apps.costs.api.metrics import CostMetricsView
 from apps.costs.api.usage import UsageDetailView, UsageView
 from apps.costs.views import demo
+from apps.costs.views.prices import table as prices
 
 app_name = "costs"
 urlpatterns = [
@@ -14,4 +15,5 @@ urlpatterns = [
     path("demo", demo.state, name="demo"),
     path("demo/load", demo.load, name="demo-load"),
     path("demo/remove", demo.remove, name="demo-remove"),
+    path("prices", prices.price_table, name="prices"),
 ]

@@ -19,6 +19,9 @@ PAGES = (
     "/styleguide",
     "/health",
     "/how",
+    "/prices",
+    "/prices?q=gpt&sort=-input&page=2",
+    "/prices?q=nobody-makes-this",
     "/nothing-here",
 )
 

@@ -137,6 +137,11 @@ class RateBook:
             timeline = self._remember(provider, model)
         return None if timeline is None else timeline.at(at)
 
+    def in_force(self, at: datetime) -> dict[int, PriceVersion]:
+        """The price that holds for every model of the book at an instant, by the model's id; no card is compiled."""
+        found = {model.id: holding(model.prices, at) for entry in self._entries.values() for model in entry.models}
+        return {model_id: price for model_id, price in found.items() if price is not None}
+
     def _remember(self, provider: str, model: str) -> _Timeline | None:
         if len(self._memo) >= _MEMO_SIZE:
             self._memo.clear()
@@ -177,6 +182,16 @@ class RateBook:
         return self._providers[provider]
 
 
+def holding(prices: Iterable[PriceVersion], at: datetime) -> PriceVersion | None:
+    """Of a model's prices the one that holds at an instant: the latest that has begun, of equal ones the newest."""
+    begun = [price for price in prices if price.effective_from is None or price.effective_from <= at]
+    return max(begun, key=_order, default=None)
+
+
+def _order(price: PriceVersion) -> tuple[datetime, int]:
+    return price.effective_from or _BEGINNING, price.id
+
+
 def _spellings(provider: str, name: str) -> Iterator[str]:
     prefix, slash, rest = name.partition("/")
     yield name
@@ -190,7 +205,7 @@ def _spellings(provider: str, name: str) -> Iterator[str]:
 
 
 def _timeline(found: _Found) -> _Timeline:
-    versions = sorted(found.model.prices, key=lambda price: (price.effective_from or _BEGINNING, price.id))
+    versions = sorted(found.model.prices, key=_order)
     cards = [price.standard_card if found.resold else price.card for price in versions]
     matches = [
         Match(price.id, card, found.why, found.provider, found.model.name)

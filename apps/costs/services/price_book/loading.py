@@ -119,7 +119,10 @@ def _to_append(prices: list[Price], standing: list[Dated], now: datetime) -> Ite
         price for price in prices if price.effective_from and _is_news(price, price.effective_from, known, now)
     ]
     yield from additions
-    holding = [price for price in prices if price.effective_from is None or price.effective_from <= now][-1]
+    begun = [price for price in prices if price.effective_from is None or price.effective_from <= now]
+    if not begun:
+        return
+    holding = begun[-1]
     dated = [*standing, *((price.effective_from, price.fingerprint) for price in additions)]
     if _fingerprint_at(dated, now) != holding.fingerprint:
         undated = copy(holding)

@@ -1,0 +1,95 @@
+"""The first page of the price book: every model, what it costs now and what it did cost lately."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from apps.access.domain.identity import Role
+from apps.access.pages import PageRequest, page
+from apps.costs.selectors.price_table import ModelRow
+from apps.costs.selectors.price_table import price_table as read_table
+from apps.costs.views.prices.tabs import tabs
+
+PAGE_SIZE = 50
+DEFAULT_SORT = "-cost"
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+_UNKNOWN = Decimal(-1)
+
+_SORTS: dict[str, tuple[str, Callable[[ModelRow], Any]]] = {
+    "name": ("Model", lambda row: row.name.lower()),
+    "provider": ("Provider", lambda row: row.provider),
+    "input": ("Input", lambda row: _UNKNOWN if row.input_usd_per_mtok is None else row.input_usd_per_mtok),
+    "output": ("Output", lambda row: _UNKNOWN if row.output_usd_per_mtok is None else row.output_usd_per_mtok),
+    "source": ("Source", lambda row: row.source),
+    "since": ("Since", lambda row: row.since or _BEGINNING),
+    "calls": ("Calls", lambda row: row.use.calls),
+    "cost": ("Cost", lambda row: row.use.cost_usd),
+}
+NUMBERS = ("input", "output", "calls", "cost")
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The head of a column: a link that sorts by it, or turns the order round."""
+
+    name: str
+    label: str
+    url: str
+    order: str
+    is_number: bool
+
+
+@page(role=Role.ANALYST)
+@require_safe
+def price_table(request: PageRequest) -> HttpResponse:
+    """Models by what they cost lately, or as the address says; found by any part of provider and name."""
+    typed = request.GET.get("q", "")[:128].strip()
+    sort = request.GET.get("sort", DEFAULT_SORT)
+    sort = sort if sort.removeprefix("-") in _SORTS else DEFAULT_SORT
+    every = read_table(now=timezone.now(), project_ids=request.caller.project_ids)
+    rows = _sorted([row for row in every if _is_meant(row, typed)], sort)
+    found = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "tabs": tabs("costs:prices"),
+        "page": found,
+        "q": typed,
+        "sort": sort,
+        "headings": [_heading(name, sort, typed) for name in _SORTS],
+        "count": len(every),
+        "page_link": _link(typed, sort),
+    }
+    return render(request, "prices/prices.html", context)
+
+
+def _is_meant(row: ModelRow, typed: str) -> bool:
+    text = f"{row.provider}/{row.name}".lower()
+    return all(word in text for word in typed.lower().split())
+
+
+def _sorted(rows: list[ModelRow], sort: str) -> list[ModelRow]:
+    rows = sorted(rows, key=lambda row: (row.name.lower(), row.provider))
+    return sorted(rows, key=_SORTS[sort.removeprefix("-")][1], reverse=sort.startswith("-"))
+
+
+def _heading(name: str, sort: str, typed: str) -> Heading:
+    is_number = name in NUMBERS
+    now = {name: "ascending", f"-{name}": "descending"}.get(sort, "")
+    first = f"-{name}" if is_number or name == "since" else name
+    other = name if sort.startswith("-") else f"-{name}"
+    return Heading(name, _SORTS[name][0], _link(typed, other if now else first), now, is_number)
+
+
+def _link(typed: str, sort: str) -> str:
+    pairs = {"q": typed, "sort": "" if sort == DEFAULT_SORT else sort}
+    query = urlencode({name: value for name, value in pairs.items() if value})
+    return f"{reverse('costs:prices')}?{query}"
