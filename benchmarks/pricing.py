@@ -21,8 +21,9 @@ from statistics import median
 import genai_prices
 from genai_prices import types as genai
 
+from apps.costs.domain.price_schedule import PriceVersion
 from apps.costs.domain.pricing import Rate, RateCard, Rates, Tiered, Window, usd
-from apps.costs.domain.rate_book import ModelEntry, PriceVersion, ProviderEntry, RateBook
+from apps.costs.domain.rate_book import ModelEntry, ProviderEntry, RateBook
 
 ROUNDS = 9
 SECONDS = 0.25

@@ -204,7 +204,7 @@ def test_the_book_in_memory_is_read_anew_when_its_version_moved(
 def test_emptying_all_tables_between_tests_never_brings_a_version_back() -> None:
     version = current_version()
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE costs_price, costs_languagemodel, costs_provider, costs_pricebookstate")
+        cursor.execute("TRUNCATE costs_price, costs_languagemodel, costs_provider, costs_pricebookstate CASCADE")
 
     assert current_version() > version
     assert PriceBookState.objects.count() == 1

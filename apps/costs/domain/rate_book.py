@@ -1,45 +1,25 @@
 """The price book in memory: which price holds for a name at an instant."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from functools import cached_property
+from datetime import datetime
 from typing import Literal
 
 from .matching import Predicate, Rule, compile_rule, with_dashed_date, without_date
-from .pricing import RateCard, Rates
+from .price_schedule import PriceVersion, Step, listed_only, schedule
+from .pricing import RateCard
 from .providers import canonical_provider
 
 Why = Literal["exact", "alias", "rule", "dated"]
 
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
 # Agents may send any name; beyond this many the memory starts anew.
 _MEMO_SIZE = 20_000
 
 
 @dataclass(frozen=True)
-class PriceVersion:
-    """One price of a model, from an instant (None: the beginning of time) until the next one."""
-
-    id: int
-    effective_from: datetime | None
-    read_rates: Callable[[], Rates]
-
-    @cached_property
-    def card(self) -> RateCard:
-        """The rates, compiled when first needed."""
-        return RateCard(self.read_rates())
-
-    @cached_property
-    def standard_card(self) -> RateCard:
-        """The same without service tiers: whoever resells a model has service tiers of their own."""
-        return RateCard(replace(self.read_rates(), service_tiers={}))
-
-
-@dataclass(frozen=True)
 class ModelEntry:
-    """A model of the book: its names, and its prices by `effective_from`, of equal instants the newest last."""
+    """A model of the book: its names, and its prices of all layers in any order."""
 
     id: int
     name: str
@@ -105,7 +85,7 @@ class _Timeline:
 
     __slots__ = ("matches", "starts")
 
-    def __init__(self, matches: list[Match], starts: list[datetime]) -> None:
+    def __init__(self, matches: list[Match | None], starts: list[datetime]) -> None:
         self.matches = matches
         self.starts = starts
 
@@ -137,10 +117,17 @@ class RateBook:
             timeline = self._remember(provider, model)
         return None if timeline is None else timeline.at(at)
 
-    def in_force(self, at: datetime) -> dict[int, PriceVersion]:
-        """The price that holds for every model of the book at an instant, by the model's id; no card is compiled."""
-        found = {model.id: holding(model.prices, at) for entry in self._entries.values() for model in entry.models}
-        return {model_id: price for model_id, price in found.items() if price is not None}
+    def in_force(self, at: datetime) -> dict[int, Step]:
+        """The price that holds for every model of the book at an instant, by the model's id, and since when.
+
+        Models without one are left out. No card is compiled.
+        """
+        found: dict[int, Step] = {}
+        for model in (model for entry in self._entries.values() for model in entry.models):
+            begun = [step for step in schedule(model.prices) if step.start <= at]
+            if begun and begun[-1].price is not None:
+                found[model.id] = begun[-1]
+        return found
 
     def _remember(self, provider: str, model: str) -> _Timeline | None:
         if len(self._memo) >= _MEMO_SIZE:
@@ -182,16 +169,6 @@ class RateBook:
         return self._providers[provider]
 
 
-def holding(prices: Iterable[PriceVersion], at: datetime) -> PriceVersion | None:
-    """Of a model's prices the one that holds at an instant: the latest that has begun, of equal ones the newest."""
-    begun = [price for price in prices if price.effective_from is None or price.effective_from <= at]
-    return max(begun, key=_order, default=None)
-
-
-def _order(price: PriceVersion) -> tuple[datetime, int]:
-    return price.effective_from or _BEGINNING, price.id
-
-
 def _spellings(provider: str, name: str) -> Iterator[str]:
     prefix, slash, rest = name.partition("/")
     yield name
@@ -205,10 +182,13 @@ def _spellings(provider: str, name: str) -> Iterator[str]:
 
 
 def _timeline(found: _Found) -> _Timeline:
-    versions = sorted(found.model.prices, key=_order)
-    cards = [price.standard_card if found.resold else price.card for price in versions]
-    matches = [
-        Match(price.id, card, found.why, found.provider, found.model.name)
-        for price, card in zip(versions, cards, strict=True)
-    ]
-    return _Timeline(matches, [price.effective_from or _BEGINNING for price in versions])
+    # A reseller has contracts of its own: only what the public lists say of the maker's model holds there.
+    steps = schedule(listed_only(found.model.prices) if found.resold else found.model.prices)
+    return _Timeline([_match(found, step.price) for step in steps], [step.start for step in steps])
+
+
+def _match(found: _Found, price: PriceVersion | None) -> Match | None:
+    if price is None:
+        return None
+    card = price.standard_card if found.resold else price.card
+    return Match(price.id, card, found.why, found.provider, found.model.name)

@@ -4,7 +4,7 @@ from apps.costs.models.bookkeeping import BooksState, ProvenHour, RetentionRun, 
 from apps.costs.models.demo import DemoAct, DemoRun
 from apps.costs.models.imports import ImportRun, ImportStatus
 from apps.costs.models.names import Cell, Label, UsedModel
-from apps.costs.models.price_book import LanguageModel, Price, PriceBookState, Provider
+from apps.costs.models.price_book import LanguageModel, OwnPrice, Price, PriceBookState, Provider
 from apps.costs.models.rollups import ConversationTotal, DayFold, DaySlice, UsageDay, UsageQuarter, UsageQuarterBy
 from apps.costs.models.usage import UsageKey, UsageRecord
 
@@ -20,6 +20,7 @@ __all__ = [
     "ImportStatus",
     "Label",
     "LanguageModel",
+    "OwnPrice",
     "Price",
     "PriceBookState",
     "ProvenHour",

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, IntegerRangeField, RangeOperators
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
@@ -66,6 +67,13 @@ class LanguageModel(models.Model):
         return f"{self.provider_id}/{self.name}"
 
 
+def _one(column: str) -> models.Func:
+    """A number as a range of one, so that GiST compares it without the extension btree_gist."""
+    return models.Func(
+        models.F(column), models.F(column), models.Value("[]"), function="int4range", output_field=IntegerRangeField()
+    )
+
+
 def _rate(per: str) -> "models.DecimalField[Any, Any]":
     return models.DecimalField(
         max_digits=21, decimal_places=9, null=True, validators=[MinValueValidator(0)], help_text=f"USD per {per}"
@@ -113,6 +121,34 @@ class Price(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} from {self.effective_from or 'the beginning'}"
+
+
+class OwnPrice(models.Model):
+    """One row says when an own price of a model holds; it then wins over every list.
+
+    `during` is half-open; the database refuses two rows of one model that overlap. A row may be ended or taken away,
+    the price it names stays.
+    """
+
+    id = models.AutoField(primary_key=True)
+    model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="own_prices")
+    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="own_prices")
+    during = DateTimeRangeField(help_text="without a lower end: from the beginning of time")
+    note = models.TextField(blank=True, default="")
+    created_by = models.TextField(help_text="who entered it, as the audit log names them")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(during__isempty=False), name="own_price_holds_some_time"),
+            ExclusionConstraint(
+                name="own_prices_never_overlap",
+                expressions=[(_one("model_id"), RangeOperators.OVERLAPS), ("during", RangeOperators.OVERLAPS)],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"own price of {self.model_id} during {self.during}"
 
 
 class PriceBookState(models.Model):

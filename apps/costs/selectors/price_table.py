@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from apps.costs.domain.calendars import QUARTER_HOUR
-from apps.costs.domain.rate_book import PriceVersion, RateBook
+from apps.costs.domain.price_schedule import BEGINNING, Step
+from apps.costs.domain.rate_book import RateBook
 from apps.costs.models import LanguageModel, Price
 from apps.costs.selectors import metrics
 from apps.costs.selectors.rate_book import current_rate_book
@@ -78,13 +79,14 @@ def use_by_model(book: RateBook, *, now: datetime, project_ids: frozenset[int] |
 _Shown = tuple[str, datetime | None, Decimal | None, Decimal | None]
 
 
-def _prices(in_force: Mapping[int, PriceVersion]) -> dict[int, Sequence[Any]]:
-    rows = Price.objects.filter(id__in=[price.id for price in in_force.values()])
+def _prices(in_force: Mapping[int, Step]) -> dict[int, Sequence[Any]]:
+    ids = [step.price.id for step in in_force.values() if step.price is not None]
+    rows = Price.objects.filter(id__in=ids)
     return {id: shown for id, *shown in rows.values_list("id", "source", "input_usd_per_mtok", "output_usd_per_mtok")}
 
 
-def _told(price: PriceVersion | None, prices: Mapping[int, Sequence[Any]]) -> _Shown:
-    if price is None:
+def _told(step: Step | None, prices: Mapping[int, Sequence[Any]]) -> _Shown:
+    if step is None or step.price is None:
         return "", None, None, None
-    source, read, written = prices[price.id]
-    return source, price.effective_from, read, written
+    source, read, written = prices[step.price.id]
+    return source, None if step.start == BEGINNING else step.start, read, written

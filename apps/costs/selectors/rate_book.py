@@ -6,14 +6,16 @@ when that number is its `version`; otherwise price again with `current_rate_book
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import partial
 from threading import Lock
 from typing import Any
 
+from apps.costs.domain.price_schedule import NOT_LISTED, Layer, PriceVersion, list_layer
 from apps.costs.domain.pricing import Rates
 from apps.costs.domain.pricing.plain import rate_text, rates_from_plain
-from apps.costs.domain.rate_book import Match, ModelEntry, PriceVersion, ProviderEntry, RateBook
-from apps.costs.models import LanguageModel, Price, PriceBookState, Provider
+from apps.costs.domain.rate_book import Match, ModelEntry, ProviderEntry, RateBook
+from apps.costs.models import LanguageModel, OwnPrice, Price, PriceBookState, Provider
 from apps.costs.models.price_book import RATE_COLUMNS
 
 __all__ = ["Match", "RateBook", "current_rate_book", "current_version", "forget", "rate_book", "rates_of"]
@@ -21,6 +23,7 @@ __all__ = ["Match", "RateBook", "current_rate_book", "current_version", "forget"
 _book: RateBook | None = None
 _loading = Lock()
 
+_COLUMNS = tuple(RATE_COLUMNS.values())
 _STORED = ("id", "model_id", "effective_from", "other_rates", "tiers", "service_tiers", "windows")
 
 
@@ -53,7 +56,7 @@ def current_version() -> int:
 
 def rates_of(price: Price) -> Rates:
     """The rates of a stored price, as arithmetic takes them."""
-    return _rates({field: getattr(price, field) for field in (*_STORED, *RATE_COLUMNS.values())})
+    return _rates({field: getattr(price, field) for field in (*_STORED, *_COLUMNS)})
 
 
 def _read() -> RateBook:
@@ -75,10 +78,20 @@ def _models_by_provider(prices: dict[int, list[PriceVersion]]) -> defaultdict[st
 
 def _prices_by_model() -> dict[int, list[PriceVersion]]:
     prices: dict[int, list[PriceVersion]] = {}
-    for row in Price.objects.order_by("id").values(*_STORED, *RATE_COLUMNS.values()):
-        version = PriceVersion(row["id"], row["effective_from"], partial(_rates, row))
+    for row in Price.objects.exclude(source__in=NOT_LISTED).order_by("id").values("source", *_STORED, *_COLUMNS):
+        version = PriceVersion(row["id"], row["effective_from"], partial(_rates, row), list_layer(row["source"]))
         prices.setdefault(row["model_id"], []).append(version)
+    for model_id, version in _own_prices():
+        prices.setdefault(model_id, []).append(version)
     return prices
+
+
+def _own_prices() -> Iterator[tuple[int, PriceVersion]]:
+    stored = [f"price__{column}" for column in (*_STORED, *_COLUMNS)]
+    for found in OwnPrice.objects.order_by("id").values("during", *stored):
+        during = found.pop("during")
+        row = {name.removeprefix("price__"): value for name, value in found.items()}
+        yield row["model_id"], PriceVersion(row["id"], during.lower, partial(_rates, row), Layer.OWN, during.upper)
 
 
 def _rates(row: dict[str, Any]) -> Rates:

@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 from apps.costs.domain import rate_book
+from apps.costs.domain.price_schedule import PriceVersion
 from apps.costs.domain.pricing import ASSUMED_SERVICE_TIER, Rates, ServiceTier
-from apps.costs.domain.rate_book import Match, ModelEntry, PriceVersion, ProviderEntry, RateBook
+from apps.costs.domain.rate_book import Match, ModelEntry, ProviderEntry, RateBook
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 BATCH = {"batch": ServiceTier(multiplier=Decimal("0.5"))}
