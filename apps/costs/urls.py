@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.costs.api.estimate import EstimateView
 from apps.costs.api.metrics import CostMetricsView
 from apps.costs.api.usage import UsageDetailView, UsageView
 from apps.costs.views import demo
@@ -10,6 +11,7 @@ from apps.costs.views.prices import table as prices
 app_name = "costs"
 urlpatterns = [
     path("api/metrics/cost", CostMetricsView.as_view(), name="metrics-cost"),
+    path("api/prices/estimate", EstimateView.as_view(), name="estimate"),
     path("api/usage", UsageView.as_view(), name="usage-list"),
     path("api/usage/<path:usage_id>", UsageDetailView.as_view(), name="usage-detail"),
     path("demo", demo.state, name="demo"),

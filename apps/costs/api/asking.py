@@ -1,6 +1,6 @@
 """Query parameters every reading endpoint shares: from, to, tz and filters."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,11 +9,11 @@ import msgspec
 from django.conf import settings
 from django.http import QueryDict
 from django.utils import timezone
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from apps.access.domain.identity import Caller
 from apps.access.selectors.places import agents_of
-from apps.costs.domain.usage import Moment
+from apps.costs.domain.usage import FieldError, Moment
 from apps.costs.selectors.metrics import UsageQuery
 
 FILTERS = (
@@ -57,6 +57,14 @@ def visible_projects(caller: Caller) -> frozenset[int] | None:
     if caller.project_id is not None:
         return frozenset({caller.project_id})
     return caller.project_ids
+
+
+def refusal(errors: Iterable[FieldError]) -> ValidationError:
+    """The answer 422 that names every wrong field of a record."""
+    details: dict[str, list[ErrorDetail]] = {}
+    for error in errors:
+        details.setdefault(error.path or "non_field_errors", []).append(ErrorDetail(error.message, error.code))
+    return ValidationError(details)
 
 
 def moment(parameters: QueryDict, name: str) -> datetime | None:

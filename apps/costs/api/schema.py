@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from apps.costs.api.asking import FILTERS
-from apps.costs.domain.usage import Usage
+from apps.costs.domain.usage import OTHER_TOKENS, Usage
 
 TEXT: dict[str, Any] = {"type": "string"}
 NUMBER: dict[str, Any] = {"type": "integer"}
@@ -44,6 +44,31 @@ def _list(items: dict[str, Any]) -> dict[str, Any]:
 
 
 RECORD = record_schema()
+ESTIMATE_FIELDS = (
+    "provider",
+    "model",
+    "occurred_at",
+    "input_tokens",
+    "output_tokens",
+    "input_text",
+    "output_text",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "cache_creation_1h_input_tokens",
+    "reasoning_output_tokens",
+    *OTHER_TOKENS,
+    "web_searches",
+    "requests",
+    "calls",
+    "service_tier",
+)
+ESTIMATE_REQUEST = {
+    "application/json": {
+        "type": "object",
+        "required": ["provider", "model"],
+        "properties": {name: RECORD["properties"][name] for name in ESTIMATE_FIELDS},
+    }
+}
 USAGE_REQUEST = {
     "application/json": {
         "anyOf": [
@@ -79,6 +104,26 @@ USAGE_ANSWER = _object(
     results=_list(_RESULT),
     budgets=_list({"type": "object"}),
 )
+_COST_PART = _object(unit=TEXT, count=NUMBER, rate_usd=TEXT, cost_usd=MONEY, assumed={"type": "boolean"})
+_PRICE = _object(
+    id=NUMBER, provider=TEXT, model=TEXT, effective_from=nullable(MOMENT), source=TEXT, source_version=TEXT
+)
+ESTIMATE_ANSWER = {
+    (200, "application/json"): _object(
+        cost_usd=nullable(MONEY),
+        reason_code=nullable(TEXT),
+        reason=nullable(TEXT),
+        occurred_at=MOMENT,
+        input_tokens=NUMBER,
+        output_tokens=NUMBER,
+        usage_source={"enum": ["provider", "estimate"]},
+        cost_parts=nullable(_list(_COST_PART)),
+        assumed=_list(TEXT),
+        price=nullable(_PRICE),
+        match=nullable(_object(provider=TEXT, model=TEXT, why=TEXT, explanation=TEXT)),
+        warnings=_list(ERROR),
+    )
+}
 USAGE_LIST = _object(results=_list({"type": "object"}), next=nullable(TEXT), previous=nullable(TEXT))
 COST_METRICS = {
     (200, "application/json"): _object(

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,7 +20,7 @@ from apps.access.domain.errors import Conflict
 from apps.access.domain.identity import Caller, Scope
 from apps.access.selectors.places import project_id_of
 from apps.costs.api import schema
-from apps.costs.api.asking import usage_query, visible_projects
+from apps.costs.api.asking import refusal, usage_query, visible_projects
 from apps.costs.selectors.explained import explained
 from apps.costs.selectors.metrics import BadQuery, one_snapshot
 from apps.costs.selectors.records import Position, usage_page, usage_record
@@ -137,10 +137,7 @@ def _refuse(one: Outcome) -> None:
     if one.status == "conflict":
         raise Conflict(one.errors[0].message, code="conflict", path="id")
     if one.status == "rejected":
-        details: dict[str, list[ErrorDetail]] = {}
-        for error in one.errors:
-            details.setdefault(error.path or "non_field_errors", []).append(ErrorDetail(error.message, error.code))
-        raise ValidationError(details)
+        raise refusal(one.errors)
 
 
 def _answer(result: IngestResult, *, every: bool) -> dict[str, Any]:

@@ -17,9 +17,10 @@ Rule = dict[str, Any]
 Predicate = Callable[[str], bool]
 
 _VERSION_TAIL = re.compile(
-    r"(?:[-@:._/ ]*(?:v?\d+k?|latest|default|preview|exp|experimental|beta|stable|nightly|snapshot|instruct"
+    r"(?:[-@:._/ ]*(?:(?<=:)\d+k|v?\d+|latest|default|preview|exp|experimental|beta|stable|nightly|snapshot|instruct"
     r"|\d{1,2}[a-z]{3}\d{2,4})(?=[-@:._/ ]|$))*[-@:._/ ]*"
 )
+_FURTHER_VERSION = re.compile(r"[-.]\d{1,2}(?!\d)")
 _COMPACT_DATE = re.compile(r"-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
 _ANY_DATE_TAIL = re.compile(r"[-@](20\d{2})-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])$")
 
@@ -101,10 +102,15 @@ def _is_separated(head: str, text: str) -> bool:
 
 
 def _is_version_tail(text: str, tail: str) -> bool:
-    # A fine-tuned model is named by its owner: anything may follow.
-    if text.startswith("ft:") or text.endswith(".ft-"):
+    # A fine-tuned model is named by its owner after a colon: anything may follow that.
+    if text.endswith(".ft-"):
         return True
-    # The price of claude-opus-4-5 is not that of a claude-opus-4-55.
+    if text.startswith("ft:"):
+        tail, _, _ = tail.partition(":")
+        return not tail or (text[-1] == "-" or not tail[0].isalnum()) and _VERSION_TAIL.fullmatch(tail) is not None
+    # The price of claude-opus-4-5 is not that of a claude-opus-4-55, and grok-4 is neither grok-4.5 nor grok-4-5.
+    if text[-1].isdigit() and _FURTHER_VERSION.match(tail):
+        return False
     if tail and tail[0].isalnum() and text[-1].isalnum():
         return False
     return _VERSION_TAIL.fullmatch(tail) is not None

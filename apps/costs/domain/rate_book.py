@@ -1,17 +1,19 @@
 """The price book in memory: which price holds for a name at an instant."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from .matching import Predicate, Rule, compile_rule, with_dashed_date, without_date
+from .matching import Predicate, Rule, compile_rule
 from .price_schedule import PriceVersion, Step, listed_only, schedule
 from .pricing import RateCard
+from .pricing.units import INPUT, OUTPUT
 from .providers import canonical_provider
+from .spellings import LOSSES, ZONES_COST_MORE, Spelling, in_other_regions, is_government, spellings
 
-Why = Literal["exact", "alias", "rule", "dated"]
+Why = Literal["exact", "alias", "rule", "region", "variant", "dated"]
 
 # Agents may send any name; beyond this many the memory starts anew.
 _MEMO_SIZE = 20_000
@@ -39,7 +41,10 @@ class ProviderEntry:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The price that holds. `why` says how the name was found ("dated": as a snapshot of an undated name)."""
+    """The price that holds.
+
+    `why` says how the name was found: "region", "variant" and "dated" without a part of it that says only that.
+    """
 
     price_id: int
     card: RateCard
@@ -63,13 +68,19 @@ class _Provider:
         for model in self.entry.models:
             self.names[model.name.lower()] = (model, "exact")
 
-    def find(self, name: str) -> tuple[ModelEntry, Why] | None:
-        if name in self.names:
-            return self.names[name]
-        for predicate, model in self.rules:
-            if predicate(name):
-                return model, "rule"
-        return None
+    def by_name(self, name: str) -> tuple[ModelEntry, Why] | None:
+        """The model that has this name or alias."""
+        return self.names.get(name)
+
+    def by_rule(self, name: str) -> tuple[ModelEntry, Why] | None:
+        """The model whose rule means this name. Prices of a government's regions are their own: no rule means them."""
+        if is_government(name):
+            return None
+        return next(((model, "rule") for predicate, model in self.rules if predicate(name)), None)
+
+    def in_regions(self, base: str) -> list[ModelEntry]:
+        """What the provider lists for a model in single regions."""
+        return [model for name, (model, _) in self.names.items() if in_other_regions(self.entry.id, name, base)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,24 @@ class _Found:
     model: ModelEntry
     why: Why
     resold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One look of the resolver: these spellings at this provider, by name or by rule, and the model that was found.
+
+    `refused` says why a found model was left: its price depends on the region that the spelling leaves out.
+    """
+
+    provider: str
+    by: Literal["name", "rule"]
+    spellings: tuple[Spelling, ...]
+    model: str | None = None
+    spelling: Spelling | None = None
+    refused: bool = False
+
+
+Trace = list[Tried]
 
 
 class _Timeline:
@@ -94,6 +123,9 @@ class _Timeline:
         return self.matches[index - 1] if index else None
 
 
+_Find = Callable[[str], tuple[ModelEntry, Why] | None]
+
+
 class RateBook:
     """All prices of one version of the price book. Reading it from several threads is safe."""
 
@@ -106,10 +138,9 @@ class RateBook:
     def lookup(self, provider: str, model: str, at: datetime) -> Match | None:
         """The price of a model, by the names an agent sent, at an aware instant. None when the book has none.
 
-        Names are tried in this order, at the provider and then at those it resells: as sent; without the provider's
-        own prefix (`openai/gpt-4.1` at openai); what follows a resource path (`publishers/google/models/…`); with a
-        date written 2025-12-11; without its date. A gateway the book does not know has no prices, whatever the model
-        is called.
+        Spellings (`spellings.py`) that leave nothing out are tried first, then without a region, a variant, a date;
+        each time at the provider and then at those it resells, by name before by rule. A gateway the book does not
+        know has no prices, whatever the model is called.
         """
         try:
             timeline = self._memo[provider, model]
@@ -135,31 +166,83 @@ class RateBook:
         timeline = self._memo[provider, model] = self._resolve(canonical_provider(provider), model.strip().lower())
         return timeline
 
-    def _resolve(self, provider: str, name: str) -> _Timeline | None:
-        if provider == "litellm" and provider not in self._entries:
-            # LiteLLM passes calls on under `provider/model` and has no prices of its own.
-            prefix, slash, rest = name.partition("/")
-            return self._resolve(canonical_provider(prefix), rest) if slash else None
-        names = list(_spellings(provider, name))
-        for candidate in names:
-            if found := self._find(provider, candidate):
-                return _timeline(found)
-        for undated in filter(None, map(without_date, names)):
-            if found := self._find(provider, undated):
-                return _timeline(replace(found, why="dated"))
-        return None
+    def _resolve(self, provider: str, name: str, trace: Trace | None = None) -> _Timeline | None:
+        provider, name = self.passed_on(provider, name)
+        found = self._search(provider, name, trace)
+        return None if found is None else _timeline(found)
 
-    def _find(self, provider: str, name: str) -> _Found | None:
+    def explain(self, provider: str, model: str, at: datetime) -> tuple[str, str, Match | None, tuple[Tried, ...]]:
+        """The canonical seller and name, what `lookup` answers, and every look it took for that."""
+        seller, name = self.passed_on(canonical_provider(provider), model.strip().lower())
+        trace: Trace = []
+        timeline = self._resolve(seller, name, trace)
+        return seller, name, None if timeline is None else timeline.at(at), tuple(trace)
+
+    def knows(self, provider: str) -> bool:
+        """Whether a canonical provider is in the book."""
+        return provider in self._entries
+
+    def provider_named(self, name: str) -> str | None:
+        """The provider of the book that a name means, if any."""
+        provider = canonical_provider(name)
+        return provider if provider in self._entries else None
+
+    def sellers(self, provider: str) -> list[tuple[str, dict[str, str]]]:
+        """A provider and those it resells, each with its models by every name they are listed under."""
+        own = self._provider(provider)
+        ids = () if own is None else (provider, *own.entry.resells)
+        listed = ((id, self._provider(id)) for id in ids)
+        return [(id, {name: model.name for name, (model, _) in one.names.items()}) for id, one in listed if one]
+
+    def passed_on(self, provider: str, name: str) -> tuple[str, str]:
+        """Who sells it under which name: LiteLLM passes calls on under `provider/model` and has no prices itself."""
+        while provider == "litellm" and provider not in self._entries:
+            prefix, slash, rest = name.partition("/")
+            if not slash:
+                break
+            provider, name = canonical_provider(prefix), rest
+        return provider, name
+
+    def _search(self, provider: str, name: str, trace: Trace | None) -> _Found | None:
         own = self._provider(provider)
         if own is None:
             return None
-        if found := own.find(name):
-            return _Found(provider, *found, resold=False)
-        for resold in own.entry.resells:
-            maker = self._provider(resold)
-            if maker is not None and (found := maker.find(name)):
-                return _Found(resold, *found, resold=True)
+        every = spellings(provider, name, own.entry.resells)
+        for loss in (None, *LOSSES):
+            group = [spelling for spelling in every if spelling.loss == loss]
+            for seller in (provider, *own.entry.resells) if group else ():
+                if found := self._find(provider, seller, group, trace):
+                    return found
         return None
+
+    def _find(self, provider: str, seller: str, group: Sequence[Spelling], trace: Trace | None) -> _Found | None:
+        """The model that some spelling means at a seller, by name before by rule."""
+        listed = self._provider(seller)
+        if listed is None:
+            return None
+        ways: tuple[tuple[Literal["name", "rule"], _Find], ...] = (("name", listed.by_name), ("rule", listed.by_rule))
+        for by, find in ways:
+            for spelling in group:
+                found = find(spelling.name)
+                if found is None:
+                    continue
+                refused = "region" in spelling.how and not self._is_same_in_all_regions(provider, spelling, found[0])
+                if trace is not None:
+                    trace.append(Tried(seller, by, tuple(group), found[0].name, spelling, refused))
+                if not refused:
+                    return _Found(seller, found[0], spelling.loss or found[1], resold=seller != provider)
+            if trace is not None:
+                trace.append(Tried(seller, by, tuple(group)))
+        return None
+
+    def _is_same_in_all_regions(self, provider: str, spelling: Spelling, model: ModelEntry) -> bool:
+        """Whether the price without a region may stand for one with it: no region that is listed differs.
+
+        Where zones usually cost more, one that is listed must say that this model's do not.
+        """
+        listed = self._providers[provider].in_regions(spelling.name)
+        rates = _plain_rates(model)
+        return (bool(listed) or provider not in ZONES_COST_MORE) and all(_plain_rates(one) == rates for one in listed)
 
     def _provider(self, provider: str) -> _Provider | None:
         if provider not in self._entries:
@@ -169,16 +252,12 @@ class RateBook:
         return self._providers[provider]
 
 
-def _spellings(provider: str, name: str) -> Iterator[str]:
-    prefix, slash, rest = name.partition("/")
-    yield name
-    if slash and canonical_provider(prefix) == provider:
-        yield rest
-    _, path, last = name.rpartition("models/")
-    if path:
-        yield last
-    if dashed := with_dashed_date(name):
-        yield from _spellings(provider, dashed)
+def _plain_rates(model: ModelEntry) -> list[object]:
+    """The newest rates of plain input and output in the public lists."""
+    steps = schedule(listed_only(model.prices))
+    newest = steps[-1].price if steps else None
+    base = {} if newest is None else newest.read_rates().base
+    return [base.get(INPUT), base.get(OUTPUT)]
 
 
 def _timeline(found: _Found) -> _Timeline:

@@ -16,7 +16,12 @@ def explained(record: dict[str, Any]) -> dict[str, Any]:
     price = Price.objects.select_related("model").filter(id=record["price_id"]).first()
     if price is None:
         return {**record, "price": None, "cost_parts": None}
-    told = {
+    return {**record, "price": price_told(price), "cost_parts": _parts(record, price)}
+
+
+def price_told(price: Price) -> dict[str, Any]:
+    """A version of a price, read with its model: whose it is, from when it holds, and where it comes from."""
+    return {
         "id": price.pk,
         "provider": price.model.provider_id,
         "model": price.model.name,
@@ -24,13 +29,10 @@ def explained(record: dict[str, Any]) -> dict[str, Any]:
         "source": price.source,
         "source_version": price.source_version,
     }
-    return {**record, "price": told, "cost_parts": _parts(record, price)}
 
 
-def _parts(record: dict[str, Any], price: Price) -> list[dict[str, Any]] | None:
-    moment: datetime = record["occurred_at"].astimezone(UTC)
-    minute = moment.hour * 60 + moment.minute
-    parts = _card(record, price).explain(_usage(record), record["service_tier"], minute, record["calls"])
+def parts_told(parts: list[pricing.Part] | None) -> list[dict[str, Any]] | None:
+    """The parts of a cost in the order of the arithmetic; their amounts add up exactly. None for an unpriced call."""
     if parts is None:
         return None
     return [
@@ -43,6 +45,12 @@ def _parts(record: dict[str, Any], price: Price) -> list[dict[str, Any]] | None:
         }
         for part in parts
     ]
+
+
+def _parts(record: dict[str, Any], price: Price) -> list[dict[str, Any]] | None:
+    moment: datetime = record["occurred_at"].astimezone(UTC)
+    minute = moment.hour * 60 + moment.minute
+    return parts_told(_card(record, price).explain(_usage(record), record["service_tier"], minute, record["calls"]))
 
 
 def _card(record: dict[str, Any], price: Price) -> pricing.RateCard:

@@ -106,7 +106,7 @@ def _judged(index: int, raw: Any, window: Window, odd_text_possible: bool, has_m
             return Refused(index, _id_of(raw), careful)
         usage, unknown = careful, tuple(sorted(raw.keys() - records.KNOWN))
     if usage.input_tokens is None or usage.output_tokens is None:
-        usage = _counted(usage)
+        usage = counted(usage)
     if errors := _errors(usage, window, has_media):
         return Refused(index, _id_of(raw), errors)
     identity = usage.id or new_id()
@@ -129,7 +129,7 @@ def _read_carefully(raw: Any) -> Usage | list[FieldError]:
         return records.field_errors(raw) or [FieldError("", "type", f"{error}.")]
 
 
-def _counted(usage: Usage) -> Usage:
+def counted(usage: Usage) -> Usage:
     """The record with the counts of the texts it sent, marked as an estimate; the texts are not kept."""
     model, changes = usage.model or "", {}
     if usage.input_tokens is None and usage.input_text is not None:
