@@ -227,11 +227,14 @@ def test_two_loads_at_once_load_once() -> None:
     assert Price.objects.count() == 2
 
 
-def test_the_command_loads_the_installed_list_and_then_finds_nothing_new(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_loads_both_lists_and_then_finds_nothing_new(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("load_prices")
     first = capsys.readouterr().out
     call_command("load_prices")
 
-    assert Price.objects.filter(source="genai-prices").count() > 2_500
-    assert f"{Price.objects.count()} prices added" in first
-    assert capsys.readouterr().out.startswith("Price book: 0 prices added, 0 models and 0 providers")
+    for source in ("genai-prices", "litellm"):
+        assert f"{source}: {Price.objects.filter(source=source).count()} prices added" in first
+    again = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[2] for line in again] == [
+        "0 prices added, 0 models and 0 providers new or changed."
+    ] * 2

@@ -58,16 +58,19 @@ Constraint = genai.StartDateConstraint | genai.TimeOfDateConstraint | None
 
 
 def read_list() -> PriceList:
-    """The list of the installed package.
-
-    The package carries no date of its own; `date` is that of its newest dated price, so the list is at least as new.
-    """
+    """The list of the installed package."""
     from genai_prices.data import providers
 
+    return list_of(providers, version=importlib.metadata.version(SOURCE))
+
+
+def list_of(providers: Sequence[genai.Provider], *, version: str) -> PriceList:
+    """An edition of the list.
+
+    It carries no date of its own; `date` is that of its newest dated price, so the list is at least as new.
+    """
     dates = [start for provider in providers for model in provider.models for start in _starts(model) if start]
-    return PriceList(
-        SOURCE, importlib.metadata.version(SOURCE), max(dates), [_provider(provider) for provider in providers]
-    )
+    return PriceList(SOURCE, version, max(dates, default=None), [_provider(provider) for provider in providers])
 
 
 def _provider(provider: genai.Provider) -> ListedProvider:

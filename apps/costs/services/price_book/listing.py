@@ -44,9 +44,14 @@ class ListedProvider:
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """A whole list: `source` names it, `version` and `date` say which edition."""
+    """A whole list: `source` names it, `version` and `date` say which edition.
+
+    What lists it `ranks_after` say of providers and models (names, rules, titles) stays as they say it; their models'
+    prices stand beside each other.
+    """
 
     source: str
     version: str
     date: date | None
     providers: Sequence[ListedProvider]
+    ranks_after: Sequence[str] = ()

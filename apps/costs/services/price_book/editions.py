@@ -1,0 +1,36 @@
+"""The editions of the public lists that travel with the project: always at hand, whatever network there is."""
+
+import lzma
+import re
+from datetime import date
+from pathlib import Path
+
+from apps.costs.models import LanguageModel
+from apps.costs.services.price_book import genai, litellm
+from apps.costs.services.price_book.known_models import KnownModels
+from apps.costs.services.price_book.listing import PriceList
+
+FOLDER = Path(__file__).resolve().parents[2] / "price_lists"
+SHIPPED_MAP = FOLDER / "litellm.json.xz"
+NOTICE = FOLDER / "NOTICE"
+_EDITION = re.compile(r"^Edition: litellm (\S+), taken (\d{4}-\d\d-\d\d)$", re.MULTILINE)
+
+
+def shipped_litellm() -> PriceList:
+    """litellm's map as it travels with the project, matched with the models that genai-prices names."""
+    version, edition = shipped_edition()
+    return litellm_list(lzma.decompress(SHIPPED_MAP.read_bytes()), version=version, edition=edition)
+
+
+def shipped_edition() -> tuple[str, date]:
+    """Version and day of the map that travels with the project, from its notice."""
+    found = _EDITION.search(NOTICE.read_text())
+    if found is None:
+        raise ValueError(f"{NOTICE} does not say which edition it is about")
+    return found[1], date.fromisoformat(found[2])
+
+
+def litellm_list(data: bytes, *, version: str, edition: date) -> PriceList:
+    """A map of litellm, matched with the models that genai-prices names. Raises EntryError for one that is broken."""
+    models = LanguageModel.objects.filter(prices__source=genai.SOURCE).distinct()
+    return litellm.read_map(data, version=version, edition=edition, find=KnownModels(models).find)
