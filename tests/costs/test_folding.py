@@ -5,24 +5,35 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db.models import QuerySet
 from pytest_django import Settings
 
 from apps.costs.domain.calendars import Unit, day_start
+from apps.costs.domain.slices import HOURS
 from apps.costs.models import DayFold, DaySlice, UsageDay
 from apps.costs.selectors import backlog
+from apps.costs.selectors.proof import fold_differences
 from apps.costs.services.folding import fold_closed_days, fold_day
 from tests.costs.answers import answers
 from tests.costs.factories import NOW, any_usages, make_usage, record
 
 pytestmark = pytest.mark.django_db
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+def days() -> QuerySet[DayFold]:
+    return DayFold.objects.exclude(zone=HOURS)
+
+
+def hours() -> QuerySet[DayFold]:
+    return DayFold.objects.filter(zone=HOURS)
 
 
 def test_it_folds_every_closed_day_once() -> None:
     record(make_usage(NOW - 3 * DAY), make_usage(NOW - 1 * DAY))
     run = fold_closed_days(now=NOW)
-    assert (run.folded, run.left, run.words) == (3, 0, "3 days folded, 0 left")
-    assert [fold.bucket.day for fold in DayFold.objects.order_by("bucket")] == [15, 16, 17]
+    assert (run.folded, run.left, run.words) == (3, 0, "3 days and 11 hours folded, 0 days left")
+    assert [fold.bucket.day for fold in days().order_by("bucket")] == [15, 16, 17]
     assert sorted(UsageDay.objects.values_list("bucket__day", "calls")) == [(15, 1), (17, 1)]
     assert DaySlice.objects.filter(slice=0).count() == 2
     assert fold_closed_days(now=NOW).folded == 0
@@ -38,7 +49,7 @@ def test_the_newest_days_come_first_and_a_run_is_bounded() -> None:
     record(make_usage(NOW - 5 * DAY))
     run = fold_closed_days(now=NOW, at_most=2)
     assert (run.folded, run.left) == (2, 3)
-    assert [fold.bucket.day for fold in DayFold.objects.order_by("bucket")] == [16, 17]
+    assert [fold.bucket.day for fold in days().order_by("bucket")] == [16, 17]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +89,7 @@ def test_a_late_record_reopens_its_day_and_only_that_until_the_next_fold() -> No
     record(make_usage(NOW - 2 * DAY), make_usage(NOW - 1 * DAY))
     fold_closed_days(now=NOW)
     record(make_usage(NOW - 2 * DAY, cost_usd="5"))
-    assert [fold.bucket.day for fold in DayFold.objects.all()] == [17]
+    assert [fold.bucket.day for fold in days()] == [17]
     start = NOW - 3 * DAY
     before = answers(start, NOW, "UTC")
     assert before["totals {}"].calls == 3
@@ -90,7 +101,7 @@ def test_a_young_record_leaves_folds_alone() -> None:
     record(make_usage(NOW - 1 * DAY))
     fold_closed_days(now=NOW)
     record(make_usage(NOW - timedelta(minutes=29)))
-    assert DayFold.objects.count() == 1
+    assert days().count() == 1
 
 
 def test_another_reporting_zone_replaces_every_fold(settings: Settings) -> None:
@@ -101,7 +112,7 @@ def test_another_reporting_zone_replaces_every_fold(settings: Settings) -> None:
     assert answers(NOW - 4 * DAY, NOW, "UTC") == before
     run = fold_closed_days(now=NOW)
     assert (run.removed, run.folded, run.left) == (4, 4, 0)
-    assert set(DayFold.objects.values_list("zone", flat=True)) == {"Europe/London"}
+    assert set(days().values_list("zone", flat=True)) == {"Europe/London"}
     assert answers(NOW - 4 * DAY, NOW, "UTC") == before
 
 
@@ -109,8 +120,57 @@ def test_a_day_that_begins_in_a_month_without_usage_can_be_folded(settings: Sett
     settings.REPORTING_ZONE = "Asia/Kathmandu"
     record(make_usage(datetime(2025, 3, 1, 0, 10, tzinfo=UTC)), now=NOW)
     assert fold_day(date(2025, 3, 1), ZoneInfo("Asia/Kathmandu"))
-    assert DayFold.objects.get().bucket == datetime(2025, 2, 28, 18, 15, tzinfo=UTC)
+    assert days().get().bucket == datetime(2025, 2, 28, 18, 15, tzinfo=UTC)
 
 
 def test_no_usage_is_nothing_to_fold() -> None:
-    assert fold_closed_days(now=NOW).words == "0 days folded, 0 left"
+    assert fold_closed_days(now=NOW).words == "0 days and 0 hours folded, 0 days left"
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "Australia/Lord_Howe", "Europe/Berlin"])
+def test_answers_are_the_same_from_hours(zone: str, settings: Settings) -> None:
+    settings.REPORTING_ZONE = zone
+    now = datetime(2026, 10, 25, 22, 40, tzinfo=UTC)
+    start = day_start(date(2026, 10, 24), ZoneInfo(zone))
+    record(*any_usages(random.Random(zone), 300, start - DAY, now), now=now)
+    ranges = [(start, now), (now - 7 * HOUR, now), (start - DAY, now - timedelta(hours=5, minutes=20, seconds=7))]
+    before = [answers(*each, zone, (Unit.DAY, Unit.HOUR)) for each in ranges]
+    run = fold_closed_days(now=now)
+    assert run.hours == hours().count() > 0
+    assert [answers(*each, zone, (Unit.DAY, Unit.HOUR)) for each in ranges] == before
+    assert all(fold_differences((fold.bucket, fold.ends_at)) == [] for fold in DayFold.objects.all())
+
+
+def test_an_hour_is_folded_an_hour_after_its_end_and_read_from_its_fold() -> None:
+    noon = datetime(2026, 11, 18, 12, tzinfo=UTC)
+    record(make_usage(noon - 30 * HOUR), make_usage(noon), now=noon + HOUR)
+    assert (noon, noon + HOUR) not in backlog.unfolded_hours(noon + 2 * HOUR - timedelta(seconds=1))
+    assert (noon, noon + HOUR) in backlog.unfolded_hours(noon + 2 * HOUR)
+    assert fold_closed_days(now=noon + 2 * HOUR).hours == 13
+    DaySlice.objects.filter(bucket=noon).update(input_tokens=6)
+    assert answers(noon, noon + HOUR, "UTC")["totals {}"].input_tokens == 6
+    assert answers(noon, noon + HOUR, "UTC")["by ('agent', 'task_type', 'status')"][0].totals.input_tokens != 6
+
+
+def test_a_late_record_reopens_its_hour() -> None:
+    noon = datetime(2026, 11, 18, 12, tzinfo=UTC)
+    record(make_usage(noon), now=noon + HOUR)
+    fold_closed_days(now=noon + 5 * HOUR)
+    record(make_usage(noon + timedelta(minutes=50), cost_usd="5"), now=noon + 5 * HOUR)
+    assert not hours().filter(bucket=noon).exists()
+    assert answers(noon, noon + HOUR, "UTC")["totals {}"].calls == 2
+    assert fold_closed_days(now=noon + 5 * HOUR).hours == 1
+    assert answers(noon, noon + HOUR, "UTC")["totals {}"].calls == 2
+
+
+def test_the_fold_of_a_day_replaces_those_of_its_hours_and_keeps_their_sums() -> None:
+    noon = datetime(2026, 11, 18, 12, tzinfo=UTC)
+    record(make_usage(noon), make_usage(noon + HOUR), now=noon + HOUR)
+    fold_closed_days(now=noon + 5 * HOUR)
+    assert hours().count() == 4
+    assert fold_closed_days(now=noon + 14 * HOUR).folded == 1
+    assert [fold.bucket.day for fold in hours()] == [19]
+    assert DaySlice.objects.filter(slice=21).count() == 0
+    DaySlice.objects.filter(bucket=noon).update(input_tokens=7)
+    assert answers(noon, noon + HOUR, "UTC")["totals {}"].input_tokens == 7
+    assert [found.column for found in fold_differences((noon - 12 * HOUR, noon + 12 * HOUR))] == ["input_tokens"]

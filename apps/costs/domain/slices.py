@@ -1,7 +1,9 @@
-"""The slices of the day folds: which dimensions each keeps beside day and project.
+"""The slices of the folds: which dimensions each keeps beside day, or hour, and project.
 
 A question that names at most these dimensions is answered from the slice, whose rows are few, instead of from the
 whole cube. Numbers are stored in rows: never change or reuse one.
+
+Hours have slices of at most one dimension: with two, the rows are hardly fewer than the cube's.
 """
 
 from collections.abc import Collection
@@ -28,6 +30,17 @@ SLICES = (
     Slice(8, ("model_id", "agent_id")),
     Slice(9, ("task_type_id", "agent_id")),
 )
+HOURS = "hours"
+"""What stands for the zone in the DayFold row of an hour: a span of one hour, counted from the start of its day."""
+_OF_HOURS = 20
+HOUR_SLICES = tuple(Slice(_OF_HOURS + one.number, one.dimensions) for one in SLICES if len(one.dimensions) < 2)
+"""The slices of an hour fold. The first, the sums of each project, a folded day has for each of its hours, too."""
+HOUR_TOTALS = HOUR_SLICES[0]
+
+
+def hour_slice(kept: Slice | None) -> Slice | None:
+    """What hour folds have of a slice of days; None for those they do not have."""
+    return next((one for one in HOUR_SLICES if kept and one.dimensions == kept.dimensions), None)
 
 
 def slice_for(columns: Collection[str]) -> Slice | None:

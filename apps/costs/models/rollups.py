@@ -97,6 +97,7 @@ class ConversationTotal(models.Model):
 class DayFold(models.Model):
     """One row says that a day of a zone is folded: its UsageDay and DaySlice rows equal its quarters.
 
+    With the zone "hours" it is an hour of a day that is not folded yet, and has DaySlice rows alone.
     A late record deletes the row in its own transaction, so readers go back to the quarters until the next fold.
     """
 
@@ -117,7 +118,7 @@ class UsageDay(Measures):
 
 
 class DaySlice(Measures):
-    """The cube by day with all but one or two dimensions summed away, so that long ranges answer at once."""
+    """The cube by day or hour with all but one or two dimensions summed away, so that long ranges answer at once."""
 
     pk = models.CompositePrimaryKey("slice", "bucket", "project_id", "a_id", "b_id")
     slice = models.SmallIntegerField()

@@ -1,5 +1,6 @@
 """What background work has still to do, by the rows themselves: days to fold, hours to fold, hours to prove."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,9 +8,11 @@ from django.conf import settings
 from django.db import connection
 
 from apps.costs.domain.calendars import day_of, day_start
-from apps.costs.selectors.horizon import DAY, horizon
+from apps.costs.domain.slices import HOURS
+from apps.costs.selectors.horizon import DAY, HOUR, horizon
 
 FOLD_AFTER = timedelta(hours=2)
+FOLD_HOUR_AFTER = timedelta(hours=1)
 CLOSED_AFTER = timedelta(minutes=5)
 
 
@@ -42,20 +45,44 @@ def unfolded_days(now: datetime) -> list[date]:
     return days
 
 
+def unfolded_hours(now: datetime) -> list[tuple[datetime, datetime]]:
+    """Closed hours [begins, ends) without a fold, of the running day and of the one before until it may be folded.
+
+    They are counted from the start of the day; clocks set by less than an hour leave a shorter one at its end.
+    """
+    zone, first, limits = ZoneInfo(settings.REPORTING_ZONE), first_rollup(), horizon()
+    if first is None:
+        return []
+    taken, day = _folded(HOURS), day_of(now - FOLD_AFTER, zone)
+    found, closed = [], now - FOLD_HOUR_AFTER
+    while (start := day_start(day, zone)) < closed:
+        end = day_start(day + DAY, zone)
+        spans = [(begin, min(begin + HOUR, end)) for begin in _steps(start, end)]
+        found += [span for span in spans if span[0] not in taken and first < span[1] <= closed]
+        day += DAY
+    return [span for span in found if all(map(limits.is_edge, span))]
+
+
+def _steps(start: datetime, end: datetime) -> Iterator[datetime]:
+    while start < end:
+        yield start
+        start += HOUR
+
+
 def _folded(zone: str) -> set[datetime]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT bucket FROM costs_dayfold WHERE zone = %s", [zone])
         return {row[0] for row in cursor.fetchall()}
 
 
-def folds_of_other_zones(at_most: int) -> list[datetime]:
-    """Where folds begin that belong to another zone than the reporting zone."""
+def folds_of_other_zones(at_most: int) -> list[tuple[datetime, datetime]]:
+    """The folded days [begins, ends) of another zone than the reporting zone."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT bucket FROM costs_dayfold WHERE zone <> %s ORDER BY bucket LIMIT %s",
-            [settings.REPORTING_ZONE, at_most],
+            "SELECT bucket, ends_at FROM costs_dayfold WHERE zone <> ALL(%s) ORDER BY bucket LIMIT %s",
+            [[settings.REPORTING_ZONE, HOURS], at_most],
         )
-        return [row[0] for row in cursor.fetchall()]
+        return [(row[0], row[1]) for row in cursor.fetchall()]
 
 
 def hours_to_merge(at_most: int) -> list[datetime]:

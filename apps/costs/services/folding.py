@@ -9,14 +9,16 @@ A fold and a late record of its day exclude each other, yet late records wait fo
    to those, so a record that came in between is noticed, and the fold is undone until the day is quiet.
 4. It writes the DayFold row and commits. The next late record of the day deletes that row, in its own transaction.
 
-Younger records take no lock: a day is folded two hours after its end, and what is older than 30 minutes is late.
+Younger records take no lock: a day is folded two hours after its end, an hour of the running day one hour after its
+end, and what is older than 30 minutes is late. The fold of a day replaces those of its hours.
 """
 
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -24,8 +26,8 @@ from django.db import OperationalError
 from django.db.backends.utils import CursorWrapper
 
 from apps.costs.domain.calendars import day_start
-from apps.costs.domain.slices import SLICES, Slice
-from apps.costs.selectors.backlog import folds_of_other_zones, unfolded_days
+from apps.costs.domain.slices import HOUR_SLICES, HOUR_TOTALS, HOURS, SLICES, Slice
+from apps.costs.selectors.backlog import folds_of_other_zones, unfolded_days, unfolded_hours
 from apps.costs.selectors.horizon import DAY
 from apps.costs.selectors.pace import background_transaction
 from apps.costs.selectors.summing import MEASURES, summed
@@ -33,38 +35,50 @@ from apps.costs.services import partitions
 from apps.costs.services.locks import fold_alone, repair_alone
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class FoldRun:
-    """What one run did: the days it folded, how many are left, and folds of another reporting zone it removed."""
+    """What one run did: the days it folded, how many are left, the hours, and folds of another zone it removed."""
 
     folded: int
     left: int
     removed: int
+    hours: int = 0
 
     @property
     def words(self) -> str:
         """One sentence for the Health page."""
         removed = f", {self.removed} of another zone removed" if self.removed else ""
-        return f"{self.folded} days folded, {self.left} left{removed}"
+        return f"{self.folded} days and {self.hours} hours folded, {self.left} days left{removed}"
 
 
 def fold_closed_days(*, now: datetime, at_most: int | None = None, seconds: float = 15) -> FoldRun:
-    """Fold closed days that have no fold, newest first, at most so many days and seconds a run; safe to run twice."""
+    """Fold closed days that have no fold, newest first, at most so many days and seconds a run; safe to run twice.
+
+    The closed hours of the running day come first: they are few and read most.
+    """
     zone = ZoneInfo(settings.REPORTING_ZONE)
     removed = _remove_other_zones()
+    deadline = time.monotonic() + seconds
+    hours = _fold_each(unfolded_hours(now), fold_hour, deadline)
     missing = unfolded_days(now)
-    deadline, folded = time.monotonic() + seconds, 0
-    for day in missing[: at_most or settings.FOLD_DAYS_PER_RUN]:
+    folded = _fold_each(missing[: at_most or settings.FOLD_DAYS_PER_RUN], lambda day: fold_day(day, zone), deadline)
+    return FoldRun(folded, max(0, len(missing) - folded), removed, hours)
+
+
+def _fold_each(missing: Sequence[T], fold: Callable[[T], bool], deadline: float) -> int:
+    folded = 0
+    for one in missing:
         if time.monotonic() > deadline:
             break
         try:
-            folded += fold_day(day, zone)
+            folded += fold(one)
         except OperationalError:
-            # One day that is locked must not keep the others from being folded; it is left for the next run.
-            logger.exception("%s could not be folded", day)
-    return FoldRun(folded, max(0, len(missing) - folded), removed)
+            # One that is locked must not keep the others from being folded; it is left for the next run.
+            logger.exception("%s could not be folded", one)
+    return folded
 
 
 def fold_day(day: date, zone: ZoneInfo) -> bool:
@@ -74,20 +88,29 @@ def fold_day(day: date, zone: ZoneInfo) -> bool:
     """
     start, end = day_start(day, zone), day_start(day + DAY, zone)
     partitions.ensure_month_of("costs_usageday", partitions.month_of(start))
+    return _fold(zone.key, start, end, (_CUBE, *_SLICES, _HOURS_OF_DAY), "costs_usageday WHERE bucket = %(start)s")
+
+
+def fold_hour(span: tuple[datetime, datetime]) -> bool:
+    """Fold one closed hour [begins, ends) of a day that is not folded yet, as `fold_day` does."""
+    return _fold(HOURS, *span, (_HOUR,), f"costs_dayslice WHERE slice = {HOUR_TOTALS.number} AND bucket = %(start)s")
+
+
+def _fold(zone: str, start: datetime, end: datetime, statements: Sequence[str], sums: str) -> bool:
     try:
         with background_transaction() as cursor:
             repair_alone(cursor)
-            cursor.execute("SELECT 1 FROM costs_dayfold WHERE bucket = %s", [start])
+            cursor.execute("SELECT 1 FROM costs_dayfold WHERE bucket <= %s AND ends_at >= %s", [start, end])
             if cursor.fetchone():
                 return False
-            _clear(cursor, [start])
-            for statement in (_CUBE, *_SLICES):
+            _clear(cursor, [(start, end)])
+            for statement in statements:
                 cursor.execute(statement, {"start": start, "end": end})
             fold_alone(cursor)
-            _check_unchanged(cursor, start, end)
+            _check_unchanged(cursor, start, end, sums)
             cursor.execute(
                 "INSERT INTO costs_dayfold (zone, bucket, ends_at, folded_at) VALUES (%s, %s, %s, now())",
-                [zone.key, start, end],
+                [zone, start, end],
             )
     except _Changed:
         return False
@@ -95,15 +118,15 @@ def fold_day(day: date, zone: ZoneInfo) -> bool:
 
 
 class _Changed(Exception):
-    """Late records came in while the day was added up."""
+    """Late records came in while the span was added up."""
 
 
-def _check_unchanged(cursor: CursorWrapper, start: datetime, end: datetime) -> None:
+def _check_unchanged(cursor: CursorWrapper, start: datetime, end: datetime, sums: str) -> None:
     cursor.execute(
-        """
+        f"""
         SELECT (SELECT bursar_total(calls + tool_executions) FROM costs_usagequarter
                 WHERE bucket >= %(start)s AND bucket < %(end)s),
-               (SELECT bursar_total(calls + tool_executions) FROM costs_usageday WHERE bucket = %(start)s)
+               (SELECT bursar_total(calls + tool_executions) FROM {sums})
         """,
         {"start": start, "end": end},
     )
@@ -114,21 +137,28 @@ def _check_unchanged(cursor: CursorWrapper, start: datetime, end: datetime) -> N
 
 def _remove_other_zones() -> int:
     """Folds of a zone that is no longer the reporting zone go, in bounded steps."""
-    buckets = folds_of_other_zones(settings.FOLD_DAYS_PER_RUN)
-    if buckets:
+    spans = folds_of_other_zones(settings.FOLD_DAYS_PER_RUN)
+    if spans:
         with background_transaction() as cursor:
             repair_alone(cursor)
             fold_alone(cursor)
-            cursor.execute("DELETE FROM costs_dayfold WHERE bucket = ANY(%s)", [buckets])
-            _clear(cursor, buckets)
-    return len(buckets)
+            cursor.execute("DELETE FROM costs_dayfold WHERE bucket = ANY(%s)", [[start for start, _ in spans]])
+            _clear(cursor, spans)
+    return len(spans)
 
 
-def _clear(cursor: CursorWrapper, buckets: list[datetime]) -> None:
-    """Remove the rows of folds that begin at these instants and are no longer vouched for by a DayFold row."""
+def _clear(cursor: CursorWrapper, spans: Sequence[tuple[datetime, datetime]]) -> None:
+    """Remove the rows of folds that begin at these instants, and those of hours within them with their DayFold rows."""
+    starts = [start for start, _ in spans]
+    cursor.execute("DELETE FROM costs_usageday WHERE bucket = ANY(%s)", [starts])
     slices = [one.number for one in SLICES]
-    cursor.execute("DELETE FROM costs_usageday WHERE bucket = ANY(%s)", [buckets])
-    cursor.execute("DELETE FROM costs_dayslice WHERE slice = ANY(%s) AND bucket = ANY(%s)", [slices, buckets])
+    cursor.execute("DELETE FROM costs_dayslice WHERE slice = ANY(%s) AND bucket = ANY(%s)", [slices, starts])
+    for span in spans:
+        cursor.execute("DELETE FROM costs_dayfold WHERE zone = %s AND bucket >= %s AND bucket < %s", [HOURS, *span])
+        for one in HOUR_SLICES:
+            cursor.execute(
+                "DELETE FROM costs_dayslice WHERE slice = %s AND bucket >= %s AND bucket < %s", [one.number, *span]
+            )
 
 
 _CUBE = f"""
@@ -140,10 +170,10 @@ _CUBE = f"""
 """  # noqa: S608
 
 
-def _slices(into: Collection[int], rows: str) -> str:
+def _slices(into: Collection[Slice], rows: str) -> str:
     """SQL that adds `rows`, which have every dimension a slice keeps by its name, up into these slices."""
     parts = []
-    for one in (SLICES[number] for number in into):
+    for one in into:
         keys = ", ".join(("project_id", *one.dimensions))
         a, b = (*one.dimensions, "0", "0")[:2]
         parts.append(f"SELECT {one.number}, project_id, {a}, {b}, {MEASURES} FROM ({summed('kept', keys)}) s")
@@ -160,6 +190,13 @@ def _of_cube(*dimensions: str) -> str:
         FROM costs_usageday d JOIN costs_cell c ON c.id = d.cell_id WHERE d.bucket = %(start)s"""
 
 
+def _of_quarters(*columns: str) -> str:
+    return f"""
+        SELECT {", ".join(("c.project_id", *columns))}, {MEASURES}
+        FROM costs_usagequarter q JOIN costs_cell c ON c.id = q.cell_id
+        WHERE q.bucket >= %(start)s AND q.bucket < %(end)s"""
+
+
 def _of_slice(one: Slice) -> str:
     names = ", ".join(f"{column} AS {name}" for column, name in zip(("a_id", "b_id"), one.dimensions, strict=False))
     return (
@@ -170,8 +207,14 @@ def _of_slice(one: Slice) -> str:
 _ALL_DIMENSIONS = ("model_id", "task_type_id", "agent_id", "tier_id", "role_id", "status")
 # In order: the slices of two dimensions from the cube, and each smaller one from the smallest that holds it.
 _SLICES = (
-    _slices((4, 5, 6, 7, 8, 9), _of_cube(*_ALL_DIMENSIONS)),
-    _slices((1, 2), _of_slice(SLICES[7])),
-    _slices((3,), _of_slice(SLICES[8])),
-    _slices((0,), _of_slice(SLICES[6])),
+    _slices(SLICES[4:], _of_cube(*_ALL_DIMENSIONS)),
+    _slices(SLICES[1:3], _of_slice(SLICES[7])),
+    _slices(SLICES[3:4], _of_slice(SLICES[8])),
+    _slices(SLICES[:1], _of_slice(SLICES[6])),
 )
+_HOUR = _slices(HOUR_SLICES, _of_quarters(*(f"c.{name}" for name in _ALL_DIMENSIONS)))
+_HOURS_OF_DAY = f"""
+    WITH kept AS MATERIALIZED ({_of_quarters("date_bin('1 hour', q.bucket, %(start)s) AS hour")})
+    INSERT INTO costs_dayslice (slice, a_id, b_id, bucket, project_id, {MEASURES})
+    SELECT {HOUR_TOTALS.number}, 0, 0, summed.* FROM ({summed("kept", "hour, project_id")}) summed
+"""  # noqa: S608

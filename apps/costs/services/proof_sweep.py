@@ -15,7 +15,7 @@ from apps.costs.selectors.horizon import HOUR
 from apps.costs.services import proving
 
 logger = logging.getLogger(__name__)
-FOLDS_PER_RUN = 3
+FOLDS_PER_RUN = 20
 CONVERSATIONS_AT_ONCE = 500
 
 

@@ -1,8 +1,8 @@
-"""Which rows answer a question: folded days where they fit, quarter-hours for the rest.
+"""Which rows answer a question: folded days where they fit, then folded hours, and quarter-hours for the rest.
 
 A day of the reporting zone that is folded (DayFold) and lies wholly inside the range, and inside one bucket, is read
-from its fold; everything else from the quarter-hours, or from the records where no whole quarter-hour fits (see
-cutting.py). All hold the same sums.
+from its fold; so is an hour, if its few slices answer the question; everything else from the quarter-hours, or from the
+records where no whole quarter-hour fits (see cutting.py). All hold the same sums.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,8 +13,9 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from apps.costs.domain.slices import Slice, slice_for
+from apps.costs.domain.slices import HOUR_TOTALS, HOURS, Slice, hour_slice, slice_for
 from apps.costs.selectors import recount
+from apps.costs.selectors.horizon import HOUR
 from apps.costs.selectors.metrics.cutting import Range, gaps, pieces
 from apps.costs.selectors.metrics.filters import Conditions
 from apps.costs.selectors.metrics.snapshot import once
@@ -39,13 +40,19 @@ def cube(
     """The rows of [start, end) with these cell columns, cut so that none crosses one of the edges."""
     cut = pieces(start, end, edges)
     folds = _folds_within(cut.whole, edges)
-    rest = [gap for whole in cut.whole for gap in gaps(*whole, [day for day in folds if whole[0] <= day[0] < whole[1]])]
+    rest = _left(cut.whole, folds)
+    by_hour = hour_slice(slice_for({*columns, *conditions.columns}))
+    hours = _hours_within(rest, edges, of_days=by_hour is HOUR_TOTALS) if by_hour else []
+    rest = _left(rest, hours)
     where, parameters = conditions.where("c")
     names = ["project_id", *sorted(set(columns) - {"project_id"})]
     parts = []
     if folds:
         parameters["days"] = [day[0] for day in folds]
         parts.append(_days(names, conditions, measures))
+    if hours and by_hour:
+        parameters["hours"] = [hour[0] for hour in hours]
+        parts.append(_slice(by_hour, "hours", names, conditions, measures))
     for number, (begin, until) in enumerate(rest):
         parameters |= {f"from{number}": begin, f"until{number}": until}
         parts.append(
@@ -73,17 +80,22 @@ def _days(names: Sequence[str], conditions: Conditions, measures: Sequence[str])
             " FROM costs_usageday d JOIN costs_cell c ON c.id = d.cell_id"
             f" WHERE d.bucket = ANY(%(days)s) AND {where}"
         )
-    return _slice(kept, names, conditions, measures)
+    return _slice(kept, "days", names, conditions, measures)
 
 
-def _slice(kept: Slice, names: Sequence[str], conditions: Conditions, measures: Sequence[str]) -> str:
+def _slice(kept: Slice, buckets: str, names: Sequence[str], conditions: Conditions, measures: Sequence[str]) -> str:
     stored = {"project_id": "project_id", **dict(zip(kept.dimensions, ("a_id", "b_id"), strict=False))}
     chosen = ", ".join(f"s.{stored[name]} AS {name}" for name in names)
     only = "".join(f" AND s.{stored[column]} = ANY(%(only_{column})s)" for column in conditions.ids)
     return (
         f"SELECT s.bucket, {chosen}, {_listed('s', measures)} FROM costs_dayslice s"
-        f" WHERE s.slice = {kept.number} AND s.bucket = ANY(%(days)s) AND s.project_id = ANY(%(projects)s){only}"
+        f" WHERE s.slice = {kept.number} AND s.bucket = ANY(%({buckets})s) AND s.project_id = ANY(%(projects)s){only}"
     )
+
+
+def _left(spans: Sequence[Range], taken: Sequence[Range]) -> list[Range]:
+    """What of the spans the taken ranges, each inside one of them, leave uncovered."""
+    return [gap for span in spans for gap in gaps(*span, [one for one in taken if span[0] <= one[0] < span[1]])]
 
 
 def _listed(alias: str, names: Sequence[str]) -> str:
@@ -116,3 +128,40 @@ def _read_folds(spans: Sequence[Range]) -> list[Range]:
         )
         found: list[Range] = cursor.fetchall()
         return found
+
+
+def _hours_within(spans: Sequence[Range], edges: Sequence[datetime], *, of_days: bool) -> list[Range]:
+    """The folded hours that lie inside one of the spans and across none of the edges, in order.
+
+    With `of_days` also those of folded days, which have the sums of projects alone.
+    """
+    known = once(("hours", *spans), lambda: _read_hours(spans)) if spans else []
+    hours = [hour for hour, is_of_day in known if of_days or not is_of_day]
+    return [
+        hour
+        for hour in hours
+        if any(begin <= hour[0] and hour[1] <= end for begin, end in spans)
+        and not any(hour[0] < edge < hour[1] for edge in edges)
+    ]
+
+
+def _read_hours(spans: Sequence[Range]) -> list[tuple[Range, bool]]:
+    """The folded hours that touch one of the spans, in order, each with whether it belongs to a folded day."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT zone <> %(hours)s, bucket, ends_at FROM costs_dayfold f"
+            " WHERE zone IN (%(hours)s, %(zone)s) AND EXISTS ("
+            "SELECT FROM unnest(%(begins)s::timestamptz[], %(ends)s::timestamptz[]) AS span(begins, ends)"
+            " WHERE f.bucket < span.ends AND f.ends_at > span.begins) ORDER BY bucket",
+            {
+                "hours": HOURS,
+                "zone": settings.REPORTING_ZONE,
+                "begins": [begin for begin, _ in spans],
+                "ends": [until for _, until in spans],
+            },
+        )
+        return [
+            ((start + HOUR * number, min(start + HOUR * (number + 1), end)), is_day)
+            for is_day, start, end in cursor.fetchall()
+            for number in range(-(-(end - start) // HOUR))
+        ]

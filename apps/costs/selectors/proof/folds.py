@@ -1,5 +1,9 @@
-"""Day folds against the quarters they sum: the cube by day, and its slices; first by fingerprint, then exactly."""
+"""Folds against the quarters they sum: the cube by day, and its slices; first by fingerprint, then exactly.
 
+Hours have few rows: their slices, and the sums by hour of a folded day, are compared exactly at once.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -7,7 +11,7 @@ from typing import Any
 from django.db import DataError, connection, transaction
 
 from apps.costs.domain.measures import HISTOGRAMS, SUMS
-from apps.costs.domain.slices import SLICES, Slice
+from apps.costs.domain.slices import HOUR_SLICES, HOUR_TOTALS, HOURS, SLICES, Slice
 from apps.costs.selectors.metrics.snapshot import one_snapshot
 from apps.costs.selectors.pace import unhurried
 from apps.costs.selectors.proof.differences import Difference, Row, rows
@@ -19,13 +23,17 @@ Fold = tuple[datetime, datetime]
 
 
 def fold_differences(fold: Fold) -> list[Difference]:
-    """Every difference of a folded day [begins, ends), in one snapshot; none when it is no longer folded."""
+    """Every difference of a folded day or hour [begins, ends), in one snapshot; none when it is no longer folded."""
     with one_snapshot(), connection.cursor() as cursor:
         unhurried(cursor)
-        cursor.execute("SELECT 1 FROM costs_dayfold WHERE bucket = %s AND ends_at = %s", [*fold])
-        if not cursor.fetchone() or _adds_up(fold):
+        cursor.execute("SELECT zone FROM costs_dayfold WHERE bucket = %s AND ends_at = %s", [*fold])
+        found = cursor.fetchone()
+        if not found:
             return []
-        return _cube_differences(fold) + _slice_differences(fold)
+        if found[0] == HOURS:
+            return _slice_differences(fold, HOUR_SLICES)
+        by_hour = _hour_differences(fold)
+        return by_hour if _adds_up(fold) else by_hour + _cube_differences(fold) + _slice_differences(fold, SLICES)
 
 
 def _adds_up(fold: Fold) -> bool:
@@ -91,10 +99,30 @@ def _cube_differences(fold: Fold) -> list[Difference]:
     return [Difference("UsageDay", fold[0], words[cell], *change) for cell, change in found]
 
 
-def _slice_differences(fold: Fold) -> list[Difference]:
+def _hour_differences(fold: Fold) -> list[Difference]:
+    """The sums of each project by hour of a folded day against the quarters."""
+    quarters = (
+        f"SELECT date_bin('1 hour', u.bucket, %(start)s) AS bucket, c.project_id, {MEASURES}"
+        " FROM costs_usagequarter u JOIN costs_cell c ON c.id = u.cell_id"
+        " WHERE u.bucket >= %(start)s AND u.bucket < %(end)s"
+    )
+    kept = (
+        f"SELECT bucket, project_id, {MEASURES} FROM costs_dayslice"
+        f" WHERE slice = {HOUR_TOTALS.number} AND bucket >= %(start)s AND bucket < %(end)s"
+    )
+    keys = ("bucket", "project_id")
+    right, stored = _by_key(quarters, keys, fold), _by_key(kept, keys, fold)
+    return [
+        Difference("DaySlice", key[0], _slice_words(HOUR_TOTALS, key[1:]), *each)
+        for key in sorted({*right, *stored})
+        for each in _changes(stored.get(key), right.get(key))
+    ]
+
+
+def _slice_differences(fold: Fold, slices: Sequence[Slice]) -> list[Difference]:
     """Each slice against the quarters themselves."""
     found = []
-    for one in SLICES:
+    for one in slices:
         a, b = _columns(one, "c.")
         quarters = (
             f"SELECT c.project_id, {a}::int AS a_id, {b}::int AS b_id, {MEASURES}"
