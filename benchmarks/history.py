@@ -1,7 +1,9 @@
 """Ninety days of usage made inside the database from a fixed seed: records, cube, narrow rollups and conversations.
 
-Draws follow Zipf's law with exponent 1.1, every dimension by itself, which makes more combinations than real fleets
-have. Only the permanent keys are left out: pages never read them.
+Draws follow Zipf's law with exponent 1.1. A conversation belongs to one agent and one user of its project, and an agent
+has a few models, tasks and tools of its own, as in real fleets. With `independent` every dimension is drawn by itself:
+then nearly each record has a combination of its own, which is the worst there is for a rollup. Only the permanent keys
+are left out: pages never read them.
 """
 
 from collections.abc import Callable
@@ -20,7 +22,9 @@ PROJECTS, AGENTS, USERS, TASKS, TOOLS, CONVERSATIONS = 20, 200, 2_000, 40, 60, 3
 SEED = 0.42
 
 
-def make_history(*, records: int, start: datetime, days: int, say: Callable[[str], None]) -> None:
+def make_history(
+    *, records: int, start: datetime, days: int, say: Callable[[str], None], independent: bool = False
+) -> None:
     """Fill an empty, migrated database. `say` is told each step."""
     end = start + timedelta(days=days)
     partitions.ensure_months({partitions.month_of(start + timedelta(days=day)) for day in range(days + 1)})
@@ -32,7 +36,7 @@ def make_history(*, records: int, start: datetime, days: int, say: Callable[[str
         cursor.execute("SET synchronous_commit = off")
         say(f"draws of {records:,} records")
         cursor.execute(f"SELECT setseed({SEED})")
-        cursor.execute(_DRAWS, {**_draw_parameters(records, start, end), **ids})
+        cursor.execute(_draws(independent), {**_draw_parameters(records, start, end), **ids})
         cursor.execute("ANALYZE bench_draws")
         say("cells")
         cursor.execute(_CELLS)
@@ -100,7 +104,31 @@ def _bell(middle: float, spread: float) -> str:
     return f"exp({middle} + {spread} * (random() + random() + random() + random() - 2) * 1.7)::bigint"
 
 
-_DRAWS = f"""
+def _hashed(number: str, salt: int) -> str:
+    """A draw from [0, 1) that is the same for the same number."""
+    return f"((hashint8extended({number}, {salt}) & 9007199254740991) / 9007199254740992.0)"
+
+
+def _own(what: str, salt: int) -> str:
+    """One of an agent's own few, the first ones most often."""
+    number = "agent * 100 + floor(power(random(), 2) * (2 + agent %% 4))::int"
+    return f"(width_bucket({_hashed(f'({number})::bigint', salt)}, %({what})s::float8[]) + 1)"
+
+
+def _fleet(independent: bool) -> dict[str, str]:
+    """How agent, user, model, task and tool are drawn."""
+    if independent:
+        kinds = ("agents", "users", "models", "tasks", "tools")
+        return dict(zip(("agent", "usr", "model", "task", "tool"), map(_rank, kinds), strict=True))
+    agent = f"(width_bucket({_hashed('conversation::bigint', 1)}, %(agents)s::float8[]) + 1)"
+    place = f"floor({_hashed('conversation::bigint', 2)} * {USERS // PROJECTS})::int * {PROJECTS}"
+    user = f"({place} + agent %% {PROJECTS} + 1)"
+    return {"agent": agent, "usr": user, "model": _own("models", 3), "task": _own("tasks", 4), "tool": _own("tools", 5)}
+
+
+def _draws(independent: bool) -> str:
+    fleet = _fleet(independent)
+    return f"""
     CREATE UNLOGGED TABLE bench_draws AS
     SELECT occurred_at, (%(project_ids)s::int[])[agent] AS project_id, (%(agent_ids)s::int[])[agent] AS agent_id,
            model, (%(model_ids)s::int[])[model] AS model_id, (%(task_ids)s::int[])[task] AS task_type_id,
@@ -108,19 +136,22 @@ _DRAWS = f"""
            (%(user_ids)s::int[])[usr] AS user_id, conversation, input_tokens,
            floor(input_tokens * cached)::bigint AS cached_tokens, output_tokens, latency_ms
     FROM (
-        SELECT %(start)s::timestamptz + make_interval(secs => %(seconds)s * (n - random()) / %(records)s)
-                   AS occurred_at,
-               {_rank("agents")} AS agent, {_rank("models")} AS model, {_rank("tasks")} AS task,
-               {_rank("users")} AS usr,
-               CASE WHEN random() < 0.125 THEN {_rank("tools")} END AS tool,
-               greatest(0, floor(n::float8 * %(conversations)s / %(records)s) - floor(random() * 40))::int
-                   AS conversation,
+        SELECT *, {fleet["model"]} AS model, {fleet["task"]} AS task, {fleet["usr"]} AS usr,
+               CASE WHEN random() < 0.125 THEN {fleet["tool"]} END AS tool
+        FROM (SELECT *, {fleet["agent"]} AS agent FROM (
+            SELECT %(start)s::timestamptz + make_interval(secs => %(seconds)s * (n - random()) / %(records)s)
+                       AS occurred_at,
+                   greatest(0, floor(n::float8 * %(conversations)s / %(records)s) - floor(random() * 40))::int
+                       AS conversation,
                1 + (random() < 0.2)::int AS role, (random() >= 0.97)::int AS status,
                {_bell(7.5, 1.2)} + 1 AS input_tokens, {_bell(5, 1)} + 1 AS output_tokens,
                random() * (random() < 0.5)::int AS cached, {_bell(7.5, 0.6)} AS latency_ms
-        FROM generate_series(1, %(records)s::bigint) AS n
+            FROM generate_series(1, %(records)s::bigint) AS n
+        ) AS calls) AS placed
     ) AS drawn
-"""
+    """
+
+
 _CELLS = """
     INSERT INTO costs_cell (project_id, agent_id, model_id, tier_id, role_id, task_type_id, status)
     SELECT DISTINCT project_id, agent_id, model_id, 0, role_id, task_type_id, status FROM bench_draws

@@ -21,7 +21,7 @@ from apps.costs.domain.periods import Comparison, Period, Span, compare, days_wo
 from apps.costs.selectors import metrics
 from apps.costs.selectors.demo import DemoState, demo_state
 from apps.costs.selectors.first_seen import first_seen_numbers
-from apps.costs.selectors.metrics import SeriesRow, Totals
+from apps.costs.selectors.metrics import BreakdownRow, SeriesRow, Totals
 from controlplane import exports, figures, filterbar
 from controlplane.charts import Chart, spend_chart
 from controlplane.onboarding import welcome
@@ -70,9 +70,9 @@ def overview(request: PageRequest) -> HttpResponse:
 def _context(question: Asked, *, demo: DemoState) -> dict[str, Any]:
     state, period = question.state, question.period
     query = state.query(period.span, question.caller)
-    totals = metrics.totals(query)
     comparison = compare(period)
-    chart, moved = _spend_over_time(question, comparison)
+    chart, moved, rows = _spend_over_time(question, comparison)
+    totals = metrics.totals(query, of=rows)
     colours = {series.key: series.slot for series in chart.series if series.key is not None}
     context = {
         "bar": filterbar.build(state, period, demo=demo.exists),
@@ -94,11 +94,16 @@ def _context(question: Asked, *, demo: DemoState) -> dict[str, Any]:
         "more_url": state.url(reverse("overview-more"), seen=str(_seen(totals))),
         "announcement": f"{period.label}. {chart.summary}",
     }
-    return context | _tables(question, totals, colours)
+    return context | _tables(question, rows, totals, colours)
 
 
-def _spend_over_time(question: Asked, comparison: Comparison | None) -> tuple[Chart, figures.Moved | None]:
-    """The chart and the comparison, from two questions: the period is also cut where the comparison ends."""
+def _spend_over_time(
+    question: Asked, comparison: Comparison | None
+) -> tuple[Chart, figures.Moved | None, list[SeriesRow]]:
+    """The chart and the comparison, from two questions, and the rows of the first, which cover the whole period.
+
+    The period is also cut where the comparison ends.
+    """
     period, group = question.period, question.state.group
     edges = period.pieces + ([comparison.current.end] if comparison else [])
     current = question.series(period.span, edges, group)
@@ -106,25 +111,32 @@ def _spend_over_time(question: Asked, comparison: Comparison | None) -> tuple[Ch
     numbers = first_seen_numbers(group, {row.key or "" for row in current})
     chart = spend_chart(period, current, previous, comparison, numbers)
     if comparison is None:
-        return chart, None
+        return chart, None, current
     elapsed = [row for row in current if row.bucket < comparison.current.end]
-    return chart, figures.moved(elapsed, previous, comparison.words)
+    return chart, figures.moved(elapsed, previous, comparison.words), current
 
 
-def _tables(question: Asked, totals: Totals, colours: dict[str, int]) -> dict[str, Any]:
+def _tables(question: Asked, rows: list[SeriesRow], totals: Totals, colours: dict[str, int]) -> dict[str, Any]:
+    """The tables; that of the chart's dimension comes from the chart's own rows."""
     state = question.state
     query = state.query(question.period.span, question.caller)
+
+    def breakdown(dimension: str, limit: int) -> list[BreakdownRow]:
+        if dimension == state.group:
+            return metrics.breakdown_of(rows, limit=limit)
+        return metrics.breakdown(query, group_by=dimension, limit=limit)
+
     tables = [
         figures.table(
             title,
             dimension,
-            metrics.breakdown(query, group_by=dimension, limit=figures.MOST_ROWS),
+            breakdown(dimension, figures.MOST_ROWS),
             state,
             colours if dimension == state.group else None,
         )
         for title, dimension in TABLES
     ]
-    models = metrics.breakdown(query, group_by="model", limit=MOST_MODELS) if totals.unpriced_calls else []
+    models = breakdown("model", MOST_MODELS) if totals.unpriced_calls else []
     return {"tables": tables, "unpriced": figures.unpriced_models(models, state)}
 
 

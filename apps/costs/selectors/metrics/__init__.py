@@ -1,6 +1,15 @@
 """Sums of usage for pages, the API and CSV: one set of questions, so that every place gives the same answer."""
 
-from apps.costs.selectors.metrics.questions import added, breakdown, freshness, grouped, has_usage, series, totals
+from apps.costs.selectors.metrics.questions import (
+    added,
+    breakdown,
+    breakdown_of,
+    freshness,
+    grouped,
+    has_usage,
+    series,
+    totals,
+)
 from apps.costs.selectors.metrics.shapes import (
     OTHER,
     BadQuery,
@@ -22,6 +31,7 @@ __all__ = [
     "UsageQuery",
     "added",
     "breakdown",
+    "breakdown_of",
     "freshness",
     "grouped",
     "has_usage",

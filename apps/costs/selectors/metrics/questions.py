@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from django.db import connection
@@ -17,25 +18,41 @@ from apps.costs.selectors.metrics.shapes import OTHER, BadQuery, BreakdownRow, G
 
 Key = tuple[Any, ...]
 
+_sums_of = attrgetter(*SUMS)
 _SHARES = {"latency": {"p50": 0.50, "p95": 0.95, "p99": 0.99}, "first_token": {"p50": 0.50, "p95": 0.95}}
 
 
-def totals(query: UsageQuery, *, first_token: bool = False) -> Totals:
-    """The sums of all usage a query covers, with percentiles of latency, and of the time to first token if asked."""
-    rows = grouped(query, (), edges=())
+def totals(query: UsageQuery, *, first_token: bool = False, of: Sequence[SeriesRow] | None = None) -> Totals:
+    """The sums of all usage a query covers, with percentiles of latency, and of the time to first token if asked.
+
+    `of` are rows that cover the same usage and were read in the same snapshot: their sum is not asked for again.
+    """
+    rows = grouped(query, (), edges=()) if of is None else of
     latencies = _percentiles(query, ["latency", "first_token"] if first_token else ["latency"])
-    return _with(rows[0].totals if rows else Totals(), latencies)
+    return _with(added([row.totals for row in rows]), latencies)
 
 
 def breakdown(query: UsageQuery, *, group_by: str, limit: int) -> list[BreakdownRow]:
     """The sums by one dimension, dearest first; past the limit one OTHER row, so that the rows add up to the total."""
-    rows = sorted(grouped(query, (group_by,), edges=()), key=_by_cost)
+    return _limited(grouped(query, (group_by,), edges=()), limit)
+
+
+def breakdown_of(rows: Sequence[SeriesRow], *, limit: int) -> list[BreakdownRow]:
+    """A breakdown by the dimension of a series, from the rows of that series: all of its buckets added up."""
+    parts: dict[str, list[Totals]] = {}
+    for row in rows:
+        parts.setdefault(row.key or "", []).append(row.totals)
+    return _limited([GroupRow((key,), added(each)) for key, each in parts.items()], limit)
+
+
+def _limited(found: Sequence[GroupRow], limit: int) -> list[BreakdownRow]:
+    rows = sorted(found, key=_by_cost)
     kept = rows[:limit] if len(rows) > limit else rows
-    found = [BreakdownRow(row.values[0], row.values[0], row.totals) for row in kept]
+    answer = [BreakdownRow(row.values[0], row.values[0], row.totals) for row in kept]
     if len(rows) > limit:
         rest = [row.totals for row in rows[limit:]]
-        found.append(BreakdownRow(OTHER, f"Other ({len(rest)})", added(rest)))
-    return found
+        answer.append(BreakdownRow(OTHER, f"Other ({len(rest)})", added(rest)))
+    return answer
 
 
 def series(query: UsageQuery, *, buckets: Sequence[datetime], group_by: str | None) -> list[SeriesRow]:
@@ -106,7 +123,8 @@ def added(parts: Sequence[Totals]) -> Totals:
     """The sums of several; percentiles cannot be added and are None."""
     if len(parts) == 1:
         return parts[0]
-    return Totals(**{name: sum((getattr(part, name) for part in parts), _zero(name)) for name in SUMS})
+    columns = zip(*map(_sums_of, parts), strict=True) if parts else ((),) * len(SUMS)
+    return Totals(**{name: sum(column, _zero(name)) for name, column in zip(SUMS, columns, strict=True)})
 
 
 def freshness(query: UsageQuery | None = None) -> datetime | None:
