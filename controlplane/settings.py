@@ -230,6 +230,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "retention": {"task": "apps.costs.tasks.drop_old_months", "schedule": 3600.0, "options": {"expires": 3600}},
     "make-partitions": {"task": "apps.costs.tasks.make_partitions", "schedule": 3600.0, "options": {"expires": 3600}},
     "demo-data": {"task": "apps.costs.tasks.carry_out_demo_wish", "schedule": 3.0, "options": {"expires": 3}},
+    "rerates": {"task": "apps.costs.tasks.carry_out_rerates", "schedule": 3.0, "options": {"expires": 3}},
 }
 
 # The web server (controlplane/gunicorn_conf.py).
@@ -257,6 +258,8 @@ RETENTION_RECORD_DAYS = env.int("BURSAR_RETENTION_RECORD_DAYS", default=400)
 RETENTION_ROLLUP_DAYS = env.int("BURSAR_RETENTION_ROLLUP_DAYS", default=1100)
 FOLD_DAYS_PER_RUN = env.int("BURSAR_FOLD_DAYS_PER_RUN", default=40)
 PROVE_HOURS_PER_RUN = env.int("BURSAR_PROVE_HOURS_PER_RUN", default=24)
+RERATE_BATCH = env.int("BURSAR_RERATE_BATCH", default=1000)
+RERATE_MAX_RECORDS = env.int("BURSAR_RERATE_MAX_RECORDS", default=5_000_000)
 REPORTING_ZONE = env.str("BURSAR_REPORTING_ZONE", default="UTC")
 TOKEN_ESTIMATE_BUFFER = env.str("BURSAR_TOKEN_ESTIMATE_BUFFER", default="1.1")
 TOKEN_TRIM_SHARE = env.str("BURSAR_TOKEN_TRIM_SHARE", default="0.8")

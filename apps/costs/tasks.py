@@ -6,7 +6,7 @@ A sweep that fails is logged by the worker, noted by its heartbeat, and done aga
 from celery import shared_task
 from django.utils import timezone
 
-from apps.costs.services import demo, folding, hours, partitions, proof_sweep, retention, sweeps
+from apps.costs.services import demo, folding, hours, partitions, proof_sweep, rerating, retention, sweeps
 
 
 @shared_task(soft_time_limit=50, time_limit=60)
@@ -41,6 +41,12 @@ def make_partitions() -> None:
 def carry_out_demo_wish() -> None:
     """Loads or removes demo data, if somebody asked for it."""
     demo.work_on_demo(now=timezone.now())
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def carry_out_rerates() -> None:
+    """Previews, applies and reverses runs of re-rating, a batch a transaction."""
+    rerating.work_on_rerates()
 
 
 @shared_task(soft_time_limit=1500, time_limit=1800)

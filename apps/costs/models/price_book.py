@@ -57,6 +57,10 @@ class LanguageModel(models.Model):
     aliases = ArrayField(
         models.CharField(max_length=256), default=list, blank=True, help_text="further names, in lower case"
     )
+    own_aliases = ArrayField(
+        models.CharField(max_length=256), default=list, blank=True,
+        help_text="names a person said mean this model, in lower case; price lists never touch them",
+    )  # fmt: skip
     rule = models.JSONField(null=True, help_text="names beyond the aliases, as in domain/matching.py")
     position = models.PositiveIntegerField(default=0, help_text="rules of a provider are tried in this order")
 

@@ -71,8 +71,9 @@ def _read() -> RateBook:
 def _models_by_provider(prices: dict[int, list[PriceVersion]]) -> defaultdict[str, list[ModelEntry]]:
     models: defaultdict[str, list[ModelEntry]] = defaultdict(list)
     rows = LanguageModel.objects.order_by("provider_id", "position", "id")
-    for id, provider, name, aliases, rule in rows.values_list("id", "provider_id", "name", "aliases", "rule"):
-        models[provider].append(ModelEntry(id, name, tuple(aliases), rule, tuple(prices.get(id, ()))))
+    columns = ("id", "provider_id", "name", "aliases", "own_aliases", "rule")
+    for id, provider, name, aliases, own, rule in rows.values_list(*columns):
+        models[provider].append(ModelEntry(id, name, (*own, *aliases), rule, tuple(prices.get(id, ()))))
     return models
 
 
