@@ -7,7 +7,7 @@ runs are the same every time; `make prove` makes up new ones, BURSAR_PROVE_EXAMP
 import os
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -94,11 +94,11 @@ class Histories(RuleBasedStateMachine):
     @initialize(rates=prices, batch=batches)
     def begin(self, rates: list[str], batch: list[Record]) -> None:
         self._add_price("m", None, *rates)
-        self._check([(batch, _send(batch))])
+        self._check([(batch, send(batch))])
 
     @rule(batch=batches)
     def send(self, batch: list[Record]) -> None:
-        self._check([(batch, _send(batch))])
+        self._check([(batch, send(batch))])
 
     @rule(batch=batches, sizes=st.lists(st.integers(0, 5), min_size=2, max_size=THREADS), data=st.data())
     def send_at_the_same_time(self, batch: list[Record], sizes: list[int], data: st.DataObject) -> None:
@@ -113,14 +113,14 @@ class Histories(RuleBasedStateMachine):
             again = data.draw(st.lists(st.sampled_from(self.sent), min_size=1, max_size=8))
             cut = data.draw(st.integers(0, len(again) - 1))
             for part in filter(None, (again[:cut], again[cut:])):
-                self._check([(part, _send(part))])
+                self._check([(part, send(part))])
 
     @rule(batch=batches)
     def cut_off_before_the_commit(self, batch: list[Record]) -> None:
         """The last step of the transaction fails; nothing of it may remain."""
         charging.registered = _fail
         try:
-            outcomes = _send(batch)
+            outcomes = send(batch)
             assert "accepted" not in {outcome.status for outcome in outcomes}
         except OperationalError:
             self.sent += batch
@@ -130,19 +130,19 @@ class Histories(RuleBasedStateMachine):
     @rule(batch=batches)
     def lose_the_memory_and_send(self, batch: list[Record]) -> None:
         _forget()
-        self._check([(batch, _send(batch))])
+        self._check([(batch, send(batch))])
 
     @rule(model=st.sampled_from(["m", "n"]), age=st.sampled_from([None, *AGES]), rates=prices, batch=batches)
     def change_a_price_and_send(self, model: str, age: int | None, rates: list[str], batch: list[Record]) -> None:
         """The process is not told: it has to notice by itself."""
         self._add_price(model, None if age is None else NOW - timedelta(seconds=age), *rates)
-        self._check([(batch, _send(batch))])
+        self._check([(batch, send(batch))])
 
     @rule(batch=batches)
     def fold_days_and_send(self, batch: list[Record]) -> None:
         """What comes late for a folded day must be seen at once."""
         fold_closed_days(now=NOW, at_most=2)
-        self._check([(batch, _send(batch))])
+        self._check([(batch, send(batch))])
 
     def teardown(self) -> None:
         self._records_are_the_models()
@@ -214,23 +214,28 @@ def _sums(found: Any, like: dict[str, Fraction]) -> dict[str, Fraction]:
     return {name: Fraction(getattr(found, name)) for name in like}
 
 
-def _send(batch: Sequence[Record]) -> Sequence[Outcome]:
+def send(batch: Sequence[Record]) -> Sequence[Outcome]:
     window = Window(NOW, NOW - timedelta(days=35), NOW + timedelta(minutes=5))
     return record_usage(batch, caller=AGENT, now=NOW, window=window).outcomes
 
 
 def _send_together(parts: Sequence[Sequence[Record]]) -> list[Sequence[Outcome]]:
-    barrier = threading.Barrier(len(parts))
+    return run_together([partial(send, part) for part in parts])
 
-    def send(part: Sequence[Record]) -> Sequence[Outcome]:
+
+def run_together(acts: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Acts begun at the same time, on connections of their own; what each returns."""
+    barrier = threading.Barrier(len(acts))
+
+    def run(act: Callable[[], Any]) -> Any:
         barrier.wait(timeout=30)
         try:
-            return _send(part)
+            return act()
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(len(parts)) as pool:
-        return list(pool.map(send, parts, timeout=60))
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(run, acts, timeout=60))
 
 
 def _fail(*_: Any) -> Any:

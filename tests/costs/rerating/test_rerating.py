@@ -64,7 +64,8 @@ def test_a_price_comes_later_and_what_waited_is_priced_in_every_sum() -> None:
     set_price("gpt-4.1", "2", "8")
     assert costs()["a"] is None  # prices rewrite nothing by themselves
     run = previewed(Filter(name="gpt-4.1", only_unpriced=True))
-    assert (run.state, run.seen, run.changed, run.was_usd, run.is_usd) == ("previewed", 2, 2, Decimal(0), Decimal("0.0056"))
+    assert (run.state, run.seen, run.changed) == ("previewed", 2, 2)
+    assert (run.was_usd, run.is_usd) == (Decimal(0), Decimal("0.0056"))
     assert costs()["a"] is None  # neither does a preview
     rerating.approve(caller=ADMIN, run_id=run.pk)
     work()
@@ -215,6 +216,26 @@ def test_the_order_of_application_counts_not_that_of_asking() -> None:
     for run in (first, third, second):
         assert reversed_again(run).state == "reversed"
     assert billed() == before
+
+
+def test_a_run_that_comes_in_between_stops_a_reversal_which_then_goes_on() -> None:
+    record(call())
+    set_price("gpt-4.1", "2", "8")
+    first = applied()
+    set_price("gpt-4.1", "4", "16", AT - timedelta(days=1))
+    second = previewed()
+    rerating.approve(caller=ADMIN, run_id=second.pk)
+    rerating.ask_to_reverse(caller=ADMIN, run_id=first.pk)
+    RerateRun.objects.filter(id=first.pk).update(taken_until=timezone.now() + timedelta(minutes=1))
+    work()
+    RerateRun.objects.filter(id=first.pk).update(taken_until=None)
+    work()
+    first.refresh_from_db()
+    assert (first.state, first.reversed) == ("stopped", 0)
+    assert f"Run {second.pk} changed some of these records again" in first.why
+    reversed_again(second)
+    assert reversed_again(first).state == "reversed"
+    assert list(costs().values()) == [None]
 
 
 def test_prices_that_moved_since_the_preview_stop_the_run() -> None:
