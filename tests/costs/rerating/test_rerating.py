@@ -12,11 +12,13 @@ from django.utils import timezone
 from apps.access.domain.errors import Conflict, Refused
 from apps.access.domain.identity import ALL_SCOPES, Caller, Role
 from apps.access.models import AuditEntry, Project
+from apps.costs.domain.slices import HOURS
 from apps.costs.extension_points import Recharge, recharging
 from apps.costs.models import (
     BooksState,
     ConversationTotal,
     DayFold,
+    DaySlice,
     LanguageModel,
     RerateLine,
     RerateRun,
@@ -60,6 +62,7 @@ def test_a_price_comes_later_and_what_waited_is_priced_in_every_sum() -> None:
         call(id="a", conversation_id="c", user="ada", tags={"team": "x"}), call(id="b"), call(id="c", cost_usd="0.5")
     )
     fold_closed_days(now=NOW)
+    folds = DayFold.objects.count()
     assert costs() == {"a": None, "b": None, "c": Decimal("0.5")}
     set_price("gpt-4.1", "2", "8")
     assert costs()["a"] is None  # prices rewrite nothing by themselves
@@ -71,7 +74,7 @@ def test_a_price_comes_later_and_what_waited_is_priced_in_every_sum() -> None:
     work()
     assert costs() == {"a": Decimal("0.0028"), "b": Decimal("0.0028"), "c": Decimal("0.5")}
     assert disagreements(*DAYS) == []
-    assert DayFold.objects.count() == 2  # the folded day stays folded, and got the difference too
+    assert DayFold.objects.count() == folds > 0  # what is folded stays folded, and got the difference too
     total = ConversationTotal.objects.get()
     assert (total.cost_usd, total.unpriced_calls) == (Decimal("0.0028"), 0)
     assert [entry.action for entry in AuditEntry.objects.order_by("id")] == [
@@ -162,6 +165,27 @@ def test_reversing_restores_every_digit() -> None:
     run = reversed_again(run)
     assert (run.state, run.reversed) == ("reversed", run.changed)
     assert billed() == before
+    assert disagreements(*DAYS) == []
+
+
+def test_hours_of_the_running_day_stay_folded_and_right() -> None:
+    record(make_usage(NOW - timedelta(hours=4), cost_usd=None), make_usage(NOW - timedelta(hours=3), cost_usd=None))
+    fold_closed_days(now=NOW)
+    set_price("gpt-4.1", "2", "8")
+    folds = DayFold.objects.filter(zone=HOURS).count()
+    applied()
+    assert DayFold.objects.filter(zone=HOURS).count() == folds >= 2
+    assert disagreements(*DAYS) == []
+
+
+def test_a_fold_that_lacks_a_row_is_made_anew() -> None:
+    record(call(), make_usage(NOW - timedelta(hours=4), cost_usd=None))
+    fold_closed_days(now=NOW)
+    DaySlice.objects.filter(slice=5).delete()
+    set_price("gpt-4.1", "2", "8")
+    applied()
+    assert disagreements(*DAYS) == []
+    fold_closed_days(now=NOW)
     assert disagreements(*DAYS) == []
 
 

@@ -1,7 +1,7 @@
 """What changed records add to the rollups: the cube, the narrow rollups, conversations, and folded days.
 
 An hour whose quarters have become one row gets its differences there; all others in the quarter-hour, as a late record
-does. A folded day gets them in its own rows; should one of those be missing, the day is folded anew.
+does. A folded day or hour gets them in its own rows; should one of those be missing, it is folded anew.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from apps.costs.domain.kinds import LabelKind, NarrowKind
 from apps.costs.domain.measures import HISTOGRAMS, NARROW_SUMS, SUMS
 from apps.costs.domain.pricing import usd_text
 from apps.costs.domain.rerating import Shift
-from apps.costs.domain.slices import SLICES, Slice
+from apps.costs.domain.slices import HOUR_SLICES, HOUR_TOTALS, HOURS, SLICES, Slice
 from apps.costs.selectors.horizon import EPOCH, HOUR, QUARTER
 from apps.costs.services.hours import ANNOUNCED_SECONDS
 from apps.costs.services.locks import reopen_together
@@ -143,20 +143,30 @@ def _add_to_folds(cursor: CursorWrapper, moved: Sequence[Moved]) -> None:
     """No fold is made or taken back while the caller's lock is held, save by a late record: then it is not read."""
     moments = [one.move.occurred_at for one in moved]
     cursor.execute(
-        "SELECT bucket, ends_at FROM costs_dayfold WHERE bucket <= %s AND ends_at > %s", [max(moments), min(moments)]
+        "SELECT zone, bucket, ends_at FROM costs_dayfold WHERE bucket <= %s AND ends_at > %s",
+        [max(moments), min(moments)],
     )
-    rows: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
-    for start, end in cursor.fetchall():
-        for one in moved:
-            if start <= one.move.occurred_at < end:
-                rows[one.cell_id, start] += one.shift
-    if not any(rows.values()):
-        return
-    for statement in (_ADD_DAYS, _ADD_SLICES):
-        _add_rows(cursor, statement, ("cell_id", "bucket"), rows)
-        if cursor.fetchone()[0]:
-            reopen_together(cursor)
-            cursor.execute("DELETE FROM costs_dayfold WHERE bucket = ANY(%s)", [[bucket for _, bucket in rows]])
+    folds: list[tuple[str, datetime, datetime]] = cursor.fetchall()
+    days: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
+    hours_of_days: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
+    hours: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
+    for zone, start, end in folds:
+        for one in (one for one in moved if start <= one.move.occurred_at < end):
+            (hours if zone == HOURS else days)[one.cell_id, start] += one.shift
+            if zone != HOURS:
+                hour = one.move.occurred_at - (one.move.occurred_at - start) % HOUR
+                hours_of_days[one.cell_id, hour] += one.shift
+    changes = ((_ADD_DAYS, days), (_ADD_SLICES, days), (_ADD_HOUR_TOTALS, hours_of_days), (_ADD_HOURS, hours))
+    for statement, rows in changes:
+        if any(rows.values()):
+            _add_rows(cursor, statement, ("cell_id", "bucket"), rows)
+            if cursor.fetchone()[0]:
+                _reopen(cursor, folds)
+
+
+def _reopen(cursor: CursorWrapper, folds: Sequence[tuple[str, datetime, datetime]]) -> None:
+    reopen_together(cursor)
+    cursor.execute("DELETE FROM costs_dayfold WHERE bucket = ANY(%s)", [[start for _, start, _ in folds]])
 
 
 def _of_slice(one: Slice) -> str:
@@ -181,8 +191,13 @@ def _add_to(table: str, keys: Sequence[str], rows: str) -> str:
 
 
 _ADD_DAYS = _add_to("costs_usageday", ("cell_id", "bucket"), "SELECT * FROM wanted")
-_ADD_SLICES = _add_to(
-    "costs_dayslice",
-    ("slice", "bucket", "project_id", "a_id", "b_id"),
-    " UNION ALL ".join(_of_slice(one) for one in SLICES),
-)
+
+
+def _add_to_slices(slices: Sequence[Slice]) -> str:
+    keys = ("slice", "bucket", "project_id", "a_id", "b_id")
+    return _add_to("costs_dayslice", keys, " UNION ALL ".join(_of_slice(one) for one in slices))
+
+
+_ADD_SLICES = _add_to_slices(SLICES)
+_ADD_HOUR_TOTALS = _add_to_slices([HOUR_TOTALS])
+_ADD_HOURS = _add_to_slices(HOUR_SLICES)
