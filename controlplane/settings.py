@@ -245,6 +245,7 @@ WEB_ACCESS_LOG = env.bool("BURSAR_WEB_ACCESS_LOG", default=False)
 
 # Limits. Each has a number and a setting.
 INGEST_MAX_BYTES = env.int("BURSAR_INGEST_MAX_BYTES", default=5 * 1024 * 1024)
+PRICE_MATCH_MAX_NAMES = env.int("BURSAR_PRICE_MATCH_MAX_NAMES", default=500)
 INGEST_MAX_RECORDS = env.int("BURSAR_INGEST_MAX_RECORDS", default=1000)
 INGEST_FUTURE_SECONDS = env.int("BURSAR_INGEST_FUTURE_SECONDS", default=5 * 60)
 INGEST_PAST_DAYS = env.int("BURSAR_INGEST_PAST_DAYS", default=35)

@@ -14,6 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 from apps.access.domain.identity import Role
 from apps.access.models import User
 from tests.cast import make_person
+from tests.costs.posting import load_prices
 from tests.e2e.tab import Tab
 from tests.usage import call, report, report_a_month
 
@@ -51,7 +52,8 @@ def owner(transactional_db: None) -> User:
 
 @pytest.fixture
 def fleet(transactional_db: None) -> None:
-    """Ten weeks of a small fleet, one long name, one model without a price."""
+    """Ten weeks of a small fleet, one long name, one model without a price; and a small price book."""
+    load_prices()
     now = timezone.now()
     report_a_month(now, days=66, per_day=24)
     unpriced = call(now, provider="acme", model="acme-reasoner-experimental-2026-11-preview-long-context-200k")

@@ -22,6 +22,11 @@ PAGES = (
     "/prices",
     "/prices?q=gpt&sort=-input&page=2",
     "/prices?q=nobody-makes-this",
+    "/prices/match",
+    "/prices/match?name=openai/gpt-4.1-2025-04-14&on=2026-11-01",
+    "/prices/match?name=gpt-4.1&on=someday",
+    "/prices/match?name=gpt-4.1-mini-high&provider=openai",
+    "/prices/match/list",
     "/nothing-here",
 )
 

@@ -124,6 +124,26 @@ ESTIMATE_ANSWER = {
         warnings=_list(ERROR),
     )
 }
+_TRIED = _object(
+    provider=TEXT,
+    by={"enum": ["name", "rule"]},
+    spellings=_list(TEXT),
+    found=nullable(TEXT),
+    refused={"type": "boolean"},
+)
+MATCH_ANSWER = {
+    (200, "application/json"): _object(
+        provider=TEXT,
+        model=TEXT,
+        match=nullable(_object(provider=TEXT, model=TEXT, why=TEXT, explanation=TEXT)),
+        reason_code=nullable(TEXT),
+        explanation=TEXT,
+        price=nullable(_PRICE),
+        tried=_list(_TRIED),
+        near_misses=_list(_object(provider=TEXT, model=TEXT, differs=TEXT)),
+        listed_at=_list(TEXT),
+    )
+}
 USAGE_LIST = _object(results=_list({"type": "object"}), next=nullable(TEXT), previous=nullable(TEXT))
 COST_METRICS = {
     (200, "application/json"): _object(
@@ -148,6 +168,11 @@ RANGE = [
     _parameter("to", "End of the range, exclusive.", OpenApiTypes.DATETIME),
     _parameter("tz", "IANA time zone that days are cut in."),
     *(_parameter(name, f"Only usage of this {name}; may be repeated.", many=True) for name in FILTERS),
+]
+MATCH_PARAMETERS = [
+    _parameter("model", "The name as an agent would send it.", required=True),
+    _parameter("provider", "Who bills for it; left out, the name is read as provider/model."),
+    _parameter("at", "The instant of the call; now when left out.", OpenApiTypes.DATETIME),
 ]
 LIST_PARAMETERS = [
     *RANGE,

@@ -194,6 +194,15 @@ class RateBook:
         listed = ((id, self._provider(id)) for id in ids)
         return [(id, {name: model.name for name, (model, _) in one.names.items()}) for id, one in listed if one]
 
+    def entry(self, match: Match) -> ModelEntry:
+        """The model a match is about."""
+        return next(model for model in self._entries[match.provider].models if model.name == match.model)
+
+    def sellers_of(self, name: str) -> list[str]:
+        """The providers that list a name as it is, in lower case, in order."""
+        listed = ((id, self._provider(id)) for id in sorted(self._entries))
+        return [id for id, one in listed if one is not None and one.by_name(name.strip().lower())]
+
     def passed_on(self, provider: str, name: str) -> tuple[str, str]:
         """Who sells it under which name: LiteLLM passes calls on under `provider/model` and has no prices itself."""
         while provider == "litellm" and provider not in self._entries:

@@ -14,8 +14,9 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_TAGS = 16
 MAX_TOKENS = 10**12
+MAX_NAME = 128
 
-Name = Annotated[str, Meta(max_length=128)]
+Name = Annotated[str, Meta(max_length=MAX_NAME)]
 Id = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,64}\Z", description="globally random, unique within its project")]
 Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
 Small = Annotated[int, Meta(ge=0, le=10**9)]

@@ -18,7 +18,16 @@ from apps.costs.domain.rate_book import Match, ModelEntry, ProviderEntry, RateBo
 from apps.costs.models import LanguageModel, OwnPrice, Price, PriceBookState, Provider
 from apps.costs.models.price_book import RATE_COLUMNS
 
-__all__ = ["Match", "RateBook", "current_rate_book", "current_version", "forget", "rate_book", "rates_of"]
+__all__ = [
+    "Match",
+    "RateBook",
+    "current_rate_book",
+    "current_version",
+    "forget",
+    "provider_ids",
+    "rate_book",
+    "rates_of",
+]
 
 _book: RateBook | None = None
 _loading = Lock()
@@ -52,6 +61,11 @@ def forget() -> None:
 def current_version() -> int:
     """The version of the price book that this connection sees; 0 for a book nothing was ever written to."""
     return PriceBookState.objects.values_list("version", flat=True).first() or 0
+
+
+def provider_ids() -> list[str]:
+    """Every provider of the book, in order."""
+    return list(Provider.objects.order_by("id").values_list("id", flat=True))
 
 
 def rates_of(price: Price) -> Rates:

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-TABS = (("Prices", "costs:prices"),)
+TABS = (
+    ("Prices", "costs:prices"),
+    ("Match test", "costs:match-test"),
+)
 
 
 @dataclass(frozen=True, slots=True)
