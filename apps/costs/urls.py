@@ -7,7 +7,7 @@ from apps.costs.api.match import MatchView
 from apps.costs.api.metrics import CostMetricsView
 from apps.costs.api.usage import UsageDetailView, UsageView
 from apps.costs.views import demo
-from apps.costs.views.prices import match
+from apps.costs.views.prices import match, own
 from apps.costs.views.prices import table as prices
 
 app_name = "costs"
@@ -23,4 +23,9 @@ urlpatterns = [
     path("prices", prices.price_table, name="prices"),
     path("prices/match", match.match_test, name="match-test"),
     path("prices/match/list", match.match_list, name="match-list"),
+    path("prices/new", own.new_model, name="price-new"),
+    path("prices/<int:model_id>", own.model, name="price"),
+    path("prices/<int:model_id>/set", own.set_price, name="price-set"),
+    path("prices/<int:model_id>/end", own.end_price, name="price-end"),
+    path("prices/changes/<int:change_id>/undo", own.undo, name="price-undo"),
 ]

@@ -5,6 +5,8 @@ axe, policy, console, outside requests, sideways scroll.
 import pytest
 
 from apps.access.models import User
+from apps.costs.models import LanguageModel
+from tests.costs.posting import load_prices
 from tests.e2e.conftest import OpenTab
 from tests.e2e.tab import Tab
 
@@ -27,6 +29,7 @@ PAGES = (
     "/prices/match?name=gpt-4.1&on=someday",
     "/prices/match?name=gpt-4.1-mini-high&provider=openai",
     "/prices/match/list",
+    "/prices/new?provider=acme&name=acme-1",
     "/nothing-here",
 )
 
@@ -85,6 +88,36 @@ def test_forms_with_errors(open_tab: OpenTab, owner: User, scheme: str, width: i
     tab.page.get_by_role("button", name="Check").click()
     tab.page.locator(".errors").wait_for()
     tab.wait_until("document.activeElement.className === 'errors'")
+    assert_good(tab)
+
+
+@LOOKS
+def test_a_price_is_changed(open_tab: OpenTab, owner: User, fleet: None, scheme: str, width: int) -> None:
+    load_prices()
+    model = LanguageModel.objects.get(name="gemini-2.5-pro")
+    tab = look(open_tab, f"/prices/{model.pk}", owner, scheme, width)
+    page = tab.page
+    for summary in page.locator(".form details > summary, details.as-table > summary").all():
+        summary.click()
+    assert_good(tab)
+    tab.goto(f"/prices/{model.pk}")
+    page.locator("[name=input_tokens]").fill("0.00125")
+    page.get_by_text("$0.00000125 per 1k").wait_for()
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("heading", name="Please look again").wait_for()
+    page.wait_for_load_state()
+    assert_good(tab)
+    tab.expect("422")
+    page.get_by_role("button", name="Save this price").click()
+    page.get_by_text("Nothing was saved").wait_for()
+    page.wait_for_load_state()
+    assert_good(tab)
+    page.get_by_label("These values are right").check()
+    page.get_by_role("button", name="Save this price").click()
+    page.get_by_role("heading", name="What people did").wait_for()
+    page.wait_for_load_state()
+    assert_good(tab)
+    tab.goto(f"/prices/{model.pk}/end")
     assert_good(tab)
 
 

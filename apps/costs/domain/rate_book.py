@@ -148,6 +148,11 @@ class RateBook:
             timeline = self._remember(provider, model)
         return None if timeline is None else timeline.at(at)
 
+    def prices_of(self, model_id: int) -> tuple[PriceVersion, ...]:
+        """All prices of a model of the book, in any order; none for a model it does not have."""
+        models = (model for entry in self._entries.values() for model in entry.models)
+        return next((model.prices for model in models if model.id == model_id), ())
+
     def in_force(self, at: datetime) -> dict[int, Step]:
         """The price that holds for every model of the book at an instant, by the model's id, and since when.
 

@@ -4,7 +4,7 @@ from apps.costs.models.bookkeeping import BooksState, ProvenHour, RetentionRun, 
 from apps.costs.models.demo import DemoAct, DemoRun
 from apps.costs.models.imports import ImportRun, ImportStatus
 from apps.costs.models.names import Cell, Label, UsedModel
-from apps.costs.models.price_book import LanguageModel, OwnPrice, Price, PriceBookState, Provider
+from apps.costs.models.price_book import LanguageModel, OwnPrice, Price, PriceBookState, PriceChange, Provider
 from apps.costs.models.rerating import LineState, RerateLine, RerateRun, RerateState, RerateStep, RerateSum
 from apps.costs.models.rollups import ConversationTotal, DayFold, DaySlice, UsageDay, UsageQuarter, UsageQuarterBy
 from apps.costs.models.usage import UsageKey, UsageRecord
@@ -25,6 +25,7 @@ __all__ = [
     "OwnPrice",
     "Price",
     "PriceBookState",
+    "PriceChange",
     "ProvenHour",
     "Provider",
     "RerateLine",

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, IntegerRangeField, RangeOperators
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
@@ -153,6 +154,29 @@ class OwnPrice(models.Model):
 
     def __str__(self) -> str:
         return f"own price of {self.model_id} during {self.during}"
+
+
+class PriceChange(models.Model):
+    """One row is one act of a person on own prices, discounts or subscriptions, with what stood before and after.
+
+    Undoing an act is another row that puts back what stood before; nothing here is deleted.
+    """
+
+    id = models.AutoField(primary_key=True)
+    at = models.DateTimeField(db_default=Now())
+    actor = models.TextField()
+    act = models.CharField(max_length=32, help_text="the action, as in the audit log")
+    words = models.TextField(help_text="what was done, for a person")
+    before = models.JSONField(help_text="what it touched, as it stood before")
+    after = models.JSONField()
+    undoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="undone_by")
+    model_ids = ArrayField(models.IntegerField(), default=list, help_text="the models whose own prices it touched")
+
+    class Meta:
+        indexes = [GinIndex(fields=["model_ids"], name="price_change_of_model")]
+
+    def __str__(self) -> str:
+        return self.words
 
 
 class PriceBookState(models.Model):

@@ -27,6 +27,7 @@ __all__ = [
     "provider_ids",
     "rate_book",
     "rates_of",
+    "read_book",
 ]
 
 _book: RateBook | None = None
@@ -48,7 +49,7 @@ def current_rate_book() -> RateBook:
     if _book is None or _book.version != version:
         with _loading:
             if _book is None or _book.version != version:
-                _book = _read()
+                _book = read_book()
     return _book
 
 
@@ -73,7 +74,8 @@ def rates_of(price: Price) -> Rates:
     return _rates({field: getattr(price, field) for field in (*_STORED, *_COLUMNS)})
 
 
-def _read() -> RateBook:
+def read_book() -> RateBook:
+    """The book as this connection sees it, read whole; inside a transaction with what it has not committed yet."""
     # The version first: a change that commits in between is then newer than it says, and found at the next look.
     version = current_version()
     prices = _prices_by_model()

@@ -1,19 +1,15 @@
 """What a price list would change in the book, worked out without writing anything."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from apps.costs.domain.matching import aliases, beyond_aliases
-from apps.costs.domain.pricing.plain import plain_rates, rounded
 from apps.costs.models import LanguageModel, Price, Provider
-from apps.costs.models.price_book import RATE_COLUMNS
 from apps.costs.services.price_book.listing import ListedModel, ListedPrice, ListedProvider, PriceList
+from apps.costs.services.price_book.rows import rate_fields
 
 ModelKey = tuple[str, str]
 Dated = tuple[datetime | None, str]
@@ -149,29 +145,10 @@ def _fingerprint_at(dated: list[Dated], now: datetime) -> str | None:
 
 
 def _price_row(listed: PriceList, price: ListedPrice) -> Price:
-    plain, originals = rounded(plain_rates(price.rates))
-    base, tiers = _without_tiers(plain["base"])
-    columns: dict[str, Any] = {
-        column: Decimal(base.pop(unit)) for unit, column in RATE_COLUMNS.items() if base.get(unit) is not None
-    }
-    text = json.dumps([plain, price.unbilled], sort_keys=True)
     return Price(
         source=listed.source,
         source_version=listed.version,
         source_date=listed.date,
         effective_from=price.effective_from,
-        other_rates=base,
-        tiers=tiers,
-        service_tiers=plain["service_tiers"],
-        windows=plain["windows"],
-        unbilled=price.unbilled,
-        rounded=originals,
-        fingerprint=hashlib.sha256(text.encode()).hexdigest(),
-        **columns,
+        **rate_fields(price.rates, price.unbilled),
     )
-
-
-def _without_tiers(base: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    tiers = {unit: rate["above"] for unit, rate in base.items() if isinstance(rate, dict)}
-    flat = {unit: rate["base"] if isinstance(rate, dict) else rate for unit, rate in base.items()}
-    return {unit: rate for unit, rate in flat.items() if rate is not None}, tiers

@@ -66,6 +66,7 @@ def price_table(request: PageRequest) -> HttpResponse:
         "sort": sort,
         "headings": [_heading(name, sort, typed) for name in _SORTS],
         "count": len(every),
+        "may_change": request.caller.has_role(Role.ADMIN) and request.caller.project_ids is None,
         "page_link": _link(typed, sort),
     }
     return render(request, "prices/prices.html", context)

@@ -1,0 +1,97 @@
+"""What a person's act on the price book can touch, as plain JSON: read before and after, written back to undo."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+
+from apps.costs.domain.own_schedule import OwnSpan, in_order
+from apps.costs.models import OwnPrice
+
+State = dict[str, dict[str, Any]]
+"""Kind of thing → its key → how it stands; None: it is not there."""
+
+OWN = "own_prices"
+
+
+def own_spans(model_id: int) -> list[OwnSpan]:
+    """The own prices of a model, in order of time."""
+    rows = OwnPrice.objects.filter(model_id=model_id)
+    return in_order(_span(row) for row in rows)
+
+
+def write_own_spans(model_id: int, spans: Sequence[OwnSpan]) -> None:
+    """Make these the own prices of a model; rows that stay as they are are not touched."""
+    wanted = set(spans)
+    rows = list(OwnPrice.objects.filter(model_id=model_id))
+    OwnPrice.objects.filter(id__in=[row.id for row in rows if _span(row) not in wanted]).delete()
+    kept = {_span(row) for row in rows}
+    OwnPrice.objects.bulk_create(_row(model_id, span) for span in spans if span not in kept)
+
+
+def own_state(model_ids: Iterable[int]) -> State:
+    """The own prices of models, as JSON."""
+    return {OWN: {str(model_id): [_plain(span) for span in own_spans(model_id)] for model_id in sorted(model_ids)}}
+
+
+def read_state(like: State) -> State:
+    """How the things another state names stand now."""
+    return {kind: {key: _READ[kind](key) for key in things} for kind, things in like.items()}
+
+
+def write_state(state: State) -> None:
+    """Put things back as a state has them."""
+    for kind, things in state.items():
+        for key, value in things.items():
+            _WRITE[kind](key, value)
+
+
+def model_ids_in(state: State) -> list[int]:
+    """The models whose own prices a state tells of."""
+    return [int(key) for key in state.get(OWN, {})]
+
+
+def _span(row: OwnPrice) -> OwnSpan:
+    during = row.during
+    return OwnSpan(row.price_id, during.lower, during.upper, row.created_by, row.created_at, row.note)
+
+
+def _row(model_id: int, span: OwnSpan) -> OwnPrice:
+    return OwnPrice(
+        model_id=model_id,
+        price_id=span.price_id,
+        during=DateTimeTZRange(span.lower, span.upper),
+        note=span.note,
+        created_by=span.created_by,
+        created_at=span.created_at,
+    )
+
+
+def _plain(span: OwnSpan) -> dict[str, Any]:
+    return {
+        "price_id": span.price_id,
+        "from": span.lower and span.lower.isoformat(),
+        "until": span.upper and span.upper.isoformat(),
+        "created_by": span.created_by,
+        "created_at": span.created_at.isoformat(),
+        "note": span.note,
+    }
+
+
+def _from_plain(plain: dict[str, Any]) -> OwnSpan:
+    lower, upper = (plain[name] and datetime.fromisoformat(plain[name]) for name in ("from", "until"))
+    created_at = datetime.fromisoformat(plain["created_at"])
+    return OwnSpan(plain["price_id"], lower, upper, plain["created_by"], created_at, plain["note"])
+
+
+def _read_own(key: str) -> list[dict[str, Any]]:
+    return [_plain(span) for span in own_spans(int(key))]
+
+
+def _write_own(key: str, value: list[dict[str, Any]]) -> None:
+    write_own_spans(int(key), [_from_plain(plain) for plain in value])
+
+
+_READ = {OWN: _read_own}
+_WRITE = {OWN: _write_own}

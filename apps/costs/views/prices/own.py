@@ -1,0 +1,243 @@
+"""Own prices: see what a new one would change, then set it; end one; make a model no list has."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.access.domain.errors import Refused
+from apps.access.domain.identity import Role
+from apps.access.pages import PageRequest, page, see_other
+from apps.costs.domain.pricing import Rates
+from apps.costs.domain.pricing.rates import RateSet
+from apps.costs.domain.providers import canonical_provider
+from apps.costs.domain.rate_book import RateBook
+from apps.costs.forms.own_price import NewModelForm, OwnPriceForm, typed_rates
+from apps.costs.models import LanguageModel, PriceChange
+from apps.costs.selectors.price_history import History, RateRow, price_history, rate_rows, rates_of_price
+from apps.costs.selectors.price_preview import Preview, preview, typical_call
+from apps.costs.selectors.rate_book import current_version
+from apps.costs.services.price_book.changes import undo_change
+from apps.costs.services.price_book.own import Term, create_priced_model, end_own_price, set_own_price
+from apps.costs.services.price_book.rehearsing import rehearse
+from apps.costs.views.prices.tabs import tabs
+
+CHANGED_SINCE = "The price book has changed since you looked. Nothing was saved; this is how it would be now."
+UNSURE = "Some values look wrong. Nothing was saved: correct them, or say below that they are right."
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(settings.REPORTING_ZONE)
+
+
+@page(role=Role.ANALYST)
+@require_safe
+def model(request: PageRequest, model_id: int) -> HttpResponse:
+    """One model: the price in force, what held when, what people did, and the form of an own price."""
+    history = _history(model_id)
+    held = history.in_force.price if history.in_force else None
+    form = OwnPriceForm(initial=typed_rates(rates_of_price(held)), zone=_zone())
+    return _model_page(request, history, form)
+
+
+@page(role=Role.ADMIN)
+@require_POST
+def set_price(request: PageRequest, model_id: int) -> HttpResponse:
+    """With `step` preview: what the typed price would change. Else it is saved, if the book is still as it was seen."""
+    history = _history(model_id)
+    form = OwnPriceForm(request.POST, zone=_zone())
+    if not form.is_valid():
+        return _model_page(request, history, form, status=422)
+    now = timezone.now()
+    term = Term(*form.instants(now))
+
+    def act() -> PriceChange | None:
+        return set_own_price(
+            caller=request.caller, model_id=model_id, rates=form.rates(), term=term, now=now,
+            note=form.cleaned_data["note"],
+        )  # fmt: skip
+
+    try:
+        seen = rehearse(act)
+        looked = _look(request, seen.before, seen.after, model_id, term, now)
+        if (complaint := _complaint(request, looked)) is None:
+            return _saved(request, history.model, act())
+    except Refused as refusal:
+        form.refuse(refusal)
+        return _model_page(request, history, form, status=422)
+    context = {"model": history.model, "action": reverse("costs:price-set", args=[model_id])}
+    return _preview_page(request, form, looked, term, complaint, context)
+
+
+@page(role=Role.ADMIN)
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_model(request: PageRequest) -> HttpResponse:
+    """A model no list has, with its own price; the address may name it."""
+    if request.method != "POST":
+        provider, name = (request.GET.get(key, "").strip() for key in ("provider", "name"))
+        if known := _known_model(provider, name):
+            return redirect("costs:price", known.pk)
+        initial = {"provider": provider, "name": name, "start": request.GET.get("from", "")[:10]}
+        return _new_page(request, NewModelForm(initial=initial, zone=_zone()))
+    form = NewModelForm(request.POST, zone=_zone())
+    if not form.is_valid():
+        return _new_page(request, form, status=422)
+    now = timezone.now()
+    term = Term(*form.instants(now))
+
+    def act() -> LanguageModel:
+        typed = form.cleaned_data
+        return create_priced_model(
+            caller=request.caller, provider=typed["provider"], name=typed["name"], rates=form.rates(), term=term,
+            now=now, note=typed["note"],
+        )  # fmt: skip
+
+    try:
+        seen = rehearse(act)
+        looked = _look(request, seen.before, seen.after, seen.result.pk, term, now)
+        if (complaint := _complaint(request, looked)) is None:
+            return _made(request, act())
+    except Refused as refusal:
+        form.refuse(refusal)
+        return _new_page(request, form, status=422)
+    context = {"model": seen.result, "action": reverse("costs:price-new"), "is_new": True}
+    return _preview_page(request, form, looked, term, complaint, context)
+
+
+@page(role=Role.ADMIN)
+@require_http_methods(["GET", "HEAD", "POST"])
+def end_price(request: PageRequest, model_id: int) -> HttpResponse:
+    """What ending the own price from now on would change, and ending it."""
+    history = _history(model_id)
+    now = timezone.now()
+    term = Term(now.replace(microsecond=0), None)
+
+    def act() -> PriceChange | None:
+        return end_own_price(caller=request.caller, model_id=model_id, term=term)
+
+    if request.method == "POST":
+        return _saved(request, history.model, act())
+    seen = rehearse(act)
+    if seen.result is None:
+        messages.info(request, f"{history.model} has no own price from now on.")
+        return see_other("costs:price", model_id)
+    looked = _look(request, seen.before, seen.after, model_id, term, now)
+    return render(request, "prices/end.html", {"tabs": tabs("costs:prices"), "model": history.model, "looked": looked})
+
+
+@page(role=Role.ADMIN)
+@require_POST
+def undo(request: PageRequest, change_id: int) -> HttpResponse:
+    """Puts back what stood before an act."""
+    try:
+        change = undo_change(caller=request.caller, change_id=change_id)
+        messages.success(request, f"{change.words}. Calls that were billed meanwhile keep their cost.")
+    except PriceChange.DoesNotExist as error:
+        raise Http404 from error
+    except Refused as refusal:
+        messages.warning(request, refusal.message)
+    model_ids = PriceChange.objects.values_list("model_ids", flat=True).get(id=change_id)
+    return see_other("costs:price", model_ids[0]) if len(model_ids) == 1 else see_other("costs:prices")
+
+
+def _history(model_id: int) -> History:
+    try:
+        return price_history(model_id, timezone.now())
+    except LanguageModel.DoesNotExist as error:
+        raise Http404 from error
+
+
+def _known_model(provider: str, name: str) -> LanguageModel | None:
+    return LanguageModel.objects.filter(provider_id=canonical_provider(provider), name__iexact=name).first()
+
+
+def _look(request: PageRequest, before: RateBook, after: RateBook, model_id: int, term: Term, now: datetime) -> Preview:
+    return preview(
+        before, after, model_id=model_id, start=term.start, end=term.end, now=now,
+        project_ids=request.caller.project_ids,
+    )  # fmt: skip
+
+
+def _complaint(request: PageRequest, looked: Preview) -> str | None:
+    """Why it is not saved yet; "" when a preview was asked for."""
+    if request.POST.get("step") == "preview":
+        return ""
+    if request.POST.get("version") != str(current_version()):
+        return CHANGED_SINCE
+    return UNSURE if looked.doubts and not request.POST.get("sure") else None
+
+
+def _saved(request: PageRequest, model: LanguageModel, change: PriceChange | None) -> HttpResponse:
+    if change is None:
+        messages.info(request, f"Nothing changed: {model} had that price already.")
+    else:
+        messages.success(request, f"Saved. {change.words}. You can undo it below.")
+    return see_other("costs:price", model.pk)
+
+
+def _made(request: PageRequest, model: LanguageModel) -> HttpResponse:
+    messages.success(request, f"{model} is in the price book.")
+    return see_other("costs:price", model.pk)
+
+
+def _model_page(request: PageRequest, history: History, form: OwnPriceForm, status: int = 200) -> HttpResponse:
+    rates = rates_of_price(history.in_force.price if history.in_force else None)
+    context = {
+        "tabs": tabs("costs:prices"),
+        "history": history,
+        "segments": history.segments[::-1],
+        "model": history.model,
+        "rates": rate_rows(rates),
+        "service_tiers": [(name, tier.multiplier, _rows_of(tier.rates)) for name, tier in rates.service_tiers.items()],
+        "windows": rates.windows,
+        "typical": typical_call(rates),
+        "form": form,
+        "groups": form.groups(),
+        "may_change": request.caller.has_role(Role.ADMIN) and request.caller.project_ids is None,
+        "zone": settings.REPORTING_ZONE,
+    }
+    return render(request, "prices/model.html", context, status=status)
+
+
+def _rows_of(rates: RateSet) -> list[RateRow]:
+    return rate_rows(Rates(rates))
+
+
+def _new_page(request: PageRequest, form: NewModelForm, status: int = 200) -> HttpResponse:
+    context = {"tabs": tabs("costs:prices"), "form": form, "groups": form.groups(), "zone": settings.REPORTING_ZONE}
+    return render(request, "prices/new.html", context, status=status)
+
+
+def _preview_page(
+    request: PageRequest, form: OwnPriceForm, looked: Preview, term: Term, complaint: str, context: dict[str, Any]
+) -> HttpResponse:
+    sent = {name: value for name, value in request.POST.items() if name in form.fields}
+    shown = {
+        "tabs": tabs("costs:prices"),
+        "looked": looked,
+        "term": term,
+        "is_past": term.start is not None and term.start < timezone.now(),
+        "complaint": complaint,
+        "hidden": {**sent, "moment": term.start.isoformat() if term.start else "", "version": current_version()},
+        "rerate_url": _rerate_url(context["model"], term) if looked.past_calls else "",
+        "zone": settings.REPORTING_ZONE,
+    }
+    return render(request, "prices/preview.html", shown | context, status=422 if complaint else 200)
+
+
+def _rerate_url(model: LanguageModel, term: Term) -> str:
+    """Where the calls of the past can be priced again, if there is such a page."""
+    try:
+        path = reverse("costs:rerate-new")
+    except NoReverseMatch:
+        return ""
+    pairs = {"model": model.name, "from": term.start, "until": term.end}
+    return f"{path}?{urlencode({k: v.isoformat() if isinstance(v, datetime) else v for k, v in pairs.items() if v})}"
