@@ -130,7 +130,7 @@ def test_inflating_stops_at_the_limit() -> None:
         inflate(gzip.compress(b"x" * 11), max_bytes=10)
 
 
-@pytest.mark.parametrize("body", [b"", b"x", gzip.compress(b"x")[:-1], gzip.compress(b"x") * 2])
+@pytest.mark.parametrize("body", [b"", b"x", gzip.compress(b"x", mtime=0)[:-1], gzip.compress(b"x", mtime=0) * 2])
 def test_what_is_not_one_whole_gzip(body: bytes) -> None:
     with pytest.raises(BadGzip):
         inflate(body, max_bytes=10)
