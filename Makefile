@@ -3,6 +3,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 CHROMIUM ?= /usr/bin/chromium
+WORKERS ?= 2
 export CHROMIUM
 .DEFAULT_GOAL := help
 .PHONY: help run test check e2e prove bench locks runtime tools packages
@@ -19,7 +20,7 @@ run: runtime ## set up and run everything on this machine; Ctrl-C stops it
 	@exec $(RUN) controlplane.launch
 
 test: tools packages ## set up and run the tests
-	@$(RUN) pytest -q -rs
+	@$(RUN) pytest -q -rs -n $(WORKERS) --dist loadfile
 
 check: tools ## lint, types, layers, templates, migrations, deployment, locks
 	@echo "ruff"; $(RUN) ruff check .

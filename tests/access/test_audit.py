@@ -128,6 +128,7 @@ WITHOUT_AUDIT = {
     ("theme", "POST"): "a cookie of one's own browser",
     ("styleguide", "POST"): "shows a form with its errors; nothing is stored",
     ("costs:usage-list", "POST"): "usage is itself the record of what happened",
+    ("costs:estimate", "POST"): "tells what a call would cost; nothing is stored",
 }
 
 

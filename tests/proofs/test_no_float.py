@@ -77,7 +77,13 @@ def _is_float(node: ast.AST) -> bool:
     if isinstance(node, ast.Constant):
         return isinstance(node.value, float)
     is_division = isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
-    return is_division and "Decimal(" not in ast.unparse(node)
+    return is_division and not _is_path(node) and "Decimal(" not in ast.unparse(node)
+
+
+def _is_path(division: ast.AST) -> bool:
+    """Whether what stands after the slash is text."""
+    right = getattr(division, "right", None)
+    return isinstance(right, ast.Constant) and isinstance(right.value, str)
 
 
 def _name_of(statement: ast.stmt) -> str:
