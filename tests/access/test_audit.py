@@ -129,6 +129,7 @@ WITHOUT_AUDIT = {
     ("styleguide", "POST"): "shows a form with its errors; nothing is stored",
     ("costs:usage-list", "POST"): "usage is itself the record of what happened",
     ("costs:estimate", "POST"): "tells what a call would cost; nothing is stored",
+    ("costs:match-list", "POST"): "tells which prices names get; nothing is stored",
 }
 
 

@@ -45,9 +45,11 @@ ALLOWED = {
     ("apps/costs/selectors/metrics/questions.py", "_percentiles"): "milliseconds",
     ("apps/costs/selectors/metrics/questions.py", "_with"): "milliseconds",
     ("apps/costs/selectors/metrics/shapes.py", "Totals"): "milliseconds",
+    ("apps/costs/selectors/rerates.py", "_preview_percent"): "the share of a period that is read",
     ("apps/costs/services/demo/working.py", "SECONDS"): "seconds of a clock",
     ("apps/costs/services/imports/running.py", "Progress"): "the share of a file that is read",
     ("apps/costs/services/imports/source.py", "Source"): "the share of a file that is read",
+    ("apps/costs/services/rerating/working.py", "SECONDS"): "seconds of a clock",
     ("apps/costs/services/retention.py", "Report"): "megabytes",
     ("controlplane/rendering.py", "_AS_THEY_ARE"): "quality and milliseconds go out as JSON numbers",
 }
@@ -120,7 +122,9 @@ def test_the_reader_finds_floats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len(list(floats_of(tmp_path / "code.py"))) == 1
 
 
-@pytest.mark.parametrize("code", ["x = Decimal(1) / 3", "def f(seconds: float): ...", "x = 5 // 2", 'y = "0.5"'])
+@pytest.mark.parametrize(
+    "code", ["x = Decimal(1) / 3", "def f(seconds: float): ...", "x = 5 // 2", "x = FOLDER / 'name'", 'y = "0.5"']
+)
 def test_the_reader_finds_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     monkeypatch.setattr("tests.proofs.test_no_float.BASE_DIR", tmp_path)
     (tmp_path / "code.py").write_text(code)
