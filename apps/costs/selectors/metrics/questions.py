@@ -15,6 +15,7 @@ from apps.costs.domain.measures import NARROW_SUMS, SUMS
 from apps.costs.selectors.metrics import narrow, sources
 from apps.costs.selectors.metrics.filters import COLUMNS, LABELLED, conditions
 from apps.costs.selectors.metrics.shapes import OTHER, BadQuery, BreakdownRow, GroupRow, SeriesRow, Totals, UsageQuery
+from apps.costs.selectors.summing import total
 
 Key = tuple[Any, ...]
 
@@ -97,7 +98,7 @@ def _added_up(
 ) -> list[_Sums]:
     bucket = "width_bucket(r.bucket, %(edges)s::timestamptz[])" if edges else "0"
     keys = ", ".join([f"{bucket} AS bucket_number", *(f"r.{column}" for column in columns)])
-    sums = ", ".join(f"sum(r.{name})" for name in measures)
+    sums = ", ".join(total(f"r.{name}", name) for name in measures)
     positions = ", ".join(str(number + 1) for number in range(len(columns) + 1))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -157,10 +158,7 @@ def _by_cost(row: GroupRow) -> tuple[Decimal, int, tuple[str, ...]]:
 
 
 def _totals(measures: Sequence[str], values: Sequence[Any]) -> Totals:
-    sums: dict[str, Any] = {
-        name: value if name.endswith("_usd") else int(value) for name, value in zip(measures, values, strict=True)
-    }
-    return Totals(**sums)
+    return Totals(**dict(zip(measures, values, strict=True)))
 
 
 def _zero(name: str) -> Any:
@@ -185,11 +183,11 @@ def _histogram(query: UsageQuery, column: str) -> dict[int, int]:
     source = sources.cube(query.start, query.end, (), conditions(query), (), [column])
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT entry >> {COUNT_BITS}, sum(entry & {COUNT_MASK})"
+            f"SELECT entry >> {COUNT_BITS}, bursar_total(entry & {COUNT_MASK})"
             f" FROM ({source.sql}) r, unnest(r.{column}) AS entry GROUP BY 1",
             source.parameters,
         )
-        return {number: int(count) for number, count in cursor.fetchall()}
+        return dict(cursor.fetchall())
 
 
 def _names_of(name: str, wanted: set[int], slim: narrow.Narrow | None) -> dict[int, str]:
