@@ -7,7 +7,7 @@ from apps.costs.api.match import MatchView
 from apps.costs.api.metrics import CostMetricsView
 from apps.costs.api.usage import UsageDetailView, UsageView
 from apps.costs.views import demo
-from apps.costs.views.prices import match, own
+from apps.costs.views.prices import adjustments, match, own
 from apps.costs.views.prices import table as prices
 
 app_name = "costs"
@@ -23,6 +23,9 @@ urlpatterns = [
     path("prices", prices.price_table, name="prices"),
     path("prices/match", match.match_test, name="match-test"),
     path("prices/match/list", match.match_list, name="match-list"),
+    path("prices/adjustments", adjustments.adjustment_list, name="adjustments"),
+    path("prices/adjustments/new", adjustments.add, name="adjustment-add"),
+    path("prices/adjustments/<int:adjustment_id>/end", adjustments.end, name="adjustment-end"),
     path("prices/new", own.new_model, name="price-new"),
     path("prices/<int:model_id>", own.model, name="price"),
     path("prices/<int:model_id>/set", own.set_price, name="price-set"),

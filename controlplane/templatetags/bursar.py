@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.costs.domain import formats
+from apps.costs.domain.pricing.plain import rate_text
 
 register = template.Library()
 
@@ -20,6 +21,7 @@ register.filter("count", formats.count)
 register.filter("count_card", formats.count_card)
 register.filter("tokens", formats.tokens)
 register.filter("duration", formats.duration)
+register.filter("plain", rate_text)
 
 
 @register.filter

@@ -29,6 +29,7 @@ PAGES = (
     "/prices/match?name=gpt-4.1&on=someday",
     "/prices/match?name=gpt-4.1-mini-high&provider=openai",
     "/prices/match/list",
+    "/prices/adjustments",
     "/prices/new?provider=acme&name=acme-1",
     "/nothing-here",
 )

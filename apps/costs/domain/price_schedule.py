@@ -15,14 +15,18 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 class Layer(IntEnum):
     """Where a price comes from; the smaller number wins."""
 
+    SUBSCRIPTION = 10
     OWN = 20
+    ADJUSTED = 25
     FIRST_LIST = 30
     SECOND_LIST = 40
 
 
 SECOND_LIST_SOURCE = "litellm"
 OWN_SOURCE = "own"
-NOT_LISTED = (OWN_SOURCE,)
+ADJUSTED_SOURCE = "adjusted"
+SUBSCRIPTION_SOURCE = "subscription"
+NOT_LISTED = (OWN_SOURCE, ADJUSTED_SOURCE, SUBSCRIPTION_SOURCE)
 """Sources of prices that hold only when a table says so, never by their `effective_from`."""
 
 

@@ -1,26 +1,19 @@
 """The form of an own price: rates per million tokens, tiers, and from when until when."""
 
-from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 
-from apps.access.forms import ServiceForm
-from apps.costs.domain.calendars import day_start
 from apps.costs.domain.price_words import FEE_UNITS, MAIN_UNITS, MEDIA_UNITS
 from apps.costs.domain.pricing import Rate, Rates, ServiceTier, Tiered
 from apps.costs.domain.pricing.plain import RATE_DECIMALS, rate_text
 from apps.costs.domain.pricing.units import CACHE_READ, INPUT, OUTPUT
+from apps.costs.forms.term import TermForm
 
 TIERED_UNITS = {INPUT: "Input above it", OUTPUT: "Output above it", CACHE_READ: "Cached input above it"}
 SERVICE_TIERS = {"batch": "Batch", "flex": "Flex", "priority": "Priority"}
-NOTE_LENGTH = 500
 _FACTOR_STEP = Decimal("0.000001")
-_PREVIEW_HOLDS = timedelta(hours=12)
-# Days beyond these cannot be told in every time zone.
-_EARLIEST, _LATEST = date(1970, 1, 1), date(9000, 1, 1)
 
 
 class RateField(forms.DecimalField):
@@ -43,30 +36,16 @@ class RateField(forms.DecimalField):
         return super().to_python(text)
 
 
-class OwnPriceForm(ServiceForm):
+class OwnPriceForm(TermForm):
     """What is typed becomes Rates and two instants; days are those of the reporting zone."""
 
     long_context = forms.IntegerField(
         label="Long context begins above", required=False, min_value=1, max_value=100_000_000,
         help_text="Input tokens of one call, cached ones included. Above it the whole call pays the rates below.",
     )  # fmt: skip
-    start = forms.DateField(
-        label="From the start of", required=False, widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="Empty: from now on.",
-    )  # fmt: skip
-    end = forms.DateField(
-        label="Until the end of", required=False, widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="Empty: no end.",
-    )  # fmt: skip
-    note = forms.CharField(
-        required=False, max_length=NOTE_LENGTH, help_text="Why: a contract, an invoice, who said so."
-    )
 
-    moment = forms.DateTimeField(required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, zone: ZoneInfo, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.zone = zone
         for unit, label in (MAIN_UNITS | MEDIA_UNITS | FEE_UNITS).items():
             self.fields[unit] = RateField(label)
         for unit, label in TIERED_UNITS.items():
@@ -87,18 +66,10 @@ class OwnPriceForm(ServiceForm):
             "tiers": [self[f"tier_{name}"] for name in SERVICE_TIERS],
         }
 
-    def clean_start(self) -> date | None:
-        return _known_day(self.cleaned_data["start"])
-
-    def clean_end(self) -> date | None:
-        return _known_day(self.cleaned_data["end"])
-
     def clean(self) -> dict[str, Any]:
         typed = super().clean() or {}
         if not typed.get("long_context") and any(typed.get(f"above_{unit}") is not None for unit in TIERED_UNITS):
             self.add_error("long_context", "Say above how many input tokens these rates hold.")
-        if typed.get("start") and typed.get("end") and typed["end"] < typed["start"]:
-            self.add_error("end", "It would end before it begins.")
         return typed
 
     def rates(self) -> Rates:
@@ -113,17 +84,6 @@ class OwnPriceForm(ServiceForm):
                     base[unit] = Tiered(typed[unit], ((threshold, above),))
         tiers = {name: ServiceTier(multiplier=typed[f"tier_{name}"]) for name in SERVICE_TIERS if typed[f"tier_{name}"]}
         return Rates(base, tiers)
-
-    def instants(self, now: datetime) -> tuple[datetime, datetime | None]:
-        """The first instant of it, and the first one after it."""
-        first, last = self.cleaned_data["start"], self.cleaned_data["end"]
-        start = day_start(first, self.zone) if first else self._previewed_at(now)
-        return start, day_start(last + timedelta(days=1), self.zone) if last else None
-
-    def _previewed_at(self, now: datetime) -> datetime:
-        """What "now" was when the change was previewed, so that sending it twice means the same."""
-        moment: datetime | None = self.cleaned_data["moment"]
-        return moment if moment and now - _PREVIEW_HOLDS < moment <= now else now.replace(microsecond=0)
 
 
 def typed_rates(rates: Rates) -> dict[str, str]:
@@ -162,9 +122,3 @@ class NewModelForm(OwnPriceForm):
     name = forms.CharField(
         label="Model", max_length=256, help_text="The name as your agents send it; case does not matter."
     )
-
-
-def _known_day(day: date | None) -> date | None:
-    if day is not None and not _EARLIEST <= day <= _LATEST:
-        raise forms.ValidationError(f"A day between {_EARLIEST} and {_LATEST}.")
-    return day

@@ -4,7 +4,16 @@ from apps.costs.models.bookkeeping import BooksState, ProvenHour, RetentionRun, 
 from apps.costs.models.demo import DemoAct, DemoRun
 from apps.costs.models.imports import ImportRun, ImportStatus
 from apps.costs.models.names import Cell, Label, UsedModel
-from apps.costs.models.price_book import LanguageModel, OwnPrice, Price, PriceBookState, PriceChange, Provider
+from apps.costs.models.price_book import (
+    DerivedPrice,
+    LanguageModel,
+    OwnPrice,
+    Price,
+    PriceAdjustment,
+    PriceBookState,
+    PriceChange,
+    Provider,
+)
 from apps.costs.models.rerating import LineState, RerateLine, RerateRun, RerateState, RerateStep, RerateSum
 from apps.costs.models.rollups import ConversationTotal, DayFold, DaySlice, UsageDay, UsageQuarter, UsageQuarterBy
 from apps.costs.models.usage import UsageKey, UsageRecord
@@ -17,6 +26,7 @@ __all__ = [
     "DaySlice",
     "DemoAct",
     "DemoRun",
+    "DerivedPrice",
     "ImportRun",
     "ImportStatus",
     "Label",
@@ -24,6 +34,7 @@ __all__ = [
     "LineState",
     "OwnPrice",
     "Price",
+    "PriceAdjustment",
     "PriceBookState",
     "PriceChange",
     "ProvenHour",

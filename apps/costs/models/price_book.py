@@ -112,6 +112,11 @@ class Price(models.Model):
     unbilled = models.JSONField(default=dict, help_text="rates of the list for things usage does not carry")
     rounded = models.JSONField(default=dict, help_text="the list's own text of rates rounded to 9 decimals")
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of all rates, to tell a changed price")
+    derived_from = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="derived",
+        help_text="the list price this is a discount or margin of",
+    )  # fmt: skip
+    factor = models.DecimalField(max_digits=9, decimal_places=6, null=True, help_text="times the price it comes from")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -154,6 +159,66 @@ class OwnPrice(models.Model):
 
     def __str__(self) -> str:
         return f"own price of {self.model_id} during {self.during}"
+
+
+class PriceAdjustment(models.Model):
+    """One row is a discount or margin on the list prices of a provider, or of one model, for some time."""
+
+    id = models.AutoField(primary_key=True)
+    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, null=True, related_name="adjustments")
+    model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, null=True, related_name="adjustments")
+    percent = models.DecimalField(max_digits=8, decimal_places=4, help_text="-15 is a discount, 20 a margin")
+    during = DateTimeRangeField(help_text="without a lower end: from the beginning of time")
+    note = models.TextField(blank=True, default="")
+    created_by = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(provider=None) ^ models.Q(model=None), name="adjustment_has_one_scope"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(percent__gte=-100, percent__lte=1000), name="adjustment_within_bounds"
+            ),
+            models.CheckConstraint(condition=models.Q(during__isempty=False), name="adjustment_holds_some_time"),
+            ExclusionConstraint(
+                name="adjustments_of_a_model_never_overlap",
+                expressions=[(_one("model_id"), RangeOperators.OVERLAPS), ("during", RangeOperators.OVERLAPS)],
+                condition=models.Q(model__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.percent.normalize():+f} % on {self.model or self.provider_id}"
+
+
+class DerivedPrice(models.Model):
+    """One row says when a price holds that follows from discounts, margins or subscriptions.
+
+    The database refuses two of one model and layer that overlap.
+    """
+
+    id = models.AutoField(primary_key=True)
+    model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="derived_prices")
+    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="derived_prices")
+    layer = models.IntegerField(help_text="a Layer")
+    during = DateTimeRangeField()
+
+    class Meta:
+        constraints = [
+            ExclusionConstraint(
+                name="derived_prices_never_overlap",
+                expressions=[
+                    (_one("model_id"), RangeOperators.OVERLAPS),
+                    (_one("layer"), RangeOperators.OVERLAPS),
+                    ("during", RangeOperators.OVERLAPS),
+                ],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"price of {self.model_id} during {self.during}"
 
 
 class PriceChange(models.Model):

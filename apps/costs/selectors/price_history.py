@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from apps.costs.domain.price_schedule import BEGINNING, OWN_SOURCE, PriceVersion, holding, listed_only, schedule
+from apps.costs.domain.price_schedule import BEGINNING, NOT_LISTED, PriceVersion, holding, listed_only, schedule
 from apps.costs.domain.price_words import UNITS, unit_words
 from apps.costs.domain.pricing import Rates, Tiered
 from apps.costs.domain.pricing.units import is_token_unit
@@ -66,7 +66,7 @@ def price_history(model_id: int, now: datetime) -> History:
     return History(
         model=model,
         segments=segments,
-        versions=[price for price in prices.values() if price.source != OWN_SOURCE],
+        versions=[price for price in prices.values() if price.source not in NOT_LISTED],
         changes=changes,
         in_force=next((one for one in segments if one.is_now and one.price), None),
         listed=prices[listed.id] if listed else None,

@@ -15,7 +15,7 @@ from apps.costs.domain.price_schedule import NOT_LISTED, Layer, PriceVersion, li
 from apps.costs.domain.pricing import Rates
 from apps.costs.domain.pricing.plain import rate_text, rates_from_plain
 from apps.costs.domain.rate_book import Match, ModelEntry, ProviderEntry, RateBook
-from apps.costs.models import LanguageModel, OwnPrice, Price, PriceBookState, Provider
+from apps.costs.models import DerivedPrice, LanguageModel, OwnPrice, Price, PriceBookState, Provider
 from apps.costs.models.price_book import RATE_COLUMNS
 
 __all__ = [
@@ -35,6 +35,7 @@ _loading = Lock()
 
 _COLUMNS = tuple(RATE_COLUMNS.values())
 _STORED = ("id", "model_id", "effective_from", "other_rates", "tiers", "service_tiers", "windows")
+_OF_PRICE = tuple(f"price__{column}" for column in (*_STORED, *_COLUMNS))
 
 
 def rate_book() -> RateBook:
@@ -98,17 +99,25 @@ def _prices_by_model() -> dict[int, list[PriceVersion]]:
     for row in Price.objects.exclude(source__in=NOT_LISTED).order_by("id").values("source", *_STORED, *_COLUMNS):
         version = PriceVersion(row["id"], row["effective_from"], partial(_rates, row), list_layer(row["source"]))
         prices.setdefault(row["model_id"], []).append(version)
-    for model_id, version in _own_prices():
+    for model_id, version in (*_own_prices(), *_derived_prices()):
         prices.setdefault(model_id, []).append(version)
     return prices
 
 
 def _own_prices() -> Iterator[tuple[int, PriceVersion]]:
-    stored = [f"price__{column}" for column in (*_STORED, *_COLUMNS)]
-    for found in OwnPrice.objects.order_by("id").values("during", *stored):
-        during = found.pop("during")
-        row = {name.removeprefix("price__"): value for name, value in found.items()}
-        yield row["model_id"], PriceVersion(row["id"], during.lower, partial(_rates, row), Layer.OWN, during.upper)
+    for found in OwnPrice.objects.order_by("id").values("during", *_OF_PRICE):
+        yield _scheduled(found, Layer.OWN)
+
+
+def _derived_prices() -> Iterator[tuple[int, PriceVersion]]:
+    for found in DerivedPrice.objects.order_by("id").values("during", "layer", *_OF_PRICE):
+        yield _scheduled(found, found["layer"])
+
+
+def _scheduled(found: dict[str, Any], layer: int) -> tuple[int, PriceVersion]:
+    row = {name.removeprefix("price__"): value for name, value in found.items()}
+    during = found["during"]
+    return row["model_id"], PriceVersion(row["id"], during.lower, partial(_rates, row), layer, during.upper)
 
 
 def _rates(row: dict[str, Any]) -> Rates:

@@ -6,6 +6,7 @@ from apps.access.domain.errors import Conflict, NotAllowed
 from apps.access.domain.identity import Caller
 from apps.access.services import audit
 from apps.costs.models import PriceBookState, PriceChange
+from apps.costs.services.price_book.materialising import materialise
 from apps.costs.services.price_book.stores import State, model_ids_in, read_state, write_state
 
 
@@ -40,7 +41,7 @@ def record_change(
 def undo_change(*, caller: Caller, change_id: int) -> PriceChange:
     """Put back what stood before an act. Calls that were billed meanwhile keep their cost and their price.
 
-    Raises PriceChange.DoesNotExist, and Conflict when it was undone before or something it touched was changed since.
+    Raises PriceChange.DoesNotExist, and Conflict when it was undone before or something in its way was changed since.
     """
     lock_book(caller)
     change = PriceChange.objects.get(id=change_id)
@@ -51,6 +52,7 @@ def undo_change(*, caller: Caller, change_id: int) -> PriceChange:
             "A later act changed the same prices; undo that one first. Nothing was changed.", code="changed_since"
         )
     write_state(change.before)
+    materialise()
     return record_change(
         caller=caller,
         act="price.undone",

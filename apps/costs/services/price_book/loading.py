@@ -11,6 +11,7 @@ from psycopg.types.json import Json
 
 from apps.costs.models import LanguageModel, Price, PriceBookState, Provider
 from apps.costs.services.price_book.listing import PriceList
+from apps.costs.services.price_book.materialising import materialise
 from apps.costs.services.price_book.planning import (
     MODEL_FIELDS,
     PROVIDER_FIELDS,
@@ -54,6 +55,7 @@ def write_plan(plan: Plan, *, without: Collection[ModelKey] = ()) -> Loaded:
         for one in additions:
             one.price.model_id = ids[one.key]
         _copy_in(Price, [one.price for one in additions], leaving_out=("id", "created_at"))
+        materialise()
     return Loaded(len(plan.providers), len(plan.models), len(additions))
 
 

@@ -1,18 +1,21 @@
 """What a person's act on the price book can touch, as plain JSON: read before and after, written back to undo."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from apps.costs.domain.own_schedule import OwnSpan, in_order
-from apps.costs.models import OwnPrice
+from apps.costs.domain.pricing.plain import rate_text
+from apps.costs.models import OwnPrice, PriceAdjustment
 
 State = dict[str, dict[str, Any]]
 """Kind of thing → its key → how it stands; None: it is not there."""
 
 OWN = "own_prices"
+ADJUSTMENTS = "adjustments"
 
 
 def own_spans(model_id: int) -> list[OwnSpan]:
@@ -93,5 +96,38 @@ def _write_own(key: str, value: list[dict[str, Any]]) -> None:
     write_own_spans(int(key), [_from_plain(plain) for plain in value])
 
 
-_READ = {OWN: _read_own}
-_WRITE = {OWN: _write_own}
+def _read_adjustment(key: str) -> dict[str, Any] | None:
+    row = PriceAdjustment.objects.filter(id=int(key)).first()
+    if row is None:
+        return None
+    return {
+        "provider_id": row.provider_id,
+        "model_id": row.model_id,
+        "percent": rate_text(row.percent),
+        "from": row.during.lower and row.during.lower.isoformat(),
+        "until": row.during.upper and row.during.upper.isoformat(),
+        "note": row.note,
+        "created_by": row.created_by,
+        "created_at": row.created_at.isoformat(),
+    }
+
+
+def _write_adjustment(key: str, value: dict[str, Any] | None) -> None:
+    PriceAdjustment.objects.filter(id=int(key)).delete()
+    if value is None:
+        return
+    lower, upper = (value[name] and datetime.fromisoformat(value[name]) for name in ("from", "until"))
+    PriceAdjustment.objects.create(
+        id=int(key),
+        provider_id=value["provider_id"],
+        model_id=value["model_id"],
+        percent=Decimal(value["percent"]),
+        during=DateTimeTZRange(lower, upper),
+        note=value["note"],
+        created_by=value["created_by"],
+        created_at=datetime.fromisoformat(value["created_at"]),
+    )
+
+
+_READ: dict[str, Callable[[str], Any]] = {OWN: _read_own, ADJUSTMENTS: _read_adjustment}
+_WRITE: dict[str, Callable[[str, Any], None]] = {OWN: _write_own, ADJUSTMENTS: _write_adjustment}

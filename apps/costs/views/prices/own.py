@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -24,18 +23,14 @@ from apps.costs.forms.own_price import NewModelForm, OwnPriceForm, typed_rates
 from apps.costs.models import LanguageModel, PriceChange
 from apps.costs.selectors.price_history import History, RateRow, price_history, rate_rows, rates_of_price
 from apps.costs.selectors.price_preview import Preview, preview, typical_call
-from apps.costs.selectors.rate_book import current_version
 from apps.costs.services.price_book.changes import undo_change
 from apps.costs.services.price_book.own import Term, create_priced_model, end_own_price, set_own_price
 from apps.costs.services.price_book.rehearsing import rehearse
+from apps.costs.services.price_book.stores import ADJUSTMENTS
+from apps.costs.views.prices.previewing import complaint, may_change, reporting_zone, sent_on
 from apps.costs.views.prices.tabs import tabs
 
-CHANGED_SINCE = "The price book has changed since you looked. Nothing was saved; this is how it would be now."
 UNSURE = "Some values look wrong. Nothing was saved: correct them, or say below that they are right."
-
-
-def _zone() -> ZoneInfo:
-    return ZoneInfo(settings.REPORTING_ZONE)
 
 
 @page(role=Role.ANALYST)
@@ -44,7 +39,7 @@ def model(request: PageRequest, model_id: int) -> HttpResponse:
     """One model: the price in force, what held when, what people did, and the form of an own price."""
     history = _history(model_id)
     held = history.in_force.price if history.in_force else None
-    form = OwnPriceForm(initial=typed_rates(rates_of_price(held)), zone=_zone())
+    form = OwnPriceForm(initial=typed_rates(rates_of_price(held)), zone=reporting_zone())
     return _model_page(request, history, form)
 
 
@@ -53,7 +48,7 @@ def model(request: PageRequest, model_id: int) -> HttpResponse:
 def set_price(request: PageRequest, model_id: int) -> HttpResponse:
     """With `step` preview: what the typed price would change. Else it is saved, if the book is still as it was seen."""
     history = _history(model_id)
-    form = OwnPriceForm(request.POST, zone=_zone())
+    form = OwnPriceForm(request.POST, zone=reporting_zone())
     if not form.is_valid():
         return _model_page(request, history, form, status=422)
     now = timezone.now()
@@ -68,13 +63,13 @@ def set_price(request: PageRequest, model_id: int) -> HttpResponse:
     try:
         seen = rehearse(act)
         looked = _look(request, seen.before, seen.after, model_id, term, now)
-        if (complaint := _complaint(request, looked)) is None:
+        if (why := _complaint(request, looked)) is None:
             return _saved(request, history.model, act())
     except Refused as refusal:
         form.refuse(refusal)
         return _model_page(request, history, form, status=422)
     context = {"model": history.model, "action": reverse("costs:price-set", args=[model_id])}
-    return _preview_page(request, form, looked, term, complaint, context)
+    return _preview_page(request, form, looked, term, why, context)
 
 
 @page(role=Role.ADMIN)
@@ -86,8 +81,8 @@ def new_model(request: PageRequest) -> HttpResponse:
         if known := _known_model(provider, name):
             return redirect("costs:price", known.pk)
         initial = {"provider": provider, "name": name, "start": request.GET.get("from", "")[:10]}
-        return _new_page(request, NewModelForm(initial=initial, zone=_zone()))
-    form = NewModelForm(request.POST, zone=_zone())
+        return _new_page(request, NewModelForm(initial=initial, zone=reporting_zone()))
+    form = NewModelForm(request.POST, zone=reporting_zone())
     if not form.is_valid():
         return _new_page(request, form, status=422)
     now = timezone.now()
@@ -103,13 +98,13 @@ def new_model(request: PageRequest) -> HttpResponse:
     try:
         seen = rehearse(act)
         looked = _look(request, seen.before, seen.after, seen.result.pk, term, now)
-        if (complaint := _complaint(request, looked)) is None:
+        if (why := _complaint(request, looked)) is None:
             return _made(request, act())
     except Refused as refusal:
         form.refuse(refusal)
         return _new_page(request, form, status=422)
     context = {"model": seen.result, "action": reverse("costs:price-new"), "is_new": True}
-    return _preview_page(request, form, looked, term, complaint, context)
+    return _preview_page(request, form, looked, term, why, context)
 
 
 @page(role=Role.ADMIN)
@@ -144,8 +139,14 @@ def undo(request: PageRequest, change_id: int) -> HttpResponse:
         raise Http404 from error
     except Refused as refusal:
         messages.warning(request, refusal.message)
-    model_ids = PriceChange.objects.values_list("model_ids", flat=True).get(id=change_id)
-    return see_other("costs:price", model_ids[0]) if len(model_ids) == 1 else see_other("costs:prices")
+    return see_other(_page_of(PriceChange.objects.get(id=change_id)))
+
+
+def _page_of(change: PriceChange) -> str:
+    """Where an act was done."""
+    if len(change.model_ids) == 1:
+        return reverse("costs:price", args=change.model_ids)
+    return reverse("costs:adjustments" if ADJUSTMENTS in change.after else "costs:prices")
 
 
 def _history(model_id: int) -> History:
@@ -167,12 +168,8 @@ def _look(request: PageRequest, before: RateBook, after: RateBook, model_id: int
 
 
 def _complaint(request: PageRequest, looked: Preview) -> str | None:
-    """Why it is not saved yet; "" when a preview was asked for."""
-    if request.POST.get("step") == "preview":
-        return ""
-    if request.POST.get("version") != str(current_version()):
-        return CHANGED_SINCE
-    return UNSURE if looked.doubts and not request.POST.get("sure") else None
+    why = complaint(request)
+    return UNSURE if why is None and looked.doubts and not request.POST.get("sure") else why
 
 
 def _saved(request: PageRequest, model: LanguageModel, change: PriceChange | None) -> HttpResponse:
@@ -201,7 +198,7 @@ def _model_page(request: PageRequest, history: History, form: OwnPriceForm, stat
         "typical": typical_call(rates),
         "form": form,
         "groups": form.groups(),
-        "may_change": request.caller.has_role(Role.ADMIN) and request.caller.project_ids is None,
+        "may_change": may_change(request),
         "zone": settings.REPORTING_ZONE,
     }
     return render(request, "prices/model.html", context, status=status)
@@ -217,20 +214,19 @@ def _new_page(request: PageRequest, form: NewModelForm, status: int = 200) -> Ht
 
 
 def _preview_page(
-    request: PageRequest, form: OwnPriceForm, looked: Preview, term: Term, complaint: str, context: dict[str, Any]
+    request: PageRequest, form: OwnPriceForm, looked: Preview, term: Term, why: str, context: dict[str, Any]
 ) -> HttpResponse:
-    sent = {name: value for name, value in request.POST.items() if name in form.fields}
     shown = {
         "tabs": tabs("costs:prices"),
         "looked": looked,
         "term": term,
         "is_past": term.start is not None and term.start < timezone.now(),
-        "complaint": complaint,
-        "hidden": {**sent, "moment": term.start.isoformat() if term.start else "", "version": current_version()},
+        "complaint": why,
+        "hidden": sent_on(request, form, term.start),
         "rerate_url": _rerate_url(context["model"], term) if looked.past_calls else "",
         "zone": settings.REPORTING_ZONE,
     }
-    return render(request, "prices/preview.html", shown | context, status=422 if complaint else 200)
+    return render(request, "prices/preview.html", shown | context, status=422 if why else 200)
 
 
 def _rerate_url(model: LanguageModel, term: Term) -> str:

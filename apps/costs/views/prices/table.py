@@ -18,6 +18,7 @@ from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page
 from apps.costs.selectors.price_table import ModelRow
 from apps.costs.selectors.price_table import price_table as read_table
+from apps.costs.views.prices.previewing import may_change
 from apps.costs.views.prices.tabs import tabs
 
 PAGE_SIZE = 50
@@ -66,7 +67,7 @@ def price_table(request: PageRequest) -> HttpResponse:
         "sort": sort,
         "headings": [_heading(name, sort, typed) for name in _SORTS],
         "count": len(every),
-        "may_change": request.caller.has_role(Role.ADMIN) and request.caller.project_ids is None,
+        "may_change": may_change(request),
         "page_link": _link(typed, sort),
     }
     return render(request, "prices/prices.html", context)

@@ -6,6 +6,7 @@ from django.urls import reverse
 
 TABS = (
     ("Prices", "costs:prices"),
+    ("Discounts", "costs:adjustments"),
     ("Match test", "costs:match-test"),
 )
 
