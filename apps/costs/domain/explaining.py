@@ -7,7 +7,7 @@ words. A name without a price has one reason, with a code for machines. `not_lis
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from .rate_book import Match, RateBook, Tried
 from .spellings import is_government, is_regional, spellings
@@ -17,18 +17,17 @@ Reason = Literal[
     "unknown_provider",
     "other_provider",
     "not_token_priced",
+    "no_price_listed",
     "no_price_at_that_time",
     "fine_tuned",
     "region",
     "variant",
     "deployment",
     "another_model",
+    "incomplete_name",
     "not_listed",
 ]
-PLAIN_REASONS: frozenset[Reason] = frozenset(
-    ("no_provider", "unknown_provider", "other_provider", "not_token_priced", "no_price_at_that_time", "fine_tuned",
-     "region", "variant", "deployment", "another_model")
-)  # fmt: skip
+PLAIN_REASONS: frozenset[Reason] = frozenset(get_args(Reason)) - {"not_listed"}
 """The reasons that say more than that nothing was found."""
 NEAR_MISSES = 5
 
@@ -41,11 +40,15 @@ _WORD_END = re.compile(r"[^a-z0-9]")
 
 @dataclass(frozen=True, slots=True)
 class NearMiss:
-    """A listed model whose name is near but means another one: what the two names do not share says so."""
+    """A listed model whose name is near but means another one: what the two names do not share says so.
+
+    `is_shorter` is true when the listed name is a part of the one asked for, false when it is the other way round.
+    """
 
     provider: str
     model: str
     differs: str
+    is_shorter: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ def _why(match: Match, name: str, tried: tuple[Tried, ...]) -> str:
 def _refusal(
     book: RateBook, provider: str, name: str, match: Match | None, tried: tuple[Tried, ...], near: tuple[NearMiss, ...]
 ) -> tuple[Reason, str]:
+    if match is not None and not match.bills_otherwise:
+        return "no_price_listed", f"{match.provider} has this model in the price book, but no list names a price of it."
     if match is not None or _BY_THE_PIECE.search(name):
         return "not_token_priced", "This is billed by the piece or by time (images, hours, pages, …), not by tokens."
     if any(step.model is not None and not step.refused for step in tried):
@@ -133,15 +138,21 @@ def _refusal(
             f"The name says {other}, but {provider} is said to bill for it, which lists no such model. "
             f"If {other} bills, send that as the provider and “{rest}” as the model."
         )
-    if near:
+    longer = next((miss for miss in near if miss.is_shorter), None)
+    if longer is not None:
         return "another_model", (
-            f"“{near[0].model}” is listed, but “{near[0].differs}” makes it another model, whose price no list names."
+            f"“{longer.model}” is listed, but “{longer.differs}” makes it another model, whose price no list names."
+        )
+    if near:
+        return (
+            "incomplete_name",
+            f"The name leaves open which model it means: “{near[0].model}” is listed in full only.",
         )
     return "not_listed", f"No list has a model of this name at {provider}."
 
 
 def _near_misses(book: RateBook, provider: str, name: str) -> tuple[NearMiss, ...]:
-    """Listed models of which one name begins with the other, the longest shared beginning first."""
+    """Listed models whose name begins the one asked for, or has it within; the most shared letters first."""
     found: dict[tuple[str, str], tuple[int, NearMiss]] = {}
     sellers = book.sellers(provider)
     for spelling in spellings(provider, name, [seller for seller, _ in sellers]):
@@ -149,8 +160,9 @@ def _near_misses(book: RateBook, provider: str, name: str) -> tuple[NearMiss, ..
             for other, model in listed.items():
                 differs = _beyond(spelling.name, other)
                 if differs is not None:
+                    is_shorter = len(other) < len(spelling.name)
                     shared = min(len(other), len(spelling.name))
-                    miss = NearMiss(seller, model, differs)
+                    miss = NearMiss(seller, model, differs, is_shorter)
                     found[seller, model] = max(found.get((seller, model), (0, miss)), (shared, miss), key=_shared)
     best = sorted(found.values(), key=lambda pair: (-pair[0], len(pair[1].differs), pair[1].model))
     return tuple(miss for _, miss in best[:NEAR_MISSES])
@@ -160,11 +172,19 @@ def _shared(pair: tuple[int, NearMiss]) -> int:
     return pair[0]
 
 
-def _beyond(name: str, other: str) -> str | None:
-    """What the longer of two names has beyond the shorter, when that begins a new word; None for strangers."""
-    shorter, longer = sorted((name, other), key=len)
-    if len(shorter) < 3 or not longer.startswith(shorter) or longer == shorter:
+def _beyond(name: str, listed: str) -> str | None:
+    """What one of two names has beyond the other, cut between words; None for strangers."""
+    if len(listed) >= 3 and name.startswith(listed):
+        return _rest(name, len(listed))
+    start = listed.find(name) if len(name) >= 3 else -1
+    if start < 0 or (start and not _WORD_END.match(listed[start - 1])):
         return None
-    rest = longer[len(shorter) :]
-    begins_word = _WORD_END.match(rest) or _WORD_END.match(shorter[-1])
+    rest = _rest(listed, start + len(name))
+    return None if rest is None else (f"{listed[:start]}…{rest}" if start else rest)
+
+
+def _rest(longer: str, end: int) -> str | None:
+    """What follows `end`, if a new word begins there."""
+    rest = longer[end:]
+    begins_word = not rest or _WORD_END.match(rest) or _WORD_END.match(longer[end - 1])
     return rest if begins_word else None

@@ -40,6 +40,7 @@ class PriceVersion:
     """One price of a model in [effective_from, until); None is the beginning of time, and no end.
 
     Prices of a list have no end: within a layer the latest that has begun holds, of equal ones the newest row.
+    `bills_otherwise` says that it has rates for things usage does not carry, such as images or hours.
     """
 
     id: int
@@ -47,6 +48,7 @@ class PriceVersion:
     read_rates: Callable[[], Rates]
     layer: int = Layer.FIRST_LIST
     until: datetime | None = None
+    bills_otherwise: bool = False
 
     @cached_property
     def card(self) -> RateCard:

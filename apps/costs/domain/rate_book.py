@@ -51,6 +51,7 @@ class Match:
     why: Why
     provider: str
     model: str
+    bills_otherwise: bool = False
 
 
 @dataclass
@@ -284,4 +285,4 @@ def _match(found: _Found, price: PriceVersion | None) -> Match | None:
     if price is None:
         return None
     card = price.standard_card if found.resold else price.card
-    return Match(price.id, card, found.why, found.provider, found.model.name)
+    return Match(price.id, card, found.why, found.provider, found.model.name, price.bills_otherwise)

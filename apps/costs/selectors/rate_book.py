@@ -96,8 +96,11 @@ def _models_by_provider(prices: dict[int, list[PriceVersion]]) -> defaultdict[st
 
 def _prices_by_model() -> dict[int, list[PriceVersion]]:
     prices: dict[int, list[PriceVersion]] = {}
-    for row in Price.objects.exclude(source__in=NOT_LISTED).order_by("id").values("source", *_STORED, *_COLUMNS):
-        version = PriceVersion(row["id"], row["effective_from"], partial(_rates, row), list_layer(row["source"]))
+    listed = Price.objects.exclude(source__in=NOT_LISTED).order_by("id")
+    for row in listed.values("source", "unbilled", *_STORED, *_COLUMNS):
+        layer, otherwise = list_layer(row["source"]), bool(row.pop("unbilled"))
+        rates = partial(_rates, row)
+        version = PriceVersion(row["id"], row["effective_from"], rates, layer, bills_otherwise=otherwise)
         prices.setdefault(row["model_id"], []).append(version)
     for model_id, version in (*_own_prices(), *_derived_prices()):
         prices.setdefault(model_id, []).append(version)

@@ -21,11 +21,16 @@ def model(name: str, rate: str = "1", starts_with: str | None = None) -> ModelEn
 
 
 def unbilled(name: str) -> ModelEntry:
-    return ModelEntry(2, name, (), None, (PriceVersion(2, None, lambda: Rates({})),))
+    return ModelEntry(2, name, (), None, (PriceVersion(2, None, lambda: Rates({}), bills_otherwise=True),))
 
 
 def unpriced(name: str) -> ModelEntry:
-    return ModelEntry(3, name, (), None, ())
+    return ModelEntry(3, name, (), None, (PriceVersion(3, None, lambda: Rates({})),))
+
+
+def later(name: str) -> ModelEntry:
+    begin = PriceVersion(4, datetime(2030, 1, 1, tzinfo=UTC), lambda: Rates({}))
+    return ModelEntry(4, name, (), None, (begin,))
 
 
 BOOK = RateBook(
@@ -47,7 +52,7 @@ BOOK = RateBook(
             ),
         ),
         ProviderEntry("openrouter", (model("anthropic/claude-3.7-sonnet"), model("grok-4", starts_with="grok-4"))),
-        ProviderEntry("mistral", (unpriced("mistral-9"),)),
+        ProviderEntry("mistral", (unpriced("mistral-9"), later("mistral-10"))),
     ],
 )
 
@@ -101,7 +106,10 @@ def test_what_may_be_left_out(provider: str, name: str, expected: str, why: str)
         ("litellm", "gpt-4o", "no_provider"),
         ("litellm", "kyma/gpt-4o", "unknown_provider"),
         ("", "gpt-4o", "no_provider"),
-        ("mistral", "mistral-9", "no_price_at_that_time"),
+        ("mistral", "mistral-9", "no_price_listed"),
+        ("mistral", "mistral-10", "no_price_at_that_time"),
+        ("bedrock", "claude-9", "incomplete_name"),
+        ("mistral", "mistral", "incomplete_name"),
     ],
 )
 def test_no_price_is_taken_and_why(provider: str, name: str, reason: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from apps.costs.domain.matching import Predicate, compile_rule
+from apps.costs.domain.spellings import is_government
 from apps.costs.models import LanguageModel
 
 Found = tuple[str, Literal["exact", "alias", "rule"]]
@@ -30,4 +31,7 @@ class KnownModels:
         lowered = name.lower()
         if found := self._names.get((provider, lowered)):
             return found
+        # As in the book: a government's regions have prices of their own.
+        if is_government(lowered):
+            return None
         return next(((model, "rule") for means, model in self._rules[provider] if means(lowered)), None)
