@@ -30,6 +30,8 @@ Reason = Literal[
 PLAIN_REASONS: frozenset[Reason] = frozenset(get_args(Reason)) - {"not_listed"}
 """The reasons that say more than that nothing was found."""
 NEAR_MISSES = 5
+SHORTEST = 2
+"""The fewest letters of a name that can be near another one: as in o1."""
 
 _BY_THE_PIECE = re.compile(r"(?:^|/)(?:\d+-x-\d+|(?:max|\d+)-steps|\d+-month-commitment)/")
 _DEPLOYMENT = re.compile(
@@ -132,21 +134,17 @@ def _refusal(
         return "region", "The price of this model depends on the region, and none is listed for this one."
     if provider == "openrouter" and ":" in name:
         return "variant", f"The variant “:{name.rpartition(':')[2]}” has a price of its own, which no list names."
+    if near and near[0].is_shorter:
+        return "another_model", (
+            f"“{near[0].model}” is listed, but “{near[0].differs}” makes it another model, whose price no list names."
+        )
+    if near:
+        return "incomplete_name", f"The name leaves open which model it means, for example “{near[0].model}”."
     prefix, slash, rest = name.partition("/")
     if slash and (other := book.provider_named(prefix)) and other != provider:
         return "other_provider", (
             f"The name says {other}, but {provider} is said to bill for it, which lists no such model. "
             f"If {other} bills, send that as the provider and “{rest}” as the model."
-        )
-    longer = next((miss for miss in near if miss.is_shorter), None)
-    if longer is not None:
-        return "another_model", (
-            f"“{longer.model}” is listed, but “{longer.differs}” makes it another model, whose price no list names."
-        )
-    if near:
-        return (
-            "incomplete_name",
-            f"The name leaves open which model it means: “{near[0].model}” is listed in full only.",
         )
     return "not_listed", f"No list has a model of this name at {provider}."
 
@@ -174,9 +172,9 @@ def _shared(pair: tuple[int, NearMiss]) -> int:
 
 def _beyond(name: str, listed: str) -> str | None:
     """What one of two names has beyond the other, cut between words; None for strangers."""
-    if len(listed) >= 3 and name.startswith(listed):
+    if len(listed) >= SHORTEST and name.startswith(listed):
         return _rest(name, len(listed))
-    start = listed.find(name) if len(name) >= 3 else -1
+    start = listed.find(name) if len(name) >= SHORTEST else -1
     if start < 0 or (start and not _WORD_END.match(listed[start - 1])):
         return None
     rest = _rest(listed, start + len(name))

@@ -21,6 +21,7 @@ _VERSION_TAIL = re.compile(
     r"|\d{1,2}[a-z]{3}\d{2,4})(?=[-@:._/ ]|$))*[-@:._/ ]*"
 )
 _FURTHER_VERSION = re.compile(r"[-.]\d{1,2}(?!\d)")
+_CUT_VERSION = re.compile(r"-0\d?$")
 _COMPACT_DATE = re.compile(r"-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
 _ANY_DATE_TAIL = re.compile(r"[-@](20\d{2})-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])$")
 
@@ -73,6 +74,14 @@ def beyond_aliases(rule: Rule) -> Rule | None:
     return {"or": parts} if parts else None
 
 
+def stems(rule: Rule) -> list[str]:
+    """The texts, in lower case, that names meant by the rule begin or end with or contain."""
+    ((kind, value),) = rule.items()
+    if kind in ("or", "and"):
+        return [stem for part in value for stem in stems(part)]
+    return [] if kind == "regex" else [str(value).lower()]
+
+
 def with_dashed_date(name: str) -> str | None:
     """`gpt-5.2-20251211` as `gpt-5.2-2025-12-11`, as proxies and price lists write it; None without such a date."""
     dashed = _COMPACT_DATE.sub(lambda found: _dashed(found) or found[0], name)
@@ -108,6 +117,10 @@ def _is_version_tail(text: str, tail: str) -> bool:
     if text.startswith("ft:"):
         tail, _, _ = tail.partition(":")
         return not tail or (text[-1] == "-" or not tail[0].isalnum()) and _VERSION_TAIL.fullmatch(tail) is not None
+    # A text may end within a version that begins with 0: gemini-2.0-flash-0 means gemini-2.0-flash-001.
+    cut = _CUT_VERSION.search(text)
+    if cut and tail[:1].isdigit():
+        text, tail = text[: cut.start()], cut[0] + tail
     # The price of claude-opus-4-5 is not that of a claude-opus-4-55, and grok-4 is neither grok-4.5 nor grok-4-5.
     if text[-1].isdigit() and _FURTHER_VERSION.match(tail):
         return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from .matching import Predicate, Rule, compile_rule
+from .matching import Predicate, Rule, compile_rule, stems
 from .price_schedule import PriceVersion, Step, listed_only, schedule
 from .pricing import RateCard
 from .pricing.units import INPUT, OUTPUT
@@ -78,6 +78,11 @@ class _Provider:
         if is_government(name):
             return None
         return next(((model, "rule") for predicate, model in self.rules if predicate(name)), None)
+
+    def every_name(self) -> dict[str, str]:
+        """The models by all that names are compared with."""
+        ruled = {stem: model.name for model in self.entry.models if model.rule for stem in stems(model.rule)}
+        return ruled | {name: model.name for name, (model, _) in self.names.items()}
 
     def in_regions(self, base: str) -> list[ModelEntry]:
         """What the provider lists for a model in single regions."""
@@ -194,11 +199,14 @@ class RateBook:
         return provider if provider in self._entries else None
 
     def sellers(self, provider: str) -> list[tuple[str, dict[str, str]]]:
-        """A provider and those it resells, each with its models by every name they are listed under."""
+        """A provider and those it resells, each with its models by every name they are listed under.
+
+        The texts of the list's rules are among the names.
+        """
         own = self._provider(provider)
         ids = () if own is None else (provider, *own.entry.resells)
         listed = ((id, self._provider(id)) for id in ids)
-        return [(id, {name: model.name for name, (model, _) in one.names.items()}) for id, one in listed if one]
+        return [(id, one.every_name()) for id, one in listed if one]
 
     def entry(self, match: Match) -> ModelEntry:
         """The model a match is about."""

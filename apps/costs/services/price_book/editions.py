@@ -1,7 +1,9 @@
 """The editions of the public lists that travel with the project: always at hand, whatever network there is."""
 
+import json
 import lzma
 import re
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -34,3 +36,13 @@ def litellm_list(data: bytes, *, version: str, edition: date) -> PriceList:
     """A map of litellm, matched with the models that genai-prices names. Raises EntryError for one that is broken."""
     models = LanguageModel.objects.filter(prices__source=genai.SOURCE).distinct()
     return litellm.read_map(data, version=version, edition=edition, find=KnownModels(models).find)
+
+
+def shipped_names(*, largest: int) -> list[tuple[str, str]]:
+    """Provider and name of every model that the shipped map lists for its so many largest providers."""
+    found = json.loads(lzma.decompress(SHIPPED_MAP.read_bytes()))
+    named = [(str(entry.get("litellm_provider", "")), key) for key, entry in found.items()]
+    # The map's specimen has a sentence for a provider.
+    sizes = Counter(provider for provider, _ in named if provider and " " not in provider)
+    chosen = {provider for provider, _ in sizes.most_common(largest)}
+    return [(provider, key) for provider, key in named if provider in chosen]
