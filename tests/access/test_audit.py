@@ -19,6 +19,7 @@ from apps.access.models import AuditEntry, Invitation, Project, User
 from apps.access.services import audit
 from apps.access.services.people import NewInvitation, Standing, invite
 from tests.cast import PASSWORD, HeldKey, make_person
+from tests.prices import acts as prices
 from tests.urls import Endpoint, endpoints
 
 SignIn = Callable[[User], Client]
@@ -122,6 +123,14 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("access:api_projects", "POST"): lambda w: Call("/api/projects", {"name": "new"}, 201),
     ("access:api_project", "PATCH"): lambda w: Call(f"/api/projects/{w.project.pk}", {"name": "renamed"}, 200),
     ("access:api_agents", "POST"): lambda w: Call("/api/agents", {"project": "support", "name": "new"}, 201),
+    ("costs:price-set", "POST"): lambda w: Call(f"/prices/{prices.model()}/set", prices.seen(), 303),
+    ("costs:price-end", "POST"): lambda w: Call(f"/prices/{prices.own_price()[0]}/end", {}, 303),
+    ("costs:price-undo", "POST"): lambda w: Call(f"/prices/changes/{prices.own_price()[1]}/undo", {}, 303),
+    ("costs:price-new", "POST"): lambda w: Call("/prices/new", prices.seen(provider="acme", name="m"), 303),
+    ("costs:adjustment-add", "POST"): lambda w: Call(
+        "/prices/adjustments/new", {"provider": prices.model() and "openai", "percent": "-5", **prices.seen()}, 303
+    ),
+    ("costs:adjustment-end", "POST"): lambda w: Call(f"/prices/adjustments/{prices.adjustment()}/end", {}, 303),
     ("access:api_agent", "PATCH"): lambda w: Call(f"/api/agents/{w.agent_id}", {"name": "renamed"}, 200),
 }
 WITHOUT_AUDIT = {

@@ -39,7 +39,7 @@ class AdjustedSpan:
 
 def factor_of(percent: Decimal) -> Decimal:
     """-15 % is 0.85."""
-    return 1 + percent / 100
+    return 1 + percent.scaleb(-2)
 
 
 def adjusted_spans(listed: Sequence[Step], adjustments: Iterable[Adjustment]) -> list[AdjustedSpan]:

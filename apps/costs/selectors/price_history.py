@@ -28,7 +28,7 @@ class RateRow:
     @property
     def per_thousand(self) -> Decimal | None:
         """The rate per thousand."""
-        return self.usd if self.usd is None or not self.is_per_mtok else self.usd / 1000
+        return self.usd if self.usd is None or not self.is_per_mtok else self.usd.scaleb(-3)
 
 
 @dataclass(frozen=True, slots=True)

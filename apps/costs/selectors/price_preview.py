@@ -27,7 +27,7 @@ class UnitChange:
     @property
     def per_thousand(self) -> Decimal | None:
         """The new rate per thousand."""
-        return self.will_be if self.will_be is None or not self.is_per_mtok else self.will_be / 1000
+        return self.will_be if self.will_be is None or not self.is_per_mtok else self.will_be.scaleb(-3)
 
 
 @dataclass(frozen=True, slots=True)
