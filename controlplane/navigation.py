@@ -12,6 +12,7 @@ MAIN = (("Overview", "overview"), ("Prices", "costs:prices"))
 SETTINGS = (
     ("Keys", "access:keys"),
     ("People", "access:people"),
+    ("Projects", "access:projects"),
     ("Audit log", "access:audit"),
     ("Health", "health"),
     ("API docs", "api-docs"),

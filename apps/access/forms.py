@@ -89,6 +89,10 @@ class ForgotPasswordForm(ServiceForm):
     email = forms.EmailField(max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"}))
 
 
+class RenameForm(ServiceForm):
+    name = forms.CharField(label="Name", max_length=NAME_LENGTH, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+
+
 class KeyForm(ServiceForm):
     name = forms.CharField(max_length=NAME_LENGTH, help_text="What uses it, as you will look for it in the list.")
     scopes = forms.MultipleChoiceField(

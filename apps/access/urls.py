@@ -9,6 +9,7 @@ from apps.access.views import keys as key_pages
 from apps.access.views import login as login_pages
 from apps.access.views import passwords as password_pages
 from apps.access.views import people as people_pages
+from apps.access.views import places as place_pages
 
 app_name = "access"
 urlpatterns = [
@@ -27,6 +28,9 @@ urlpatterns = [
     path("people/<int:user_id>", people_pages.change_person, name="person"),
     path("people/<int:user_id>/remove", people_pages.remove_person, name="remove_person"),
     path("invitations/<int:invitation_id>/revoke", people_pages.revoke_invitation, name="revoke_invitation"),
+    path("projects", place_pages.project_list, name="projects"),
+    path("projects/<int:project_id>", place_pages.change_project, name="project"),
+    path("agents/<int:agent_id>", place_pages.change_agent, name="agent"),
     path("audit", audit_pages.audit_log, name="audit"),
     path("audit.csv", audit_pages.audit_csv, name="audit_csv"),
     path("api/keys", keys.KeysView.as_view(), name="api_keys"),

@@ -106,6 +106,8 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
         "/people/invite", {"email": "new@example.org", "role": "analyst", "made": "1"}, 201
     ),
     ("access:person", "POST"): lambda w: Call(f"/people/{w.bob.pk}", {"role": "analyst", "is_active": "on"}, 303),
+    ("access:project", "POST"): lambda w: Call(f"/projects/{w.project.pk}", {"name": "helpdesk"}, 303),
+    ("access:agent", "POST"): lambda w: Call(f"/agents/{w.agent_id}", {"name": "robot"}, 303),
     ("access:remove_person", "POST"): lambda w: Call(f"/people/{w.bob.pk}/remove", {"typed": w.bob.email}, 303),
     ("access:revoke_invitation", "POST"): lambda w: Call(f"/invitations/{w.invitation.invitation.pk}/revoke", {}, 303),
     ("first-key", "POST"): lambda w: Call("/first-key", {}, 200),

@@ -14,7 +14,18 @@ SignIn = Callable[[User], Client]
 
 
 @pytest.mark.parametrize(
-    "path", ["/keys", "/keys?show=all", "/keys/new", "/people", "/people/invite", "/audit", "/password", "/health"]
+    "path",
+    [
+        "/keys",
+        "/keys?show=all",
+        "/keys/new",
+        "/people",
+        "/people/invite",
+        "/projects",
+        "/audit",
+        "/password",
+        "/health",
+    ],
 )
 def test_pages_open_for_the_owner(alice: User, writer: HeldKey, signed_in: SignIn, path: str) -> None:
     answer = signed_in(alice).get(path)

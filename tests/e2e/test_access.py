@@ -28,6 +28,8 @@ def filled(owner: User) -> NewKey:
     owner.set_password(PASSWORD)
     owner.save()
     project = Project.objects.create(name="support")
+    project.former_names.create(name="helpdesk")
+    project.agents.create(name="coder/with-a-rather-long-name-of-a-subordinate")
     bob = make_person("bob@example.org", Role.ADMIN)
     make_person("a.person.with.a.rather.long.address@subdomain.example.org", Role.ANALYST, project)
     create_key(caller=bob.caller(), name="orphan", scopes=[Scope.METRICS_READ])
@@ -42,10 +44,21 @@ def invited(owner: User) -> NewInvitation:
 
 
 def paths(key: ApiKey, person: User) -> Iterator[str]:
-    yield from ("/keys", "/keys?show=all", "/keys/new", "/people", "/people/invite", "/audit", "/health", "/password")
+    yield from (
+        "/keys",
+        "/keys?show=all",
+        "/keys/new",
+        "/people",
+        "/people/invite",
+        "/projects",
+        "/audit",
+        "/health",
+        "/password",
+    )
     yield from (
         f"/keys/{key.pk}/rotate",
         f"/keys/{key.pk}/revoke",
+        f"/projects/{Project.objects.values_list('id', flat=True)[0]}",
         f"/people/{person.pk}",
         f"/people/{person.pk}/remove",
     )

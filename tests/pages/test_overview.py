@@ -367,8 +367,8 @@ def test_the_way_back_stays_in_the_installation(browser: Client) -> None:
     "role, entries",
     [
         (Role.ANALYST, ["Overview", "Prices", "Health", "API docs"]),
-        (Role.ADMIN, ["Overview", "Prices", "Keys", "Audit log", "Health", "API docs"]),
-        (Role.OWNER, ["Overview", "Prices", "Keys", "People", "Audit log", "Health", "API docs"]),
+        (Role.ADMIN, ["Overview", "Prices", "Keys", "Projects", "Audit log", "Health", "API docs"]),
+        (Role.OWNER, ["Overview", "Prices", "Keys", "People", "Projects", "Audit log", "Health", "API docs"]),
     ],
 )
 def test_the_bar_on_top_has_the_pages_of_the_role(db: None, signed_in: SignIn, role: Role, entries: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Reads of projects and agents, each within what the caller may see."""
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from apps.access.domain.identity import Caller
 from apps.access.models import Agent, Project
@@ -11,6 +11,12 @@ def projects_of(caller: Caller) -> QuerySet[Project]:
     """Projects in the order of their names."""
     projects = Project.objects.order_by("name", "id")
     return projects if caller.project_ids is None else projects.filter(id__in=caller.project_ids)
+
+
+def projects_with_agents(caller: Caller) -> QuerySet[Project]:
+    """The same, with their agents, and the names both had before."""
+    agents = Prefetch("agents", agents_of(caller).prefetch_related("former_names"))
+    return projects_of(caller).prefetch_related(agents, "former_names")
 
 
 def agents_of(caller: Caller) -> QuerySet[Agent]:
