@@ -24,12 +24,17 @@ from rest_framework import exceptions as drf
 
 from apps.access.domain.errors import Conflict, NotAllowed, Refused
 from apps.access.request_context import origin
+from apps.costs.domain.tokens import VocabularyError
 from controlplane.theme import chosen_theme
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 2
 AWAY = "The database cannot be reached right now. Nothing was changed. Please try again in a moment."
+UNCOUNTABLE = (
+    "Texts cannot be counted: a token vocabulary of this installation is damaged, its log says which. Nothing was"
+    " changed. Send token counts, or try again later."
+)
 _API_PATHS = ("/api/", "/v1/")
 _DETAILS = {
     400: "The request could not be understood.",
@@ -104,6 +109,10 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> HttpR
     if is_database_away(exception):
         logger.warning("Database away: %s", type(exception).__name__)
         return problem(503, AWAY, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+    if isinstance(exception, VocabularyError):
+        logger.error("Text cannot be counted: %s", exception)
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return problem(503, UNCOUNTABLE, headers=headers)
     if isinstance(exception, Refused):
         return _of_refusal(exception)
     if isinstance(exception, RequestDataTooBig):

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.costs.domain import tokens
 from apps.costs.models import UsageKey, UsageQuarter, UsageRecord
 from apps.costs.services import partitions
 from tests.cast import HeldKey
@@ -344,6 +345,18 @@ class TestTools:
         for fields in ({}, {"provider": None, "model": None, "input_tokens": None, "output_tokens": None}):
             result = only_result(writer, operation="execute_tool", **fields)
             assert [(one["path"], one["code"]) for one in result["errors"]] == [("tool", "missing")]
+
+
+def test_texts_that_cannot_be_counted_are_to_be_sent_again(writer: HeldKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(*_: Any) -> int:
+        raise tokens.VocabularyError("/secret/path: wrong SHA-256")
+
+    monkeypatch.setattr(tokens, "count", damaged)
+    answer = post(writer, {"records": [call(id="a"), call(id="b", input_tokens=None, input_text="x")]})
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    assert b"vocabulary" in answer.content
+    assert b"/secret" not in answer.content
+    assert not UsageRecord.objects.exists()
 
 
 def test_aggregates_stay_out_of_what_is_observed(writer: HeldKey) -> None:
