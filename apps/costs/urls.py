@@ -5,9 +5,19 @@ from django.urls import path
 from apps.costs.api.estimate import EstimateView
 from apps.costs.api.match import MatchView
 from apps.costs.api.metrics import CostMetricsView
+from apps.costs.api.rerates import (
+    AbandonView,
+    ApproveView,
+    DifferencesView,
+    LinesView,
+    ReratesView,
+    RerateView,
+    ReverseView,
+)
+from apps.costs.api.unpriced import NamesView, UnpricedView
 from apps.costs.api.usage import UsageDetailView, UsageView
 from apps.costs.views import demo
-from apps.costs.views.prices import adjustments, match, own
+from apps.costs.views.prices import adjustments, match, own, rerates, unpriced
 from apps.costs.views.prices import table as prices
 
 app_name = "costs"
@@ -15,6 +25,15 @@ urlpatterns = [
     path("api/metrics/cost", CostMetricsView.as_view(), name="metrics-cost"),
     path("api/prices/match", MatchView.as_view(), name="match"),
     path("api/prices/estimate", EstimateView.as_view(), name="estimate"),
+    path("api/rerates", ReratesView.as_view(), name="rerates-api"),
+    path("api/rerates/<int:run_id>", RerateView.as_view(), name="rerate-api"),
+    path("api/rerates/<int:run_id>/differences", DifferencesView.as_view(), name="rerate-differences-api"),
+    path("api/rerates/<int:run_id>/records", LinesView.as_view(), name="rerate-records-api"),
+    path("api/rerates/<int:run_id>/approve", ApproveView.as_view(), name="rerate-approve-api"),
+    path("api/rerates/<int:run_id>/abandon", AbandonView.as_view(), name="rerate-abandon-api"),
+    path("api/rerates/<int:run_id>/reverse", ReverseView.as_view(), name="rerate-reverse-api"),
+    path("api/unpriced", UnpricedView.as_view(), name="unpriced-api"),
+    path("api/unpriced/names", NamesView.as_view(), name="unpriced-names-api"),
     path("api/usage", UsageView.as_view(), name="usage-list"),
     path("api/usage/<path:usage_id>", UsageDetailView.as_view(), name="usage-detail"),
     path("demo", demo.state, name="demo"),
@@ -31,4 +50,14 @@ urlpatterns = [
     path("prices/<int:model_id>/set", own.set_price, name="price-set"),
     path("prices/<int:model_id>/end", own.end_price, name="price-end"),
     path("prices/changes/<int:change_id>/undo", own.undo, name="price-undo"),
+    path("prices/unpriced", unpriced.unpriced, name="unpriced"),
+    path("prices/unpriced/same", unpriced.same_model, name="same-model"),
+    path("prices/unpriced/forget", unpriced.forget_name, name="forget-name"),
+    path("prices/rerates", rerates.runs, name="rerates"),
+    path("prices/rerates/new", rerates.new_run, name="rerate-new"),
+    path("prices/rerates/<int:run_id>", rerates.run_page, name="rerate"),
+    path("prices/rerates/<int:run_id>.csv", rerates.run_csv, name="rerate-csv"),
+    path("prices/rerates/<int:run_id>/approve", rerates.approve, name="rerate-approve"),
+    path("prices/rerates/<int:run_id>/abandon", rerates.abandon, name="rerate-abandon"),
+    path("prices/rerates/<int:run_id>/reverse", rerates.reverse_run, name="rerate-reverse"),
 ]

@@ -43,6 +43,21 @@ def _list(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
 
 
+def record(**properties: dict[str, Any]) -> dict[str, Any]:
+    """An object that has all of these properties."""
+    return _object(**properties)
+
+
+def listed(items: dict[str, Any]) -> dict[str, Any]:
+    """A list of these."""
+    return _list(items)
+
+
+def results(row: dict[str, dict[str, Any]], **more: dict[str, Any]) -> dict[str, Any]:
+    """A list of rows as `results`, and what is told beside it."""
+    return _object(results=_list(_object(**row)), **more)
+
+
 RECORD = record_schema()
 ESTIMATE_FIELDS = (
     "provider",

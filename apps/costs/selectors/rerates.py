@@ -86,6 +86,31 @@ def project_words(run: RerateRun) -> list[str]:
     return list(Project.objects.filter(id__in=run.project_ids or []).order_by("name").values_list("name", flat=True))
 
 
+def filter_words(run: RerateRun) -> str:
+    """The filter of a run in one line."""
+    named = ", ".join(filter(None, (run.provider, *run.models_named, run.name_sent)))
+    parts = [f"calls of {named}" if named else "every call"]
+    if run.only_unpriced:
+        parts.append("without a price")
+    if run.project_ids is not None:
+        parts.append(f"in {', '.join(project_words(run)) or 'projects that are gone'}")
+    if run.start:
+        parts.append(f"from {run.start:%Y-%m-%d %H:%M} UTC")
+    if run.end:
+        parts.append(f"until {run.end:%Y-%m-%d %H:%M} UTC")
+    if run.include_reported:
+        parts.append("with costs that providers reported")
+    return " ".join(parts)
+
+
+def applied_difference(run: RerateRun) -> Decimal:
+    """What the steps of a run have added to the sums so far, those that put back included."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(sum(difference_usd), 0) FROM costs_reratestep WHERE run_id = %s", [run.pk])
+        found: Decimal = cursor.fetchone()[0]
+    return found
+
+
 def percent(run: RerateRun) -> int:
     """How far the work on a run is, from 0 to 100; a preview goes by the time its records span."""
     if run.state == RerateState.DRAFT:
@@ -109,26 +134,33 @@ def _preview_percent(run: RerateRun) -> int:
     return max(0, min(99, int(100 * ((run.after_at - run.first_at) / (end - run.first_at)))))
 
 
-def differences(run: RerateRun, by: str, *, limit: int | None = None) -> list[DifferenceRow]:
+def differences(run: RerateRun, by: str, *, limit: int) -> list[DifferenceRow]:
     """What the run changes by "model", "project" or "conversation", the largest differences first."""
-    return list(_differences(run, by, limit))
+    order = "abs(s.is_usd - s.was_usd) DESC, s.records DESC, 2"
+    return [row for _, row in _differences(run, by, after=0, order=order, limit=limit)]
 
 
-def _differences(run: RerateRun, by: str, limit: int | None) -> Iterator[DifferenceRow]:
+def every_difference(run: RerateRun, by: str) -> Iterator[DifferenceRow]:
+    """The same for all of them, in the order they are stored, a bounded number at a time."""
+    after = 0
+    while rows := _differences(run, by, after=after, order="s.id", limit=1000):
+        yield from (row for _, row in rows)
+        after = rows[-1][0]
+
+
+def _differences(run: RerateRun, by: str, *, after: int, order: str, limit: int) -> list[tuple[int, DifferenceRow]]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT {_NAMES[by]}, coalesce(p.name, ''), s.records, s.calls, s.priced_calls, s.unpriced_calls,
+            SELECT s.id, {_NAMES[by]}, coalesce(p.name, ''), s.records, s.calls, s.priced_calls, s.unpriced_calls,
                 s.was_usd, s.is_usd
             FROM costs_reratesum s LEFT JOIN access_project p ON p.id = s.project_id
                 LEFT JOIN costs_usedmodel m ON m.id = s.model_id
-            WHERE s.run_id = %(run)s AND s.by = %(by)s
-            ORDER BY abs(s.is_usd - s.was_usd) DESC, 1, 2 LIMIT %(limit)s
+            WHERE s.run_id = %(run)s AND s.by = %(by)s AND s.id > %(after)s ORDER BY {order} LIMIT %(limit)s
             """,
-            {"run": run.pk, "by": by, "limit": limit},
+            {"run": run.pk, "by": by, "after": after, "limit": limit},
         )
-        while rows := cursor.fetchmany(1000):
-            yield from (DifferenceRow(*row) for row in rows)
+        return [(row[0], DifferenceRow(*row[1:])) for row in cursor.fetchall()]
 
 
 _NAMES = {
@@ -140,25 +172,26 @@ _NAMES = {
 
 def lines_after(run: RerateRun, after: int, limit: int) -> list[dict[str, Any]]:
     """Single records of a run, in order, after a line's id: what each was and is, with the words of its names."""
-    rows = RerateLine.objects.filter(run=run, id__gt=after).order_by("id")[:limit]
-    return [_line(row) for row in rows]
-
-
-def _line(row: RerateLine) -> dict[str, Any]:
-    return {
-        "line": row.pk,
-        "id": row.usage_id,
-        "project_id": row.project_id,
-        "model_id": row.model_id,
-        "occurred_at": row.occurred_at,
-        "conversation_id": row.conversation_id,
-        "calls": row.calls,
-        "was_usd": row.was_cost_usd,
-        "is_usd": row.is_cost_usd,
-        "was_price_id": row.was_price_id,
-        "is_price_id": row.is_price_id,
-        "state": LineState(row.state).name.lower(),
-    }
+    rows = list(RerateLine.objects.filter(run=run, id__gt=after).order_by("id")[:limit])
+    models = model_words({row.model_id for row in rows})
+    projects = dict(Project.objects.filter(id__in={row.project_id for row in rows}).values_list("id", "name"))
+    return [
+        {
+            "line": row.pk,
+            "id": row.usage_id,
+            "project": projects.get(row.project_id, ""),
+            "model": models.get(row.model_id, ""),
+            "occurred_at": row.occurred_at,
+            "conversation_id": row.conversation_id,
+            "calls": row.calls,
+            "was_usd": row.was_cost_usd,
+            "is_usd": row.is_cost_usd,
+            "was_price_id": row.was_price_id,
+            "is_price_id": row.is_price_id,
+            "state": LineState(row.state).name.lower(),
+        }
+        for row in rows
+    ]
 
 
 def later_runs(run_id: int) -> list[tuple[int, int]]:

@@ -94,15 +94,15 @@ def test_the_difference_is_told_by_model_project_and_conversation() -> None:
     )
     set_price("gpt-4.1", "20", "80", AT - timedelta(days=1))
     run = previewed()
-    models = rerates.differences(run, "model")
+    models = rerates.differences(run, "model", limit=9)
     assert [(row.name, row.records, row.calls, row.was_usd, row.is_usd) for row in models] == [
         ("openai/gpt-4.1", 2, 4, Decimal("0.0056"), Decimal("0.056"))
     ]
-    assert [(row.name, row.difference_usd) for row in rerates.differences(run, "project")] == [
+    assert [(row.name, row.difference_usd) for row in rerates.differences(run, "project", limit=9)] == [
         ("sales", Decimal("0.0252")),
         ("support", Decimal("0.0252")),
     ]
-    assert [(row.name, row.project) for row in rerates.differences(run, "conversation")] == [
+    assert [(row.name, row.project) for row in rerates.differences(run, "conversation", limit=9)] == [
         ("c", "support"),
         ("d", "sales"),
     ]

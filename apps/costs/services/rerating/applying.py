@@ -6,7 +6,6 @@ and so does a price book that says something else for one of its records.
 """
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal, localcontext
 
 from django.conf import settings
 from django.db import transaction
@@ -19,7 +18,7 @@ from apps.costs.domain.rerating import Billing, rebilled
 from apps.costs.models import LineState, RerateLine, RerateRun, RerateState, RerateStep
 from apps.costs.selectors import rerating
 from apps.costs.selectors.rate_book import current_rate_book
-from apps.costs.selectors.rerates import changed_later, model_words
+from apps.costs.selectors.rerates import applied_difference, changed_later, model_words
 from apps.costs.services.rerating.changing import ChangedElsewhere, Move, Moved, change
 
 Stop = str | None
@@ -124,14 +123,14 @@ def _end(run: RerateRun, state: RerateState, stamp: str) -> None:
     run.state, run.taken_by, run.taken_until = state, "", None
     setattr(run, stamp, timezone.now())
     run.save()
-    done = {"applied": run.applied, "reversed": run.reversed, "gone": run.gone, "difference_usd": _difference(run)}
+    done = {
+        "applied": run.applied,
+        "reversed": run.reversed,
+        "gone": run.gone,
+        "difference_usd": applied_difference(run),
+    }
     verb = "completed" if state is RerateState.APPLIED else "undone"
     audit.record(caller="re-rating", action=f"rerate.{verb}", obj=run, after=done)
-
-
-def _difference(run: RerateRun) -> Decimal:
-    with localcontext(prec=60):
-        return sum((step.difference_usd for step in run.steps.all().iterator()), Decimal(0))
 
 
 def _apply_move(line: RerateLine) -> Move:

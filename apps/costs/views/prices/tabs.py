@@ -8,6 +8,8 @@ TABS = (
     ("Prices", "costs:prices"),
     ("Discounts", "costs:adjustments"),
     ("Match test", "costs:match-test"),
+    ("Unpriced", "costs:unpriced"),
+    ("Re-rating", "costs:rerates"),
 )
 
 
