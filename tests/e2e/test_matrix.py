@@ -13,6 +13,7 @@ from tests.e2e.tab import Tab
 pytestmark = pytest.mark.e2e
 
 LOOKS = pytest.mark.parametrize("scheme, width", [("light", 1280), ("light", 320), ("dark", 1280), ("dark", 320)])
+UNPRICED = "acme-reasoner-experimental-2026-11-preview-long-context-200k"
 PAGES = (
     "/",
     "/?period=7d&model=gpt-4.1&group=agent",
@@ -31,6 +32,10 @@ PAGES = (
     "/prices/match/list",
     "/prices/adjustments",
     "/prices/new?provider=acme&name=acme-1",
+    "/prices/unpriced",
+    f"/prices/unpriced/same?provider=acme&name={UNPRICED}",
+    "/prices/rerates",
+    "/prices/rerates/new?name=gpt-4.1&provider=openai&from=2026-11-01",
     "/nothing-here",
 )
 

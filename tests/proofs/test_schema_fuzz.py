@@ -30,6 +30,7 @@ from apps.access.models import Agent, Invitation, Project, User
 from controlplane.wsgi import application
 from tests.cast import HeldKey
 from tests.costs.posting import call, load_prices, posted
+from tests.costs.rerating.steps import previewed
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 AnyCase = Case[Any]
@@ -51,6 +52,7 @@ def known(admin_key: HeldKey, bob: User, writer: HeldKey) -> dict[str, Any]:
         "agent_id": Agent.objects.get(name="coder").pk,
         "invitation_id": Invitation.objects.get().pk,
         "usage_id": "known",
+        "run_id": previewed().pk,
     }
 
 

@@ -60,6 +60,7 @@ def ask(*, caller: Caller, wanted: Filter) -> RerateRun:
         include_reported=wanted.include_reported and not wanted.only_unpriced,
         asked_by=caller.actor,
     )
+    run.refresh_from_db()
     _note(caller, run, "asked", {**_filter_words(run), "state": run.state})
     return run
 
