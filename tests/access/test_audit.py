@@ -19,6 +19,7 @@ from apps.access.models import AuditEntry, Invitation, Project, User
 from apps.access.services import audit
 from apps.access.services.people import NewInvitation, Standing, invite
 from tests.cast import PASSWORD, HeldKey, make_person
+from tests.costs.rerating import acts as rerating
 from tests.prices import acts as prices
 from tests.urls import Endpoint, endpoints
 
@@ -133,6 +134,26 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
         "/prices/adjustments/new", {"provider": prices.model() and "openai", "percent": "-5", **prices.seen()}, 303
     ),
     ("costs:adjustment-end", "POST"): lambda w: Call(f"/prices/adjustments/{prices.adjustment()}/end", {}, 303),
+    ("costs:same-model", "POST"): lambda w: Call(
+        f"/prices/unpriced/same?{rerating.waiting()}", {"model": "openai/gpt-4.1"}, 303
+    ),
+    ("costs:forget-name", "POST"): lambda w: Call(
+        "/prices/unpriced/forget", {"model": rerating.own_name(), "name": "our-gpt"}, 303
+    ),
+    ("costs:unpriced-names-api", "POST"): lambda w: Call(
+        "/api/unpriced/names", {**rerating.NAME, **rerating.MODEL, "_": rerating.waiting()}, 200
+    ),
+    ("costs:unpriced-names-api", "DELETE"): lambda w: Call(
+        "/api/unpriced/names", {**rerating.NAME, **rerating.MODEL, "_": rerating.own_name()}, 200
+    ),
+    ("costs:rerate-new", "POST"): lambda w: Call("/prices/rerates/new", {}, 303),
+    ("costs:rerates-api", "POST"): lambda w: Call("/api/rerates", {}, 202),
+    ("costs:rerate-approve", "POST"): lambda w: Call(f"/prices/rerates/{rerating.previewed_run()}/approve", {}, 303),
+    ("costs:rerate-approve-api", "POST"): lambda w: Call(f"/api/rerates/{rerating.previewed_run()}/approve", {}, 200),
+    ("costs:rerate-abandon", "POST"): lambda w: Call(f"/prices/rerates/{rerating.previewed_run()}/abandon", {}, 303),
+    ("costs:rerate-abandon-api", "POST"): lambda w: Call(f"/api/rerates/{rerating.previewed_run()}/abandon", {}, 200),
+    ("costs:rerate-reverse", "POST"): lambda w: Call(f"/prices/rerates/{rerating.applied_run()}/reverse", {}, 303),
+    ("costs:rerate-reverse-api", "POST"): lambda w: Call(f"/api/rerates/{rerating.applied_run()}/reverse", {}, 200),
     ("access:api_agent", "PATCH"): lambda w: Call(f"/api/agents/{w.agent_id}", {"name": "renamed"}, 200),
 }
 WITHOUT_AUDIT = {
