@@ -58,19 +58,22 @@ class Bar:
     filters: list[Link]
     clear: Link
     demo: Link | None
+    action: str
     hidden: list[tuple[str, str]]
     is_custom: bool
 
 
-def build(state: ViewState, period: Period, *, demo: bool) -> Bar:
-    """The bar of a state."""
+def build(state: ViewState, period: Period, *, demo: bool, compares: bool = True) -> Bar:
+    """The bar of a state; `compares` is False on pages that compare nothing."""
     choice = state.choice
     compared = Compare.NONE if choice.compare is not Compare.NONE else Compare.WEEKDAY
     return Bar(
         presets=[_preset(state, preset) for preset in LABELS],
         earlier=Link("Earlier", moved(state, period.now, -1).url(), key="arrowleft"),
         later=Link("Later", moved(state, period.now, 1).url(), key="arrowright") if _has_later(period) else None,
-        compares=[_with(state, label, choice.compare is mode, compare=mode) for mode, label in COMPARES.items()],
+        compares=[
+            _with(state, label, choice.compare is mode, compare=mode) for mode, label in COMPARES.items() if compares
+        ],
         compare_label=COMPARES[choice.compare],
         toggle_compare=_with(state, "", False, compare=compared),
         units=[_unit(state, period, unit) for unit in period.units] if len(period.units) > 1 else [],
@@ -80,6 +83,7 @@ def build(state: ViewState, period: Period, *, demo: bool) -> Bar:
         filters=[_filter(state, name, value) for name, values in state.filters for value in values],
         clear=Link("Clear filters", state.without_filters().url(), key="escape"),
         demo=Link("Demo data", replace(state, demo=not state.demo).url(), state.demo) if demo or state.demo else None,
+        action=state.path,
         hidden=_hidden(state),
         is_custom=choice.preset is Preset.CUSTOM,
     )
@@ -117,4 +121,6 @@ def _hidden(state: ViewState) -> list[tuple[str, str]]:
     pairs = kept.pairs(state.default_zone) + [(name, value) for name, values in state.filters for value in values]
     if state.group != "model":
         pairs.append(("group", state.group))
-    return [*pairs, ("demo", "1")] if state.demo else pairs
+    if state.demo:
+        pairs.append(("demo", "1"))
+    return [*pairs, *state.own]

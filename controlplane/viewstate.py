@@ -3,7 +3,7 @@
 Unknown values fall back to the default with a notice; the query string is written in one canonical order.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlencode
@@ -31,22 +31,29 @@ Filters = tuple[tuple[str, tuple[str, ...]], ...]
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
-    """One state of a reading page. `filters` are in the order of DIMENSIONS, their values sorted."""
+    """One state of a reading page. `filters` are in the order of DIMENSIONS, their values sorted.
+
+    `path` is the page's own; `own` are the pairs only this page knows (a sort order, a search), written last.
+    """
 
     choice: Choice
     default_zone: ZoneInfo
     filters: Filters = ()
     group: str = "model"
     demo: bool = False
+    path: str = "/"
+    own: tuple[tuple[str, str], ...] = ()
 
-    def url(self, path: str = "/", **more: str) -> str:
-        """The address of this state, canonical; `more` is put at the end."""
+    def url(self, path: str = "", **more: str) -> str:
+        """The address of this state on its page, or another, canonical; `more` is put at the end."""
+        path = path or self.path
         pairs = self.choice.pairs(self.default_zone)
         if self.group != "model":
             pairs.append(("group", self.group))
         pairs += [(name, value) for name, values in self.filters for value in values]
         if self.demo:
             pairs.append(("demo", "1"))
+        pairs += self.own
         pairs += more.items()
         return f"{path}?{urlencode(pairs)}" if pairs else path
 
@@ -76,17 +83,28 @@ class ViewState:
         )
 
 
-def read(parameters: Mapping[str, Sequence[str]], default_zone: ZoneInfo) -> tuple[ViewState, list[str]]:
-    """The state an address names, and a notice for each thing in it that was not understood."""
+def read(
+    parameters: Mapping[str, Sequence[str]],
+    default_zone: ZoneInfo,
+    *,
+    path: str = "/",
+    dimensions: Collection[str] = DIMENSIONS,
+) -> tuple[ViewState, list[str]]:
+    """The state an address names, and a notice for each thing in it that was not understood.
+
+    `dimensions` are those of DIMENSIONS the page at `path` can filter by.
+    """
     choice, notices = parse(parameters, default_zone)
     group = (parameters.get("group") or ["model"])[-1]
     if group not in DIMENSIONS:
         notices.append(f"Cannot group by \u201c{group[:40]}\u201d; models are shown.")
         group = "model"
-    notices += [f"This page cannot filter by {name}; it is left out." for name in parameters if _is_elsewhere(name)]
-    filters = {name: set(parameters[name]) for name in DIMENSIONS if parameters.get(name)}
+    notices += [
+        f"This page cannot filter by {name}; it is left out." for name in parameters if _is_elsewhere(name, dimensions)
+    ]
+    filters = {name: set(parameters[name]) for name in dimensions if parameters.get(name)}
     demo = "1" in parameters.get("demo", ())
-    return ViewState(choice, default_zone, _canonical(filters), group, demo), notices
+    return ViewState(choice, default_zone, _canonical(filters), group, demo, path), notices
 
 
 def filter_words(name: str, value: str) -> str:
@@ -99,8 +117,9 @@ def moved(state: ViewState, now: datetime, steps: int) -> ViewState:
     return replace(state, choice=state.choice.at(now).shifted(steps))
 
 
-def _is_elsewhere(name: str) -> bool:
-    return name in NOT_HERE or name.startswith("tag:")
+def _is_elsewhere(name: str, dimensions: Collection[str]) -> bool:
+    known = name in NOT_HERE or name in DIMENSIONS or name.startswith("tag:")
+    return known and name not in dimensions
 
 
 def _canonical(filters: Mapping[str, Iterable[str]]) -> Filters:
