@@ -1,6 +1,6 @@
 """The Overview: where the money went, in one page; before the first usage, the way to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,11 +17,13 @@ from django.views.decorators.http import require_GET
 from apps.access.domain.identity import Caller, Role
 from apps.access.pages import PageRequest, page
 from apps.costs.domain.calendars import zone_words
+from apps.costs.domain.money_format import format_money
 from apps.costs.domain.periods import Comparison, Period, Span, compare, days_words
 from apps.costs.selectors import metrics
 from apps.costs.selectors.demo import DemoState, demo_state
 from apps.costs.selectors.first_seen import first_seen_numbers
 from apps.costs.selectors.metrics import BreakdownRow, SeriesRow, Totals
+from apps.costs.selectors.subscriptions import FeeRow, fees_usd, subscription_costs
 from controlplane import exports, figures, filterbar
 from controlplane.charts import Chart, spend_chart
 from controlplane.onboarding import welcome
@@ -88,6 +90,7 @@ def _context(question: Asked, *, demo: DemoState) -> dict[str, Any]:
         "ended_calls": totals.ok_calls + totals.error_calls,
         "token_parts": figures.token_parts(totals),
         "moved": moved,
+        "subscriptions_usd": fees_usd(subscription_costs(query, now=period.now) or []),
         "chart": chart,
         "group_name": DIMENSIONS[state.group].lower(),
         "csv_url": state.url(reverse("overview-csv")),
@@ -177,11 +180,25 @@ def overview_csv(request: PageRequest) -> StreamingHttpResponse:
 def _chart_lines(question: Asked) -> Iterator[list[Any]]:
     period, group = question.period, question.state.group
     ends = dict(zip(period.pieces, period.pieces[1:], strict=False))
-    yield ["start", "end", "zone", group, *exports.MEASURES]
+    yield ["start", "end", "zone", group, *exports.MEASURES, "subscriptions_usd"]
     rows = question.series(period.span, period.pieces, group)
     for row in sorted(rows, key=lambda row: (row.bucket, -row.totals.cost_usd, row.key or "")):
         cut = [exports.local(moment, period.zone) for moment in (row.bucket, ends[row.bucket])]
-        yield [*cut, period.zone.key, row.key or "", *exports.measures(row.totals)]
+        yield [*cut, period.zone.key, row.key or "", *exports.measures(row.totals), ""]
+    yield from _subscription_lines(question, ends)
+
+
+def _subscription_lines(question: Asked, ends: Mapping[datetime, datetime]) -> Iterator[list[Any]]:
+    """What subscriptions cost in each piece: lines and a column of their own, so that no sum of calls moves."""
+    period = question.period
+    query = question.state.query(period.span, question.caller)
+    by_bucket: dict[datetime, list[FeeRow]] = {}
+    for row in subscription_costs(query, now=period.now, edges=period.pieces) or ():
+        by_bucket.setdefault(row.bucket or period.span.start, []).append(row)
+    for bucket, rows in sorted(by_bucket.items()):
+        cut = [exports.local(moment, period.zone) for moment in (bucket, ends[bucket])]
+        blank = [""] * len(exports.MEASURES)
+        yield [*cut, period.zone.key, "Subscriptions", *blank, format_money(fees_usd(rows))]
 
 
 def _table_lines(question: Asked, dimension: str) -> Iterator[list[Any]]:

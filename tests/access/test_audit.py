@@ -154,6 +154,12 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("costs:rerate-abandon-api", "POST"): lambda w: Call(f"/api/rerates/{rerating.previewed_run()}/abandon", {}, 200),
     ("costs:rerate-reverse", "POST"): lambda w: Call(f"/prices/rerates/{rerating.applied_run()}/reverse", {}, 303),
     ("costs:rerate-reverse-api", "POST"): lambda w: Call(f"/api/rerates/{rerating.applied_run()}/reverse", {}, 200),
+    ("costs:subscription-add", "POST"): lambda w: Call(
+        "/prices/subscriptions/new",
+        {"provider": prices.model() and "openai", "name": "Team", "fee_usd": "30", "every": "month", **prices.seen()},
+        303,
+    ),
+    ("costs:subscription-end", "POST"): lambda w: Call(f"/prices/subscriptions/{prices.subscription()}/end", {}, 303),
     ("access:api_agent", "PATCH"): lambda w: Call(f"/api/agents/{w.agent_id}", {"name": "renamed"}, 200),
 }
 WITHOUT_AUDIT = {

@@ -31,6 +31,7 @@ PAGES = (
     "/prices/match?name=gpt-4.1-mini-high&provider=openai",
     "/prices/match/list",
     "/prices/adjustments",
+    "/prices/subscriptions",
     "/prices/new?provider=acme&name=acme-1",
     "/prices/unpriced",
     f"/prices/unpriced/same?provider=acme&name={UNPRICED}",

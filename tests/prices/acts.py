@@ -1,14 +1,16 @@
 """One act of each kind on the price book, ready to be sent by a page."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from apps.costs.domain.pricing import Rates
-from apps.costs.models import LanguageModel, PriceAdjustment, PriceChange
+from apps.costs.models import LanguageModel, PriceAdjustment, PriceChange, Subscription
 from apps.costs.selectors.rate_book import current_version
 from apps.costs.services.price_book.adjustments import add_adjustment
 from apps.costs.services.price_book.own import Term, set_own_price
+from apps.costs.services.price_book.subscriptions import add_subscription
 from tests.costs.posting import load_prices
 from tests.usage import REPORTER
 
@@ -34,6 +36,16 @@ def adjustment() -> int:
     model()
     add_adjustment(caller=REPORTER, provider="openai", model="", percent=Decimal(-5), term=OPEN, now=datetime.now(UTC))
     return PriceAdjustment.objects.get().pk
+
+
+def subscription() -> int:
+    """A flat fee for every model of a provider."""
+    model()
+    add_subscription(
+        caller=REPORTER, provider="openai", name="Team", models=[], fee_usd=Decimal(30), every="month",
+        first_day=date(2026, 1, 31), last_day=None, zone=ZoneInfo("Europe/Berlin"), now=datetime.now(UTC),
+    )  # fmt: skip
+    return Subscription.objects.get().pk
 
 
 def seen(**fields: Any) -> dict[str, Any]:

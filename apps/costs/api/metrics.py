@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -18,6 +19,7 @@ from apps.costs.api.asking import usage_query
 from apps.costs.domain.calendars import Unit, cut
 from apps.costs.selectors import metrics
 from apps.costs.selectors.metrics import BadQuery, GroupRow, Totals, UsageQuery
+from apps.costs.selectors.subscriptions import FeeRow, fees_usd, subscription_costs
 
 INTERVALS = {"hour": Unit.HOUR, "day": Unit.DAY, "week": Unit.WEEK, "month": Unit.MONTH, "none": None}
 MAX_BUCKETS = 2000
@@ -41,13 +43,18 @@ class CostMetricsView(APIView):
 
     @extend_schema(operation_id="metrics_cost", parameters=schema.METRICS_PARAMETERS, responses=schema.COST_METRICS)
     def get(self, request: Request) -> Response:
-        """Sums of cost, calls and tokens by up to two dimensions and by interval; `totals` are the sum of `results`."""
+        """Sums of cost, calls and tokens by up to two dimensions and by interval; `totals` are the sum of `results`.
+
+        `subscriptions` are the flat fees of the same time up to now, beside them and in no other sum; null for who sees
+        only some projects, and when filtered by anything but the provider.
+        """
         query = usage_query(request.query_params, cast(Caller, request.auth))
         group_by = _group_by(request.query_params)
         interval, edges = _edges(request.query_params, query)
         try:
             with metrics.one_snapshot():
                 rows = metrics.grouped(query, group_by, edges=edges)
+                fees = subscription_costs(query, now=timezone.now(), edges=edges)
                 freshness = metrics.freshness(query) if not query.filters else metrics.freshness()
         except BadQuery as error:
             raise ValidationError({error.path: error.message}) from error
@@ -63,9 +70,24 @@ class CostMetricsView(APIView):
                 "group_by": group_by,
                 "totals": _told(metrics.added([row.totals for row in rows]), sums),
                 "results": [_row(row, group_by, sums) for row in rows],
+                "subscriptions": None if fees is None else _fees(fees),
                 "freshness": freshness,
             }
         )
+
+
+def _fees(rows: Sequence[FeeRow]) -> dict[str, Any]:
+    told = [
+        {
+            **({"bucket": row.bucket} if row.bucket else {}),
+            "id": row.subscription_id,
+            "name": row.name,
+            "provider": row.provider,
+            "cost_usd": row.cost_usd,
+        }
+        for row in rows
+    ]
+    return {"cost_usd": fees_usd(rows), "results": told}
 
 
 def _row(row: GroupRow, group_by: Sequence[str], sums: Sequence[str]) -> dict[str, Any]:

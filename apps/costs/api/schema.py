@@ -169,6 +169,7 @@ COST_METRICS = {
         group_by=_list(TEXT),
         totals={"type": "object"},
         results=_list({"type": "object"}),
+        subscriptions=nullable(_object(cost_usd=MONEY, results=_list({"type": "object"}))),
         freshness=nullable(MOMENT),
     )
 }

@@ -16,6 +16,7 @@ from apps.costs.models.price_book import (
 )
 from apps.costs.models.rerating import LineState, RerateLine, RerateRun, RerateState, RerateStep, RerateSum
 from apps.costs.models.rollups import ConversationTotal, DayFold, DaySlice, UsageDay, UsageQuarter, UsageQuarterBy
+from apps.costs.models.subscriptions import FeeEvery, Subscription
 from apps.costs.models.usage import UsageKey, UsageRecord
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "DemoAct",
     "DemoRun",
     "DerivedPrice",
+    "FeeEvery",
     "ImportRun",
     "ImportStatus",
     "Label",
@@ -46,6 +48,7 @@ __all__ = [
     "RerateSum",
     "RetentionRun",
     "RollupDifference",
+    "Subscription",
     "Sweep",
     "UsageDay",
     "UsageKey",

@@ -55,6 +55,7 @@ def write_plan(plan: Plan, *, without: Collection[ModelKey] = ()) -> Loaded:
         for one in additions:
             one.price.model_id = ids[one.key]
         _copy_in(Price, [one.price for one in additions], leaving_out=("id", "created_at"))
+    if additions or plan.models:
         materialise()
     return Loaded(len(plan.providers), len(plan.models), len(additions))
 

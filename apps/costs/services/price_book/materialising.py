@@ -14,17 +14,21 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Q
 
 from apps.costs.domain.adjusting import Adjustment, adjusted_spans, factor_of, scaled
+from apps.costs.domain.flat_fees import Stretch, joined
 from apps.costs.domain.price_schedule import (
     ADJUSTED_SOURCE,
     NOT_LISTED,
+    SUBSCRIPTION_SOURCE,
     Layer,
     PriceVersion,
     list_layer,
     schedule,
 )
 from apps.costs.domain.pricing import Rates
-from apps.costs.models import DerivedPrice, LanguageModel, Price, PriceAdjustment
+from apps.costs.models import DerivedPrice, LanguageModel, Price, PriceAdjustment, Subscription
+from apps.costs.models.price_book import RATE_COLUMNS
 from apps.costs.selectors.rate_book import rates_of
+from apps.costs.selectors.subscriptions import flat_fee
 from apps.costs.services.price_book.rows import rate_fields
 
 
@@ -49,6 +53,7 @@ class _Wanted(NamedTuple):
 def materialise() -> None:
     """Bring derived prices up to the lists and to what people entered, inside the caller's transaction."""
     _put(Layer.ADJUSTED, set(_adjusted()))
+    _put(Layer.SUBSCRIPTION, set(_subscribed()))
 
 
 def _put(layer: Layer, wanted: set[Span]) -> None:
@@ -149,3 +154,35 @@ def _adjusted_row(base: Price, factor: Decimal) -> Price:
         factor=factor,
         **rate_fields(scaled(rates_of(base), factor), base.unbilled),
     )
+
+
+# -- Subscriptions ---------------------------------------------------------------------------------------------------
+
+
+def _subscribed() -> Iterator[Span]:
+    covered: dict[int, list[Stretch]] = defaultdict(list)
+    for row in Subscription.objects.all():
+        fee = flat_fee(row)
+        for model_id in row.model_ids or _models_of(row.provider_id):
+            covered[model_id].append((fee.start, fee.end))
+    free = _free_prices(list(covered))
+    for model_id, stretches in covered.items():
+        for lower, upper in joined(stretches):
+            yield Span(model_id, Layer.SUBSCRIPTION, free[model_id], lower, upper)
+
+
+def _models_of(provider_id: str) -> list[int]:
+    return list(LanguageModel.objects.filter(provider_id=provider_id).values_list("id", flat=True))
+
+
+def _free_prices(model_ids: Collection[int]) -> dict[int, int]:
+    """A price of 0 for every unit of each model; those that stand are taken again."""
+    rows = Price.objects.filter(model_id__in=model_ids, source=SUBSCRIPTION_SOURCE).order_by("-id")
+    standing = dict(rows.values_list("model_id", "id"))
+    missing = [model_id for model_id in model_ids if model_id not in standing]
+    if missing:
+        fields = rate_fields(Rates(dict.fromkeys(RATE_COLUMNS, Decimal(0))))
+        new = [Price(model_id=model_id, source=SUBSCRIPTION_SOURCE, **fields) for model_id in sorted(missing)]
+        Price.objects.bulk_create(new, batch_size=1000)
+        standing = dict(rows.values_list("model_id", "id"))
+    return standing

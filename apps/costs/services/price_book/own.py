@@ -14,6 +14,7 @@ from apps.costs.domain.pricing.units import INPUT, OUTPUT, REQUESTS
 from apps.costs.domain.providers import canonical_provider
 from apps.costs.models import LanguageModel, Price, PriceChange, Provider
 from apps.costs.services.price_book.changes import lock_book, record_change
+from apps.costs.services.price_book.materialising import materialise
 from apps.costs.services.price_book.rows import rate_fields
 from apps.costs.services.price_book.stores import own_spans, own_state, write_own_spans
 
@@ -86,7 +87,9 @@ def create_model(*, caller: Caller, provider: str, name: str) -> LanguageModel:
     if LanguageModel.objects.filter(provider_id=provider_id, name__iexact=name).exists():
         raise Conflict(f"The price book has {provider_id}/{name} already.", code="exists", path="name")
     Provider.objects.get_or_create(id=provider_id, defaults={"name": provider.strip()})
-    return LanguageModel.objects.create(provider_id=provider_id, name=name, title=name)
+    model = LanguageModel.objects.create(provider_id=provider_id, name=name, title=name)
+    materialise()
+    return model
 
 
 @transaction.atomic

@@ -1,7 +1,7 @@
 """What a person's act on the price book can touch, as plain JSON: read before and after, written back to undo."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,13 +9,14 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from apps.costs.domain.own_schedule import OwnSpan, in_order
 from apps.costs.domain.pricing.plain import rate_text
-from apps.costs.models import OwnPrice, PriceAdjustment
+from apps.costs.models import OwnPrice, PriceAdjustment, Subscription
 
 State = dict[str, dict[str, Any]]
 """Kind of thing → its key → how it stands; None: it is not there."""
 
 OWN = "own_prices"
 ADJUSTMENTS = "adjustments"
+SUBSCRIPTIONS = "subscriptions"
 
 
 def own_spans(model_id: int) -> list[OwnSpan]:
@@ -129,5 +130,45 @@ def _write_adjustment(key: str, value: dict[str, Any] | None) -> None:
     )
 
 
-_READ: dict[str, Callable[[str], Any]] = {OWN: _read_own, ADJUSTMENTS: _read_adjustment}
-_WRITE: dict[str, Callable[[str, Any], None]] = {OWN: _write_own, ADJUSTMENTS: _write_adjustment}
+def _read_subscription(key: str) -> dict[str, Any] | None:
+    row = Subscription.objects.filter(id=int(key)).first()
+    if row is None:
+        return None
+    return {
+        "provider_id": row.provider_id,
+        "name": row.name,
+        "fee_usd": rate_text(row.fee_usd),
+        "every": row.every,
+        "first_day": row.first_day.isoformat(),
+        "last_day": row.last_day and row.last_day.isoformat(),
+        "zone": row.zone,
+        "model_ids": row.model_ids,
+        "note": row.note,
+        "created_by": row.created_by,
+        "created_at": row.created_at.isoformat(),
+    }
+
+
+def _write_subscription(key: str, value: dict[str, Any] | None) -> None:
+    Subscription.objects.filter(id=int(key)).delete()
+    if value is not None:
+        last_day = value["last_day"] and date.fromisoformat(value["last_day"])
+        typed = {
+            "fee_usd": Decimal(value["fee_usd"]),
+            "first_day": date.fromisoformat(value["first_day"]),
+            "last_day": last_day,
+            "created_at": datetime.fromisoformat(value["created_at"]),
+        }
+        Subscription.objects.create(id=int(key), **value | typed)
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    OWN: _read_own,
+    ADJUSTMENTS: _read_adjustment,
+    SUBSCRIPTIONS: _read_subscription,
+}
+_WRITE: dict[str, Callable[[str, Any], None]] = {
+    OWN: _write_own,
+    ADJUSTMENTS: _write_adjustment,
+    SUBSCRIPTIONS: _write_subscription,
+}

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -64,6 +65,7 @@ def add(request: PageRequest) -> HttpResponse:
         "is_past": term.start is not None and term.start < now,
         "complaint": why,
         "hidden": sent_on(request, form, term.start),
+        "cancel_url": reverse("costs:adjustments"),
     }
     return render(request, "prices/adjustment_preview.html", context, status=422 if why else 200)
 

@@ -26,10 +26,11 @@ from apps.costs.selectors.price_preview import Preview, preview, typical_call
 from apps.costs.services.price_book.changes import undo_change
 from apps.costs.services.price_book.own import Term, create_priced_model, end_own_price, set_own_price
 from apps.costs.services.price_book.rehearsing import rehearse
-from apps.costs.services.price_book.stores import ADJUSTMENTS
+from apps.costs.services.price_book.stores import ADJUSTMENTS, OWN, SUBSCRIPTIONS
 from apps.costs.views.prices.previewing import complaint, may_change, reporting_zone, sent_on
 from apps.costs.views.prices.tabs import tabs
 
+_PAGES = {ADJUSTMENTS: "costs:adjustments", SUBSCRIPTIONS: "costs:subscriptions"}
 UNSURE = "Some values look wrong. Nothing was saved: correct them, or say below that they are right."
 
 
@@ -146,7 +147,7 @@ def _page_of(change: PriceChange) -> str:
     """Where an act was done."""
     if len(change.model_ids) == 1:
         return reverse("costs:price", args=change.model_ids)
-    return reverse("costs:adjustments" if ADJUSTMENTS in change.after else "costs:prices")
+    return reverse(_PAGES.get(next(iter(change.after), OWN), "costs:prices"))
 
 
 def _history(model_id: int) -> History:

@@ -7,6 +7,7 @@ from django.urls import reverse
 TABS = (
     ("Prices", "costs:prices"),
     ("Discounts", "costs:adjustments"),
+    ("Subscriptions", "costs:subscriptions"),
     ("Match test", "costs:match-test"),
     ("Unpriced", "costs:unpriced"),
     ("Re-rating", "costs:rerates"),
