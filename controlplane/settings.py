@@ -264,6 +264,10 @@ PROVE_HOURS_PER_RUN = env.int("BURSAR_PROVE_HOURS_PER_RUN", default=24)
 RERATE_BATCH = env.int("BURSAR_RERATE_BATCH", default=1000)
 RERATE_MAX_RECORDS = env.int("BURSAR_RERATE_MAX_RECORDS", default=5_000_000)
 REPORTING_ZONE = env.str("BURSAR_REPORTING_ZONE", default="UTC")
+# Who may scrape /metrics without a key, how old its numbers may be, and how many series a dimension has at most.
+METRICS_NETWORKS = env.list("BURSAR_METRICS_NETWORKS", default=[])
+METRICS_FRESH_SECONDS = env.int("BURSAR_METRICS_FRESH_SECONDS", default=10)
+METRICS_MAX_SERIES = env.int("BURSAR_METRICS_MAX_SERIES", default=200)
 TOKEN_ESTIMATE_BUFFER = env.str("BURSAR_TOKEN_ESTIMATE_BUFFER", default="1.1")
 TOKEN_TRIM_SHARE = env.str("BURSAR_TOKEN_TRIM_SHARE", default="0.8")
 # The token counter, which knows no settings, reads this variable, as tiktoken itself does.

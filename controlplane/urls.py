@@ -6,6 +6,7 @@ from controlplane import api_docs, views
 from controlplane.how import how
 from controlplane.onboarding import first_key
 from controlplane.overview import more, overview, overview_csv
+from controlplane.prometheus import PrometheusView
 from controlplane.styleguide import styleguide
 from controlplane.theme import choose_theme
 
@@ -24,6 +25,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("healthz/background", views.healthz_background, name="healthz-background"),
     path("readyz", views.readyz, name="readyz"),
+    path("metrics", PrometheusView.as_view(), name="prometheus"),
     path("", include("apps.costs.urls")),
 ]
 

@@ -24,6 +24,12 @@ def client_address(remote: str, forwarded_for: str, trusted: Sequence[Network]) 
     return str(address) if address else None
 
 
+def is_within(address: str | None, networks: Sequence[Network]) -> bool:
+    """True if the address is in one of the networks."""
+    parsed = _parse(address or "")
+    return parsed is not None and any(parsed in network for network in networks)
+
+
 def neighbourhood(address: str | None) -> str:
     """The /24 (IPv4) or /64 (IPv6) of an address: what one guesser can easily own. Empty without an address."""
     parsed = _parse(address or "")

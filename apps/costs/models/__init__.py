@@ -2,6 +2,7 @@
 
 from apps.costs.models.bookkeeping import BooksState, ProvenHour, RetentionRun, RollupDifference, Sweep
 from apps.costs.models.demo import DemoAct, DemoRun
+from apps.costs.models.exposition import Exposition
 from apps.costs.models.imports import ImportRun, ImportStatus
 from apps.costs.models.names import Cell, Label, UsedModel
 from apps.costs.models.price_book import (
@@ -28,6 +29,7 @@ __all__ = [
     "DemoAct",
     "DemoRun",
     "DerivedPrice",
+    "Exposition",
     "FeeEvery",
     "ImportRun",
     "ImportStatus",
