@@ -230,6 +230,11 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "retention": {"task": "apps.costs.tasks.drop_old_months", "schedule": 3600.0, "options": {"expires": 3600}},
     "make-partitions": {"task": "apps.costs.tasks.make_partitions", "schedule": 3600.0, "options": {"expires": 3600}},
     "demo-data": {"task": "apps.costs.tasks.carry_out_demo_wish", "schedule": 3.0, "options": {"expires": 3}},
+    "settle-outcomes": {
+        "task": "apps.costs.tasks.settle_outcomes",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "rerates": {"task": "apps.costs.tasks.carry_out_rerates", "schedule": 3.0, "options": {"expires": 3}},
 }
 
@@ -253,6 +258,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = INGEST_MAX_BYTES + 1024
 GUESSES_PER_MINUTE = env.int("BURSAR_GUESSES_PER_MINUTE", default=20)
 MAX_PROJECTS = env.int("BURSAR_MAX_PROJECTS", default=1000)
 MAX_AGENTS = env.int("BURSAR_MAX_AGENTS", default=1000)
+OUTCOME_WAIT_DAYS = env.int("BURSAR_OUTCOME_WAIT_DAYS", default=35)
 QUARTERS_KEPT_DAYS = env.int("BURSAR_QUARTERS_KEPT_DAYS", default=40)
 BACKGROUND_LATE_SECONDS = env.int("BURSAR_BACKGROUND_LATE_SECONDS", default=3600)
 # Records one preview of a price change prices again; more than these and the preview says that it looked at the newest.

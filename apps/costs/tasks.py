@@ -7,6 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.costs.services import demo, folding, hours, partitions, proof_sweep, rerating, retention, sweeps
+from apps.costs.services.outcomes import settling
 
 
 @shared_task(soft_time_limit=50, time_limit=60)
@@ -47,6 +48,13 @@ def carry_out_demo_wish() -> None:
 def carry_out_rerates() -> None:
     """Previews, applies and reverses runs of re-rating, a batch a transaction."""
     rerating.work_on_rerates()
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def settle_outcomes() -> None:
+    """Settles outcomes that waited for a call or a decision."""
+    run = settling.settle_waiting(now=timezone.now())
+    sweeps.note("settle-outcomes", words=run.words, behind=False)
 
 
 @shared_task(soft_time_limit=1500, time_limit=1800)

@@ -5,6 +5,7 @@ from django.urls import path
 from apps.costs.api.estimate import EstimateView
 from apps.costs.api.match import MatchView
 from apps.costs.api.metrics import CostMetricsView
+from apps.costs.api.outcomes import OutcomesView
 from apps.costs.api.rerates import (
     AbandonView,
     ApproveView,
@@ -34,6 +35,7 @@ urlpatterns = [
     path("api/rerates/<int:run_id>/reverse", ReverseView.as_view(), name="rerate-reverse-api"),
     path("api/unpriced", UnpricedView.as_view(), name="unpriced-api"),
     path("api/unpriced/names", NamesView.as_view(), name="unpriced-names-api"),
+    path("api/outcomes", OutcomesView.as_view(), name="outcomes"),
     path("api/usage", UsageView.as_view(), name="usage-list"),
     path("api/usage/<path:usage_id>", UsageDetailView.as_view(), name="usage-detail"),
     path("demo", demo.state, name="demo"),

@@ -166,6 +166,7 @@ WITHOUT_AUDIT = {
     ("theme", "POST"): "a cookie of one's own browser",
     ("styleguide", "POST"): "shows a form with its errors; nothing is stored",
     ("costs:usage-list", "POST"): "usage is itself the record of what happened",
+    ("costs:outcomes", "POST"): "outcomes are themselves the record of who judged what",
     ("costs:estimate", "POST"): "tells what a call would cost; nothing is stored",
     ("costs:match-list", "POST"): "tells which prices names get; nothing is stored",
 }

@@ -48,6 +48,9 @@ OPTIONAL: dict[str, tuple[int, list[Any]]] = {
     "tool": (3, ["t"]),
     "operation": (3, ["chat", "embeddings", "execute_tool"]),
     "conversation_id": (5, ["c", "d"]),
+    "task_id": (3, ["", "c", "t", "é"]),
+    "success": (2, [True, False]),
+    "quality": (1, [0, 0.25]),
     "tags": (3, [{}, {"k": ""}, {"k": "1"}, {"k": "1", "l": "="}]),
     "status": (4, ["ok", "error", "cancelled"]),
     "calls": (2, [1, 5]),
@@ -250,7 +253,7 @@ def _forget() -> None:
 
 def _empty() -> None:
     """An installation without usage, with two models that have no price yet."""
-    tables = ["usagerecord", "usagekey", "usagequarter", "usagequarterby", "conversationtotal"]
+    tables = ["usagerecord", "usagekey", "usagequarter", "usagequarterby", "conversationtotal", "tasktotal", "outcome"]
     tables += ["usageday", "dayslice", "dayfold", "price", "label", "usedmodel", "cell"]
     every = [*(f"costs_{table}" for table in tables), "access_agent", "access_project"]
     emptied = ", ".join(f"{name}_emptied AS (DELETE FROM {name})" for name in every)

@@ -83,6 +83,9 @@ def _histogram(column: str, bins: str) -> str:
     """
 
 
+_TASK = "coalesce(nullif(task_id, ''), conversation_id)"
+_BEGUN = 'is_tool, occurred_at, usage_id COLLATE "C"'
+_FIRST = {"occurred_at": "first_at", "usage_id": "first_id", "cell_id": "cell_id"}
 _QUESTIONS = {
     "cube": _compared("SELECT * FROM records", "costs_usagequarter", "cell_id, bucket", _SHARED | _CUBE_ONLY),
     "narrow": _compared(_NARROW, "costs_usagequarterby", "kind, value_id, bucket, project_id, model_id", _SHARED),
@@ -92,6 +95,13 @@ _QUESTIONS = {
         "project_id, conversation_id",
         _SHARED,
         {"min(occurred_at)": "first_at", "max(occurred_at)": "last_at"},
+    ),
+    "tasks": _compared(
+        f"SELECT *, {_TASK} AS the_task FROM records WHERE {_TASK} <> ''",
+        "(SELECT *, task_id AS the_task FROM costs_tasktotal WHERE first_at IS NOT NULL) t",
+        "project_id, the_task",
+        _SHARED,
+        {"max(occurred_at)": "last_at", **{f"(array_agg({c} ORDER BY {_BEGUN}))[1]": s for c, s in _FIRST.items()}},
     ),
     "latency": _histogram("latency_ms", "latency_bins"),
     "first token": _histogram("time_to_first_token_ms", "first_token_bins"),

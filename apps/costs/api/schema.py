@@ -21,10 +21,15 @@ def nullable(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def record_schema() -> dict[str, Any]:
-    """One usage record, from the struct that reads it; its patterns in the dialect of JSON schema."""
-    _, components = msgspec.json.schema_components([Usage])
-    record: dict[str, Any] = _without_python_anchors(components["Usage"])
-    return record
+    """One usage record, from the struct that reads it."""
+    return struct_schema(Usage)
+
+
+def struct_schema(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """What a struct reads, its patterns in the dialect of JSON schema."""
+    _, components = msgspec.json.schema_components([struct])
+    found: dict[str, Any] = _without_python_anchors(components[struct.__name__])
+    return found
 
 
 def _without_python_anchors(value: Any) -> Any:

@@ -59,6 +59,31 @@ class NarrowKind(IntEnum):
     TAG = 4
 
 
+class OutcomeSource(IntEnum):
+    """Who judged; the smaller number is believed before the larger."""
+
+    TESTS = 1
+    USER = 2
+    JUDGE = 3
+    AGENT = 4
+
+
+class OutcomeTarget(IntEnum):
+    """What an outcome names: the task itself, or something that leads to it."""
+
+    TASK = 1
+    CONVERSATION = 2
+    DECISION = 3
+    USAGE = 4
+
+
+class OutcomeOrigin(IntEnum):
+    """How an outcome came in; ids of one origin never meet those of another."""
+
+    SENT = 0
+    USAGE = 1
+
+
 class Operation(StrEnum):
     CHAT = "chat"
     EXECUTE_TOOL = "execute_tool"

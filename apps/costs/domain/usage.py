@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Literal
@@ -129,12 +129,12 @@ def parse(raw: dict[str, Any]) -> Usage:
     return msgspec.convert(raw, Usage)
 
 
-def field_errors(raw: object) -> list[FieldError]:
+def field_errors(raw: object, fields: Mapping[str, Any] = FIELDS, *, what: str = "A record") -> list[FieldError]:
     """Every field of a refused record that is not of its type, each with its own message."""
     if not isinstance(raw, dict):
-        return [FieldError("", "type", "A record is a JSON object.")]
+        return [FieldError("", "type", f"{what} is a JSON object.")]
     errors = []
-    for name, kind in FIELDS.items():
+    for name, kind in fields.items():
         if name in raw:
             try:
                 msgspec.convert(raw[name], kind)

@@ -5,6 +5,7 @@ from apps.costs.models.demo import DemoAct, DemoRun
 from apps.costs.models.exposition import Exposition
 from apps.costs.models.imports import ImportRun, ImportStatus
 from apps.costs.models.names import Cell, Label, UsedModel
+from apps.costs.models.outcomes import Outcome, TaskTotal
 from apps.costs.models.price_book import (
     DerivedPrice,
     LanguageModel,
@@ -36,6 +37,7 @@ __all__ = [
     "Label",
     "LanguageModel",
     "LineState",
+    "Outcome",
     "OwnPrice",
     "Price",
     "PriceAdjustment",
@@ -52,6 +54,7 @@ __all__ = [
     "RollupDifference",
     "Subscription",
     "Sweep",
+    "TaskTotal",
     "UsageDay",
     "UsageKey",
     "UsageQuarter",

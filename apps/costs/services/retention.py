@@ -33,6 +33,11 @@ MAX_BATCHES = 200
 PATIENCE_SECONDS = 120
 
 
+_OF_NO_TASK = """received_at < %s AND settled_at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM costs_tasktotal t WHERE t.project_id = costs_outcome.project_id AND t.task_id = costs_outcome.task_id
+)"""
+
+
 @dataclass(slots=True)
 class Report:
     """What one run dropped, or would drop."""
@@ -42,6 +47,7 @@ class Report:
     dropped: list[Partition] = field(default_factory=list)
     conversations: int = 0
     slices: int = 0
+    tasks: int = 0
     errors: list[str] = field(default_factory=list)
 
     @property
@@ -51,8 +57,8 @@ class Report:
         rows = sum(one.rows for one in self.dropped)
         done = f"{len(self.dropped)} partitions dropped, about {rows:,} rows, {size:,.1f} MB"
         more = (
-            f"; {self.conversations:,} conversations, {self.slices:,} rows of day slices"
-            if self.conversations or self.slices
+            f"; {self.conversations:,} conversations, {self.tasks:,} tasks, {self.slices:,} rows of day slices"
+            if self.conversations or self.tasks or self.slices
             else ""
         )
         return done + more + "".join(f"; {error}" for error in self.errors)
@@ -81,6 +87,8 @@ def enforce(*, now: datetime, dry_run: bool = False) -> Report:
     forget_known()
     _clear_folds(report)
     report.conversations = _delete_in_batches("costs_conversationtotal", "last_at < %s", report.rollups_before)
+    report.tasks = _delete_in_batches("costs_tasktotal", "first_at IS NOT NULL AND last_at < %s", report.rollups_before)
+    _delete_in_batches("costs_outcome", _OF_NO_TASK, report.rollups_before)
     RollupDifference.objects.filter(found_at__lt=report.rollups_before).delete()
     if report.dropped or report.errors or report.conversations:
         _keep(report, started)

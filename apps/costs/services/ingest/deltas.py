@@ -15,6 +15,8 @@ from apps.costs.services.ingest.reading import Row
 Labels = Mapping[tuple[int, str], int]
 Heard = tuple[datetime, int, tuple[int, ...]]
 """What a conversation had: when, which agent, and the sums of one record."""
+Begun = tuple[bool, datetime, str, int]
+"""Where a task begins if this is its first record: calls before tool executions, then by time and id; and its cell."""
 
 _OK, _ERROR = Status.OK, Status.ERROR
 # Plain integers: an enumeration costs a look-up at every record.
@@ -85,7 +87,7 @@ def histograms(rows: Iterable[Row]) -> tuple[Counter[int], Counter[int]]:
 
 
 class Deltas:
-    """The records of a batch by cube cell, narrow key and conversation."""
+    """The records of a batch by cube cell, narrow key, conversation and task."""
 
     def __init__(self, rows: Iterable[Row], labels: Labels, key_id: int | None) -> None:
         self.cube: defaultdict[tuple[int, int], list[Row]] = defaultdict(list)
@@ -93,6 +95,7 @@ class Deltas:
         self.conversations: defaultdict[tuple[int, str], list[tuple[datetime, int, tuple[int, ...]]]] = defaultdict(
             list
         )
+        self.tasks: defaultdict[tuple[int, str], list[tuple[Begun, tuple[int, ...]]]] = defaultdict(list)
         for one in rows:
             place, usage, quarter = one.place, one.usage, one.quarter
             self.cube[place.cell_id, quarter].append(one)
@@ -109,6 +112,9 @@ class Deltas:
             if usage.conversation_id:
                 heard = (one.occurred_at, place.agent_id, sums)
                 self.conversations[place.project_id, usage.conversation_id].append(heard)
+            if task := usage.task_id or usage.conversation_id:
+                begun = (place.is_tool, one.occurred_at, one.id, place.cell_id)
+                self.tasks[place.project_id, task].append((begun, sums))
 
 
 def wanted_labels(rows: Iterable[Row], fields: Collection[str]) -> set[tuple[int, str]]:

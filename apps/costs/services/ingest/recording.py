@@ -22,6 +22,7 @@ from apps.costs.services.ingest.placing import place
 from apps.costs.services.ingest.pricing import price
 from apps.costs.services.ingest.reading import OTHER, Row, Window, read
 from apps.costs.services.ingest.record_rows import Table, record_table
+from apps.costs.services.outcomes.of_records import keep_outcomes
 
 MAX_TRIES = 5
 
@@ -154,14 +155,17 @@ def _write(
 ) -> Sequence[Mapping[str, Any]]:
     """One statement is a transaction by itself; what else belongs to it needs one around both."""
     late = writing.late_quarters(rows, now)
+    judged = not fields.isdisjoint(("success", "quality"))
     version = rate_book().version
-    if not (late or charging.registered or connection.in_atomic_block):
+    if not (late or judged or charging.registered or connection.in_atomic_block):
         writing.write(rows, fields, labels, caller.key_id, price_book_version=version)
         return ()
     with transaction.atomic():
         if late:
             writing.reopen_days(late)
         writing.write(rows, fields, labels, caller.key_id, price_book_version=version)
+        if judged:
+            keep_outcomes(rows, key_id=caller.key_id)
         return charging.registered(caller, _charges(rows)) if charging.registered else ()
 
 

@@ -55,6 +55,24 @@ _CONVERSATIONS = f"""
         agent_id = CASE WHEN excluded.last_at >= c.last_at THEN excluded.agent_id ELSE c.agent_id END,
         first_at = LEAST(c.first_at, excluded.first_at), last_at = GREATEST(c.last_at, excluded.last_at)
 """  # noqa: S608
+# A task lies where its first call lies, whatever came in first; one that only has outcomes so far lies nowhere.
+_EARLIER = """(
+    t.first_at IS NULL
+    OR (excluded.calls = 0, excluded.first_at, excluded.first_id) < (t.calls = 0, t.first_at, t.first_id)
+)"""
+_FIRST = ("first_at", "first_id", "cell_id")
+_TASKS = f"""
+    INSERT INTO costs_tasktotal AS t (
+        project_id, task_id, first_at, first_id, cell_id, last_at, {", ".join(NARROW_SUMS)}
+    )
+    SELECT d.project_id, d.task_id, d.first_at, d.first_id, d.cell_id, d.last_at, {_chosen(NARROW_SUMS)}
+    FROM unnest(
+        %s::int[], %s::text[], %s::timestamptz[], %s::text[], %s::int[], %s::timestamptz[], {_declared(NARROW_SUMS)}
+    ) AS d(project_id, task_id, first_at, first_id, cell_id, last_at, {", ".join(NARROW_SUMS)})
+    ON CONFLICT (project_id, task_id) DO UPDATE SET {_added("t", NARROW_SUMS)},
+        {", ".join(f"{name} = CASE WHEN {_EARLIER} THEN excluded.{name} ELSE t.{name} END" for name in _FIRST)},
+        last_at = CASE WHEN t.first_at IS NULL THEN excluded.last_at ELSE GREATEST(t.last_at, excluded.last_at) END
+"""  # noqa: S608
 
 
 def rollup_parts(deltas: Deltas) -> list[Part]:
@@ -64,6 +82,8 @@ def rollup_parts(deltas: Deltas) -> list[Part]:
         parts.append((_NARROW, _narrow_parameters(deltas)))
     if deltas.conversations:
         parts.append((_CONVERSATIONS, _conversation_parameters(deltas)))
+    if deltas.tasks:
+        parts.append((_TASKS, _task_parameters(deltas)))
     return parts
 
 
@@ -99,4 +119,19 @@ def _conversation_parameters(deltas: Deltas) -> list[Any]:
         array([min(moment for moment, _, _ in heard) for heard in groups]),
         array([moment for moment, _, _ in newest]),
         *sum_arrays(NARROW_SUMS, [added([sums for _, _, sums in heard]) for heard in groups]),
+    ]
+
+
+def _task_parameters(deltas: Deltas) -> list[Any]:
+    ordered = sorted(deltas.tasks)
+    groups = [deltas.tasks[key] for key in ordered]
+    first = [min(begun for begun, _ in group) for group in groups]
+    return [
+        array([project for project, _ in ordered]),
+        text_array([task for _, task in ordered]),
+        array([moment for _, moment, _, _ in first]),
+        text_array([identity for _, _, identity, _ in first]),
+        array([cell for _, _, _, cell in first]),
+        array([max(begun[1] for begun, _ in group) for group in groups]),
+        *sum_arrays(NARROW_SUMS, [added([sums for _, sums in group]) for group in groups]),
     ]

@@ -18,6 +18,7 @@ from apps.costs.domain.pricing import usd_text
 from apps.costs.domain.rerating import Billing, Shift, shift
 from apps.costs.extension_points import Recharge, recharging
 from apps.costs.selectors.proof.exact import PROVABLE_FROM
+from apps.costs.selectors.targets import TASK_OF_RECORD
 from apps.costs.services.rerating import summing
 
 
@@ -45,6 +46,7 @@ class Moved:
     tool_id: int
     tags: Mapping[str, str]
     conversation_id: str | None
+    task_id: str | None
     calls: int
 
     @property
@@ -93,10 +95,11 @@ _CHANGE = f"""
         FROM {_WANTED} WHERE {_SAME_RECORD}
             AND ({", ".join(f"r.{name}" for name in _BILLING)})
                 IS NOT DISTINCT FROM ({", ".join(f"w.was_{name}" for name in _BILLING)})
-        RETURNING w.line, r.cell_id, r.key_id, r.user_id, r.tool_id, r.tags, r.conversation_id, r.calls
+        RETURNING w.line, r.cell_id, r.key_id, r.user_id, r.tool_id, r.tags, r.conversation_id,
+            {TASK_OF_RECORD} AS task_id, r.calls
     )
     SELECT changed.line, changed.cell_id, c.model_id, changed.key_id, changed.user_id, changed.tool_id, changed.tags,
-        changed.conversation_id, changed.calls
+        changed.conversation_id, changed.task_id, changed.calls
     FROM changed JOIN costs_cell c ON c.id = changed.cell_id ORDER BY changed.line
 """  # noqa: S608
 
@@ -105,8 +108,8 @@ def _change_records(cursor: CursorWrapper, moves: Sequence[Move]) -> list[Moved]
     by_line = {one.line: one for one in moves}
     cursor.execute(_CHANGE, _parameters(moves))
     return [
-        Moved(by_line[line], cell, model, key, user, tool, json.loads(tags) if tags else {}, conversation, calls)
-        for line, cell, model, key, user, tool, tags, conversation, calls in cursor.fetchall()
+        Moved(by_line[line], cell, model, key, user, tool, json.loads(tags) if tags else {}, *rest)
+        for line, cell, model, key, user, tool, tags, *rest in cursor.fetchall()
     ]
 
 

@@ -1,4 +1,4 @@
-"""What changed records add to the rollups: the cube, the narrow rollups, conversations, and folded days.
+"""What changed records add to the rollups: the cube, the narrow rollups, conversations, tasks, and folded days.
 
 An hour whose quarters have become one row gets its differences there; all others in the quarter-hour, as a late record
 does. A folded day or hour gets them in its own rows; should one of those be missing, it is folded anew.
@@ -35,6 +35,7 @@ def add(cursor: CursorWrapper, moved: Sequence[Moved]) -> None:
     cube: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
     narrow: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
     conversations: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
+    tasks: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
     labels = _tag_labels(cursor, moved)
     for one in moved:
         change, bucket = one.shift, _bucket(one.move.occurred_at, hours_until)
@@ -43,10 +44,14 @@ def add(cursor: CursorWrapper, moved: Sequence[Moved]) -> None:
             narrow[kind, value, bucket, one.move.project_id, one.model_id] += change
         if one.conversation_id:
             conversations[one.move.project_id, one.conversation_id] += change
+        if one.task_id:
+            tasks[one.move.project_id, one.task_id] += change
     _add_rows(cursor, _ADD_CUBE, ("cell_id", "bucket"), cube)
     _add_rows(cursor, _ADD_NARROW, ("kind", "value_id", "bucket", "project_id", "model_id"), narrow)
     _add_rows(cursor, _LOCK_CONVERSATIONS, ("project_id", "conversation_id"), conversations)
     _add_rows(cursor, _ADD_CONVERSATIONS, ("project_id", "conversation_id"), conversations)
+    _add_rows(cursor, _LOCK_TASKS, ("project_id", "task_id"), tasks)
+    _add_rows(cursor, _ADD_TASKS, ("project_id", "task_id"), tasks)
     _add_to_folds(cursor, moved)
 
 
@@ -136,6 +141,16 @@ _ADD_CONVERSATIONS = f"""
     UPDATE costs_conversationtotal c SET unpriced_calls = c.unpriced_calls + d.unpriced_calls,
         cost_usd = c.cost_usd + d.cost_usd
     FROM {_wanted(_CONVERSATION)} WHERE {_OF_CONVERSATION}
+"""  # noqa: S608
+_TASK = {"project_id": "int", "task_id": "text"}
+_OF_TASK = "t.project_id = d.project_id AND t.task_id = d.task_id"
+_LOCK_TASKS = f"""
+    SELECT 1 FROM {_wanted(_TASK)} JOIN costs_tasktotal t ON {_OF_TASK} ORDER BY t.project_id, t.task_id FOR UPDATE OF t
+"""  # noqa: S608
+_ADD_TASKS = f"""
+    UPDATE costs_tasktotal t SET unpriced_calls = t.unpriced_calls + d.unpriced_calls,
+        cost_usd = t.cost_usd + d.cost_usd
+    FROM {_wanted(_TASK)} WHERE {_OF_TASK}
 """  # noqa: S608
 
 

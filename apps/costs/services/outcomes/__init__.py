@@ -1,0 +1,1 @@
+"""Outcomes: how tasks went, told by tests, people, judges and agents."""
