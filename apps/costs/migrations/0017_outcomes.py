@@ -50,7 +50,7 @@ WHERE t.project_id = s.project_id AND t.task_id = s.task_id;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("costs", "0015_subscriptions"),
+        ("costs", "0016_exposition"),
     ]
 
     operations = [
