@@ -263,6 +263,9 @@ QUARTERS_KEPT_DAYS = env.int("BURSAR_QUARTERS_KEPT_DAYS", default=40)
 BACKGROUND_LATE_SECONDS = env.int("BURSAR_BACKGROUND_LATE_SECONDS", default=3600)
 # Records one preview of a price change prices again; more than these and the preview says that it looked at the newest.
 PRICE_PREVIEW_RECORDS = env.int("BURSAR_PRICE_PREVIEW_RECORDS", default=100_000)
+# Questions that no rollup answers read the records: so many days at a time, and for so long.
+RECORD_QUESTION_DAYS = env.int("BURSAR_RECORD_QUESTION_DAYS", default=31)
+RECORD_QUESTION_MS = env.int("BURSAR_RECORD_QUESTION_MS", default=2000)
 RETENTION_RECORD_DAYS = env.int("BURSAR_RETENTION_RECORD_DAYS", default=400)
 RETENTION_ROLLUP_DAYS = env.int("BURSAR_RETENTION_ROLLUP_DAYS", default=1100)
 FOLD_DAYS_PER_RUN = env.int("BURSAR_FOLD_DAYS_PER_RUN", default=40)

@@ -59,8 +59,7 @@ class CostMetricsView(APIView):
         except BadQuery as error:
             raise ValidationError({error.path: error.message}) from error
         rows.sort(key=lambda row: (row.bucket or query.start, -row.totals.cost_usd, row.values))
-        slim = any(name in ("user", "key", "tool") or name.startswith("tag:") for name in [*group_by, *query.filters])
-        sums = SUMS if slim else CUBE_SUMS
+        sums = [name for name in CUBE_SUMS if name in metrics.kept(query, group_by)]
         return Response(
             {
                 "from": query.start,

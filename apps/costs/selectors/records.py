@@ -8,14 +8,15 @@ from typing import Any
 
 from django.db import connection
 
-from apps.costs.domain.kinds import CostSource, LabelKind, ServiceTier, Status, UsageSource
+from apps.costs.domain.kinds import CostSource, ServiceTier, Status, UsageSource
 from apps.costs.domain.usage import key_of
-from apps.costs.selectors.metrics.filters import conditions, key_ids
+from apps.costs.selectors.metrics.filters import conditions, record_filter
 from apps.costs.selectors.metrics.shapes import BadQuery, UsageQuery
 
 MAX_RANGE = timedelta(days=31)
+CLOCK_CHANGE = timedelta(hours=1)
+"""A local day may be an hour longer; 31 of them still are 31 days."""
 CUBE_FILTERS = frozenset({"project", "agent", "provider", "model", "tier", "role", "task_type", "status"})
-LABEL_FILTERS = {"user": ("user_id", LabelKind.USER), "tool": ("tool_id", LabelKind.TOOL)}
 
 _COLUMNS = """
     r.usage_id AS id, r.occurred_at, r.received_at, p.name AS project, coalesce(a.name, '') AS agent,
@@ -68,7 +69,7 @@ def usage_page(
     unpriced: bool = False,
 ) -> Page:
     """Up to `limit` records of a query, newest first. Raises BadQuery for ranges over 31 days or unknown filters."""
-    if query.end - query.start > MAX_RANGE:
+    if query.end - query.start > MAX_RANGE + CLOCK_CHANGE:
         raise BadQuery("from", f"Single records are listed for at most {MAX_RANGE.days} days at a time.")
     where, parameters = _conditions(query)
     if unpriced:
@@ -114,28 +115,9 @@ def _conditions(query: UsageQuery) -> tuple[str, dict[str, Any]]:
     parameters |= {"from": query.start, "until": query.end}
     others = {name: values for name, values in query.filters.items() if name not in CUBE_FILTERS}
     for number, (name, values) in enumerate(others.items()):
-        part, more = _record_filter(name, values, f"other{number}")
+        part, more = record_filter(name, values, f"other{number}")
         where, parameters = f"{where} AND {part}", parameters | more
     return where, parameters
-
-
-def _record_filter(name: str, values: tuple[str, ...], parameter: str) -> tuple[str, dict[str, Any]]:
-    """SQL for one filter. Its name may be anything a client sends, so `parameter` names what it binds."""
-    if name in LABEL_FILTERS:
-        column, kind = LABEL_FILTERS[name]
-        ids = f"SELECT id FROM costs_label WHERE kind = {int(kind)} AND name = ANY(%({parameter})s)"
-        none = f" OR ({column} = 0 AND '' = ANY(%({parameter})s))"
-        return f"(r.{column} IN ({ids}){none})", {parameter: list(values)}
-    if name == "conversation":
-        return f"r.conversation_id = ANY(%({parameter})s)", {parameter: list(values)}
-    if name == "key":
-        return f"r.key_id = ANY(%({parameter})s)", {parameter: key_ids(values)}
-    if name.startswith("tag:"):
-        return f"r.tags ->> %({parameter}_name)s = ANY(%({parameter})s)", {
-            f"{parameter}_name": name[4:],
-            parameter: list(values),
-        }
-    raise BadQuery(name, f"{name} is not a filter.")
 
 
 def _read(sql: str, parameters: Mapping[str, Any]) -> list[Record]:

@@ -1,5 +1,7 @@
 """Sums of usage for pages, the API and CSV: one set of questions, so that every place gives the same answer."""
 
+from apps.costs.selectors.metrics.asking import from_records_only, kept
+from apps.costs.selectors.metrics.histograms import GroupHistogram, histograms, merged
 from apps.costs.selectors.metrics.questions import (
     added,
     breakdown,
@@ -25,6 +27,7 @@ __all__ = [
     "OTHER",
     "BadQuery",
     "BreakdownRow",
+    "GroupHistogram",
     "GroupRow",
     "SeriesRow",
     "Totals",
@@ -33,8 +36,12 @@ __all__ = [
     "breakdown",
     "breakdown_of",
     "freshness",
+    "from_records_only",
     "grouped",
     "has_usage",
+    "histograms",
+    "kept",
+    "merged",
     "one_snapshot",
     "series",
     "totals",

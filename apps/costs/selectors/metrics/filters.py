@@ -103,5 +103,34 @@ def named_labels(kind: LabelKind, names: Sequence[str] | None, *, prefix: str = 
 
 
 def key_ids(texts: Sequence[str]) -> list[int]:
-    """The texts that can be the id of a key, a 64-bit integer, as numbers; others match no key."""
-    return [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) <= 18]
+    """The ids of keys: a text that can be one, a 64-bit integer, is one; every other is the name of keys."""
+    numbers = [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) <= 18]
+    names = [text for text in texts if text and not text.isdecimal()]
+    return sorted({*numbers, *(_named("access_apikey", tuple(names)) if names else ())})
+
+
+LABEL_FILTERS = {"user": ("user_id", LabelKind.USER), "tool": ("tool_id", LabelKind.TOOL)}
+
+
+def record_filter(name: str, values: tuple[str, ...], parameter: str) -> tuple[str, dict[str, Any]]:
+    """SQL over a record r for one filter outside of the cube; the value "" matches records without one.
+
+    Its name may be anything a client sends, so `parameter` names what it binds. Raises BadQuery for an unknown one.
+    """
+    found: dict[str, Any] = {parameter: list(values)}
+    if name in LABEL_FILTERS:
+        column, kind = LABEL_FILTERS[name]
+        ids = f"SELECT id FROM costs_label WHERE kind = {int(kind)} AND name = ANY(%({parameter})s)"
+        sql, none = f"r.{column} IN ({ids})", f"r.{column} = 0"
+    elif name == "conversation":
+        sql, none = f"r.conversation_id = ANY(%({parameter})s)", "r.conversation_id IS NULL"
+    elif name == "key":
+        sql, none = f"r.key_id = ANY(%({parameter})s)", "r.key_id IS NULL"
+        found[parameter] = key_ids(values)
+    elif name.startswith("tag:"):
+        tag = f"r.tags ->> %({parameter}_name)s"
+        sql, none = f"{tag} = ANY(%({parameter})s)", f"{tag} IS NULL"
+        found[f"{parameter}_name"] = name.removeprefix("tag:")
+    else:
+        raise BadQuery(name, f"{name} is not a filter.")
+    return f"({sql} OR {none})" if "" in values else sql, found

@@ -1,6 +1,6 @@
 """Questions by user, key, tool or tag: answered by the narrow rollups, together with project, provider and model."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from apps.costs.domain.kinds import LabelKind, NarrowKind
 from apps.costs.domain.measures import NARROW_SUMS
 from apps.costs.selectors import recount
 from apps.costs.selectors.metrics.cutting import pieces
-from apps.costs.selectors.metrics.filters import Conditions, key_ids, named_labels
+from apps.costs.selectors.metrics.filters import COLUMNS, Conditions, key_ids, named_labels
 from apps.costs.selectors.metrics.shapes import BadQuery, UsageQuery
 from apps.costs.selectors.metrics.sources import Source
 
@@ -50,6 +50,18 @@ def narrow_of(query: UsageQuery, group_by: Sequence[str]) -> Narrow | None:
             f"{found[0]} can be combined with project, provider and model only, not with {', '.join(others)}.",
         )
     return Narrow(found[0], KINDS.get(found[0], NarrowKind.TAG))
+
+
+def is_kept(query: UsageQuery, group_by: Sequence[str], measures: Collection[str]) -> bool:
+    """Whether a rollup keeps these measures by all the dimensions that a question names: the cube or a narrow one."""
+    dimensions = list(dict.fromkeys([*group_by, *query.filters]))
+    outside = [name for name in dimensions if name not in COLUMNS]
+    if not outside:
+        return True
+    is_one = len(outside) == 1 and (outside[0] in KINDS or outside[0].startswith("tag:"))
+    beside = all(name in BESIDE for name in dimensions if name != outside[0])
+    # A narrow rollup has no row for usage without a user, key, …: the value "" is only in the records.
+    return is_one and beside and set(measures) <= set(NARROW_SUMS) and "" not in query.filters.get(outside[0], ())
 
 
 def source(query: UsageQuery, narrow: Narrow, limits: Conditions, edges: Sequence[datetime]) -> Source:

@@ -1,6 +1,6 @@
 """The questions pages and the API ask. Sums are exact; the order of rows is by cost, then by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -9,11 +9,13 @@ from typing import Any
 
 from django.db import connection
 
-from apps.costs.domain.kinds import NarrowKind, Status
-from apps.costs.domain.latency import COUNT_BITS, COUNT_MASK, percentile
+from apps.costs.domain.latency import percentile
 from apps.costs.domain.measures import NARROW_SUMS, SUMS
-from apps.costs.selectors.metrics import narrow, sources
-from apps.costs.selectors.metrics.filters import COLUMNS, LABELLED, conditions
+from apps.costs.selectors.metrics import from_records, narrow, sources
+from apps.costs.selectors.metrics.asking import from_records_only
+from apps.costs.selectors.metrics.filters import COLUMNS, conditions
+from apps.costs.selectors.metrics.histograms import histograms
+from apps.costs.selectors.metrics.naming import names_of
 from apps.costs.selectors.metrics.shapes import OTHER, BadQuery, BreakdownRow, GroupRow, SeriesRow, Totals, UsageQuery
 from apps.costs.selectors.summing import total
 
@@ -62,12 +64,23 @@ def series(query: UsageQuery, *, buckets: Sequence[datetime], group_by: str | No
     return [SeriesRow(row.bucket, row.values[0] if group_by else None, row.totals) for row in rows if row.bucket]
 
 
-def grouped(query: UsageQuery, group_by: Sequence[str], *, edges: Sequence[datetime]) -> list[GroupRow]:
+def grouped(
+    query: UsageQuery,
+    group_by: Sequence[str],
+    *,
+    edges: Sequence[datetime],
+    wanted: Collection[str] = (),
+    whole: bool = False,
+) -> list[GroupRow]:
     """The sums by dimensions, and by bucket when edges (bucket starts and the last end) are given.
 
-    A question by user, key, tool or tag has the sums of NARROW_SUMS only; the others are 0. Raises BadQuery for an
-    unknown dimension, or a combination that no rollup keeps.
+    `wanted` are measures that must not be missing: `kept` names those of an answer, the others are 0. Usage without a
+    user, key, tool or tag has no row when grouped by it; with `whole` it has one, named "", and the rows add up to all
+    usage. What no rollup keeps is read from the records. Raises BadQuery for an unknown dimension, or for a question to
+    the records over too long a time, or that took too long.
     """
+    if from_records_only(query, group_by, wanted):
+        return _of_records(query, group_by, edges, whole)
     slim = narrow.narrow_of(query, group_by)
     columns = {name: _column(name, slim) for name in group_by}
     limits = conditions(query, without=(slim.name,) if slim else ())
@@ -76,20 +89,60 @@ def grouped(query: UsageQuery, group_by: Sequence[str], *, edges: Sequence[datet
         source = narrow.source(query, slim, limits, edges)
     else:
         source = sources.cube(query.start, query.end, set(columns.values()), limits, edges, measures)
-    distinct = list(dict.fromkeys(columns.values()))
-    found = _added_up(source, distinct, measures, edges)
-    names = {name: _names_of(name, {row.ids[column] for row in found}, slim) for name, column in columns.items()}
+    found = _added_up(source, list(dict.fromkeys(columns.values())), measures, edges)
+    rows = _named(found, columns, edges, slim)
+    return _with_rest(rows, query, group_by, edges, slim.name) if slim and whole else rows
+
+
+def _of_records(query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime], whole: bool) -> list[GroupRow]:
+    source = from_records.source(query, group_by, SUMS, whole=whole)
+    columns = {name: from_records.column(name, group_by) for name in group_by}
+    with from_records.bounded():
+        found = _added_up(source, list(dict.fromkeys(columns.values())), SUMS, edges)
+    return _named(found, columns, edges, None)
+
+
+def _named(
+    found: Sequence["_Sums"], columns: Mapping[str, str], edges: Sequence[datetime], slim: narrow.Narrow | None
+) -> list[GroupRow]:
+    """Rows by the names of their values; of several ids with one name the sums are added up."""
+    names = {name: names_of(name, {row.ids[column] for row in found}, slim) for name, column in columns.items()}
     rows: dict[Key, list[Totals]] = {}
     for row in found:
         moment = edges[row.bucket - 1] if edges else None
-        rows.setdefault((moment, *(names[name][row.ids[columns[name]]] for name in group_by)), []).append(row.totals)
+        rows.setdefault((moment, *(names[name][row.ids[column]] for name, column in columns.items())), []).append(
+            row.totals
+        )
     return [GroupRow(key[1:], added(parts), key[0]) for key, parts in rows.items()]
+
+
+def _with_rest(
+    rows: list[GroupRow], query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime], name: str
+) -> list[GroupRow]:
+    """The rows of a narrow rollup, and what all usage is more than they: usage without a value, named ""."""
+    if name not in group_by or name in query.filters:
+        return rows
+    place = list(group_by).index(name)
+    beside = [other for other in group_by if other != name]
+    parts: dict[Key, list[Totals]] = {}
+    for row in rows:
+        parts.setdefault((row.bucket, *row.values[:place], *row.values[place + 1 :]), []).append(row.totals)
+    rest = []
+    for row in grouped(query, beside, edges=edges):
+        left = _less(row.totals, added(parts.get((row.bucket, *row.values), [])))
+        if any(_sums_of(left)):
+            rest.append(GroupRow((*row.values[:place], "", *row.values[place:]), left, row.bucket))
+    return rows + rest
+
+
+def _less(whole: Totals, part: Totals) -> Totals:
+    return Totals(**{name: getattr(whole, name) - getattr(part, name) for name in NARROW_SUMS})
 
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
     bucket: int
-    ids: dict[str, int]
+    ids: dict[str, Any]
     totals: Totals
 
 
@@ -170,40 +223,11 @@ def _with(found: Totals, more: Mapping[str, float | None]) -> Totals:
 
 
 def _percentiles(query: UsageQuery, wanted: Sequence[str]) -> dict[str, float | None]:
-    if narrow.narrow_of(query, ()):
+    if any(name not in COLUMNS for name in query.filters):
         return {}
     found: dict[str, float | None] = {}
     for what in wanted:
-        counts = _histogram(query, f"{what}_bins")
+        rows = histograms(query, (), column=f"{what}_bins", edges=())
+        counts = rows[0].counts if rows else {}
         found |= {f"{what}_{name}_ms": percentile(counts, share) for name, share in _SHARES[what].items()}
     return found
-
-
-def _histogram(query: UsageQuery, column: str) -> dict[int, int]:
-    source = sources.cube(query.start, query.end, (), conditions(query), (), [column])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT entry >> {COUNT_BITS}, bursar_total(entry & {COUNT_MASK})"
-            f" FROM ({source.sql}) r, unnest(r.{column}) AS entry GROUP BY 1",
-            source.parameters,
-        )
-        return dict(cursor.fetchall())
-
-
-def _names_of(name: str, wanted: set[int], slim: narrow.Narrow | None) -> dict[int, str]:
-    if slim and name == slim.name:
-        table = "access_apikey" if slim.kind is NarrowKind.KEY else "costs_label"
-        return {number: narrow.spoken(slim, text) for number, text in _read(table, "name", wanted).items()}
-    if name == "status":
-        return {number: Status(number).name.lower() for number in wanted}
-    if name in LABELLED:
-        return _read("costs_label", "name", wanted)
-    if name in ("agent", "project"):
-        return _read(f"access_{name}", "name", wanted)
-    return _read("costs_usedmodel", "provider" if name == "provider" else "name", wanted)
-
-
-def _read(table: str, column: str, wanted: set[int]) -> dict[int, str]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT id, {column} FROM {table} WHERE id = ANY(%s)", [list(wanted)])
-        return {0: "", **dict.fromkeys(wanted, ""), **dict(cursor.fetchall())}

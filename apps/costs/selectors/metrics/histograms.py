@@ -1,0 +1,87 @@
+"""How slow calls were, by group: histograms, which can be added up where percentiles cannot."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import connection
+
+from apps.costs.domain.latency import COUNT_BITS, COUNT_MASK
+from apps.costs.selectors.metrics import from_records, sources
+from apps.costs.selectors.metrics.asking import from_records_only
+from apps.costs.selectors.metrics.filters import COLUMNS, conditions
+from apps.costs.selectors.metrics.naming import names_of
+from apps.costs.selectors.metrics.shapes import UsageQuery
+
+Column = Literal["latency_bins", "first_token_bins"]
+Counts = dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupHistogram:
+    """The calls of one group, and of one bucket in a series, by the bin of their latency (domain/latency.py)."""
+
+    values: tuple[str, ...]
+    counts: Counts
+    bucket: datetime | None = None
+
+
+def histograms(
+    query: UsageQuery, group_by: Sequence[str], *, edges: Sequence[datetime], column: str = "latency_bins"
+) -> list[GroupHistogram]:
+    """The histograms of latency, or of the time to first token, by dimensions, and by bucket when edges are given.
+
+    The narrow rollups keep none: by user, key, tool or tag the records are read. Raises BadQuery as `grouped`.
+    """
+    reads_records = from_records_only(query, group_by, (column,))
+    if reads_records:
+        source = from_records.source(query, group_by, (column,), whole=True)
+        columns = {name: from_records.column(name, group_by) for name in group_by}
+    else:
+        columns = {name: COLUMNS[name] for name in group_by}
+        source = sources.cube(query.start, query.end, set(columns.values()), conditions(query), edges, [column])
+    with from_records.bounded() if reads_records else nullcontext():
+        found = _counted(source, list(dict.fromkeys(columns.values())), column, edges)
+    return _named(found, columns, edges)
+
+
+def merged(parts: Iterable[Counts]) -> Counts:
+    """Histograms added up."""
+    counts: Counts = {}
+    for part in parts:
+        for number, many in part.items():
+            counts[number] = counts.get(number, 0) + many
+    return counts
+
+
+def _counted(
+    source: sources.Source, columns: Sequence[str], column: str, edges: Sequence[datetime]
+) -> dict[tuple[Any, ...], Counts]:
+    bucket = "width_bucket(r.bucket, %(edges)s::timestamptz[])" if edges else "0"
+    keys = ", ".join([f"{bucket} AS bucket_number", *(f"r.{name}" for name in columns)])
+    positions = ", ".join(str(number + 1) for number in range(len(columns) + 2))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {keys}, entry >> {COUNT_BITS}, bursar_total(entry & {COUNT_MASK})"
+            f" FROM ({source.sql}) r, unnest(r.{column}) AS entry GROUP BY {positions}",
+            {**source.parameters, "edges": list(edges)},
+        )
+        found: dict[tuple[Any, ...], Counts] = {}
+        for *key, number, many in cursor.fetchall():
+            found.setdefault((key[0], *zip(columns, key[1:], strict=True)), {})[number] = many
+        return found
+
+
+def _named(
+    found: dict[tuple[Any, ...], Counts], columns: dict[str, str], edges: Sequence[datetime]
+) -> list[GroupHistogram]:
+    ids = [(number, dict(values), counts) for (number, *values), counts in found.items()]
+    names = {name: names_of(name, {each[column] for _, each, _ in ids}, None) for name, column in columns.items()}
+    rows: dict[tuple[Any, ...], list[Counts]] = {}
+    for number, each, counts in ids:
+        moment = edges[number - 1] if edges else None
+        key = (moment, *(names[name][each[column]] for name, column in columns.items()))
+        rows.setdefault(key, []).append(counts)
+    return [GroupHistogram(key[1:], merged(parts), key[0]) for key, parts in rows.items()]
