@@ -261,6 +261,7 @@ MAX_AGENTS = env.int("BURSAR_MAX_AGENTS", default=1000)
 OUTCOME_WAIT_DAYS = env.int("BURSAR_OUTCOME_WAIT_DAYS", default=35)
 QUARTERS_KEPT_DAYS = env.int("BURSAR_QUARTERS_KEPT_DAYS", default=40)
 BACKGROUND_LATE_SECONDS = env.int("BURSAR_BACKGROUND_LATE_SECONDS", default=3600)
+PRICE_IMPORT_LINES = env.int("BURSAR_PRICE_IMPORT_LINES", default=5_000)
 # Records one preview of a price change prices again; more than these and the preview says that it looked at the newest.
 PRICE_PREVIEW_RECORDS = env.int("BURSAR_PRICE_PREVIEW_RECORDS", default=100_000)
 # Questions that no rollup answers read the records: so many days at a time, and for so long.

@@ -18,7 +18,7 @@ from apps.costs.api.rerates import (
 from apps.costs.api.unpriced import NamesView, UnpricedView
 from apps.costs.api.usage import UsageDetailView, UsageView
 from apps.costs.views import demo
-from apps.costs.views.prices import adjustments, match, own, rerates, subscriptions, unpriced
+from apps.costs.views.prices import adjustments, files, match, own, rerates, subscriptions, unpriced
 from apps.costs.views.prices import table as prices
 
 app_name = "costs"
@@ -50,6 +50,8 @@ urlpatterns = [
     path("prices/subscriptions", subscriptions.subscription_list, name="subscriptions"),
     path("prices/subscriptions/new", subscriptions.add, name="subscription-add"),
     path("prices/subscriptions/<int:subscription_id>/end", subscriptions.end, name="subscription-end"),
+    path("prices.csv", files.export, name="prices-csv"),
+    path("prices/import", files.import_prices, name="price-import"),
     path("prices/new", own.new_model, name="price-new"),
     path("prices/<int:model_id>", own.model, name="price"),
     path("prices/<int:model_id>/set", own.set_price, name="price-set"),

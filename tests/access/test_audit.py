@@ -154,6 +154,11 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("costs:rerate-abandon-api", "POST"): lambda w: Call(f"/api/rerates/{rerating.previewed_run()}/abandon", {}, 200),
     ("costs:rerate-reverse", "POST"): lambda w: Call(f"/prices/rerates/{rerating.applied_run()}/reverse", {}, 303),
     ("costs:rerate-reverse-api", "POST"): lambda w: Call(f"/api/rerates/{rerating.applied_run()}/reverse", {}, 200),
+    ("costs:price-import", "POST"): lambda w: Call(
+        "/prices/import",
+        {"content": f"provider,model,input\nopenai,gpt-4.1,{prices.model() and 3}\n", **prices.seen()},
+        303,
+    ),
     ("costs:subscription-add", "POST"): lambda w: Call(
         "/prices/subscriptions/new",
         {"provider": prices.model() and "openai", "name": "Team", "fee_usd": "30", "every": "month", **prices.seen()},

@@ -32,6 +32,7 @@ PAGES = (
     "/prices/match/list",
     "/prices/adjustments",
     "/prices/subscriptions",
+    "/prices/import",
     "/prices/new?provider=acme&name=acme-1",
     "/prices/unpriced",
     f"/prices/unpriced/same?provider=acme&name={UNPRICED}",

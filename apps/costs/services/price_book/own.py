@@ -44,7 +44,7 @@ def set_own_price(
     model = LanguageModel.objects.get(id=model_id)
     _refuse_empty(term)
     _refuse_useless(rates)
-    price = _price(model, rates, term.start)
+    price = own_price_row(model, rates, term.start)
     spans = own_spans(model.id)
     if any((span.price_id, span.lower, span.upper) == (price.id, term.start, term.end) for span in spans):
         return None
@@ -102,7 +102,7 @@ def create_priced_model(
     return model
 
 
-def _price(model: LanguageModel, rates: Rates, start: datetime | None) -> Price:
+def own_price_row(model: LanguageModel, rates: Rates, start: datetime | None) -> Price:
     """The row of these rates: one that stands is taken again."""
     fields = rate_fields(rates)
     known = {"model": model, "source": OWN_SOURCE, "effective_from": start, "fingerprint": fields["fingerprint"]}
