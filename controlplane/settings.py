@@ -229,6 +229,12 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "merge-hours": {"task": "apps.costs.tasks.merge_hours", "schedule": 600.0, "options": {"expires": 600}},
     "retention": {"task": "apps.costs.tasks.drop_old_months", "schedule": 3600.0, "options": {"expires": 3600}},
     "make-partitions": {"task": "apps.costs.tasks.make_partitions", "schedule": 3600.0, "options": {"expires": 3600}},
+    "price-lists": {"task": "apps.costs.tasks.check_price_lists", "schedule": 3.0, "options": {"expires": 3}},
+    "price-lists-daily": {
+        "task": "apps.costs.tasks.ask_for_price_lists",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "demo-data": {"task": "apps.costs.tasks.carry_out_demo_wish", "schedule": 3.0, "options": {"expires": 3}},
     "settle-outcomes": {
         "task": "apps.costs.tasks.settle_outcomes",
@@ -273,6 +279,12 @@ FOLD_DAYS_PER_RUN = env.int("BURSAR_FOLD_DAYS_PER_RUN", default=40)
 PROVE_HOURS_PER_RUN = env.int("BURSAR_PROVE_HOURS_PER_RUN", default=24)
 RERATE_BATCH = env.int("BURSAR_RERATE_BATCH", default=1000)
 RERATE_MAX_RECORDS = env.int("BURSAR_RERATE_MAX_RECORDS", default=5_000_000)
+PRICE_LISTS_FETCH = env.bool("BURSAR_PRICE_LISTS_FETCH", default=True)
+PRICE_LISTS_APPLY = env.bool("BURSAR_PRICE_LISTS_APPLY", default=False)
+PRICE_LISTS_SECONDS = env.int("BURSAR_PRICE_LISTS_SECONDS", default=120)
+PRICE_LISTS_MAX_BYTES = env.int("BURSAR_PRICE_LISTS_MAX_BYTES", default=150_000_000)
+PRICE_LISTS_STALE_DAYS = env.int("BURSAR_PRICE_LISTS_STALE_DAYS", default=14)
+PRICE_JUMP_LIMIT = env.str("BURSAR_PRICE_JUMP_LIMIT", default="2")
 REPORTING_ZONE = env.str("BURSAR_REPORTING_ZONE", default="UTC")
 # Who may scrape /metrics without a key, how old its numbers may be, and how many series a dimension has at most.
 METRICS_NETWORKS = env.list("BURSAR_METRICS_NETWORKS", default=[])

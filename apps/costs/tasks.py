@@ -6,7 +6,17 @@ A sweep that fails is logged by the worker, noted by its heartbeat, and done aga
 from celery import shared_task
 from django.utils import timezone
 
-from apps.costs.services import demo, folding, hours, partitions, proof_sweep, rerating, retention, sweeps
+from apps.costs.services import (
+    demo,
+    folding,
+    hours,
+    partitions,
+    price_lists,
+    proof_sweep,
+    rerating,
+    retention,
+    sweeps,
+)
 from apps.costs.services.outcomes import settling
 
 
@@ -55,6 +65,18 @@ def settle_outcomes() -> None:
     """Settles outcomes that waited for a call or a decision."""
     run = settling.settle_waiting(now=timezone.now())
     sweeps.note("settle-outcomes", words=run.words, behind=False)
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def check_price_lists() -> None:
+    """Looks for new prices in the public lists, if somebody asked for it."""
+    price_lists.work_on_check(now=timezone.now())
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def ask_for_price_lists() -> None:
+    """Asks for the daily look at the public lists."""
+    price_lists.ask_daily(now=timezone.now())
 
 
 @shared_task(soft_time_limit=1500, time_limit=1800)

@@ -18,7 +18,17 @@ from apps.costs.api.rerates import (
 from apps.costs.api.unpriced import NamesView, UnpricedView
 from apps.costs.api.usage import UsageDetailView, UsageView
 from apps.costs.views import demo
-from apps.costs.views.prices import adjustments, files, match, own, rerates, subscriptions, unpriced
+from apps.costs.views.prices import (
+    adjustments,
+    disagreements,
+    files,
+    lists,
+    match,
+    own,
+    rerates,
+    subscriptions,
+    unpriced,
+)
 from apps.costs.views.prices import table as prices
 
 app_name = "costs"
@@ -52,6 +62,15 @@ urlpatterns = [
     path("prices/subscriptions/<int:subscription_id>/end", subscriptions.end, name="subscription-end"),
     path("prices.csv", files.export, name="prices-csv"),
     path("prices/import", files.import_prices, name="price-import"),
+    path("prices/lists", lists.price_lists, name="price-lists"),
+    path("prices/lists/state", lists.state, name="price-lists-state"),
+    path("prices/lists/check", lists.check, name="price-lists-check"),
+    path("prices/lists/apply", lists.apply, name="price-lists-apply"),
+    path("prices/lists/changes/<int:change_id>/accept", lists.accept, name="price-list-accept"),
+    path("prices/lists/changes/<int:change_id>/reject", lists.reject, name="price-list-reject"),
+    path("prices/lists/editions/<int:edition_id>/undo", lists.undo, name="price-list-undo"),
+    path("prices/disagreements", disagreements.disagreements, name="price-disagreements"),
+    path("prices/disagreements/<int:comparison_id>/use/<str:source>", disagreements.use, name="price-use"),
     path("prices/new", own.new_model, name="price-new"),
     path("prices/<int:model_id>", own.model, name="price"),
     path("prices/<int:model_id>/set", own.set_price, name="price-set"),

@@ -19,6 +19,7 @@ from apps.access.models import AuditEntry, Invitation, Project, User
 from apps.access.services import audit
 from apps.access.services.people import NewInvitation, Standing, invite
 from tests.cast import PASSWORD, HeldKey, make_person
+from tests.costs.lists import acts as lists
 from tests.costs.rerating import acts as rerating
 from tests.prices import acts as prices
 from tests.urls import Endpoint, endpoints
@@ -129,6 +130,12 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("costs:price-set", "POST"): lambda w: Call(f"/prices/{prices.model()}/set", prices.seen(), 303),
     ("costs:price-end", "POST"): lambda w: Call(f"/prices/{prices.own_price()[0]}/end", {}, 303),
     ("costs:price-undo", "POST"): lambda w: Call(f"/prices/changes/{prices.own_price()[1]}/undo", {}, 303),
+    ("costs:price-lists-check", "POST"): lambda w: Call("/prices/lists/check", {}, 303),
+    ("costs:price-lists-apply", "POST"): lambda w: Call("/prices/lists/apply", {"of": lists.ready()}, 303),
+    ("costs:price-list-accept", "POST"): lambda w: Call(f"/prices/lists/changes/{lists.waiting()}/accept", {}, 303),
+    ("costs:price-list-reject", "POST"): lambda w: Call(f"/prices/lists/changes/{lists.waiting()}/reject", {}, 303),
+    ("costs:price-list-undo", "POST"): lambda w: Call(f"/prices/lists/editions/{lists.applied()}/undo", {}, 303),
+    ("costs:price-use", "POST"): lambda w: Call(f"/prices/disagreements/{lists.disagreement()}/use/litellm", {}, 303),
     ("costs:price-new", "POST"): lambda w: Call("/prices/new", prices.seen(provider="acme", name="m"), 303),
     ("costs:adjustment-add", "POST"): lambda w: Call(
         "/prices/adjustments/new", {"provider": prices.model() and "openai", "percent": "-5", **prices.seen()}, 303

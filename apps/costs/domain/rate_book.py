@@ -2,12 +2,12 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from .matching import Predicate, Rule, compile_rule, stems
-from .price_schedule import PriceVersion, Step, listed_only, schedule
+from .price_schedule import Layer, PriceVersion, Step, listed_only, schedule
 from .pricing import RateCard
 from .pricing.units import INPUT, OUTPUT
 from .providers import canonical_provider
@@ -171,6 +171,10 @@ class RateBook:
                 found[model.id] = begun[-1]
         return found
 
+    def only(self, layer: Layer) -> "RateBook":
+        """The book as it would be if this layer alone priced models; others' models are not in it."""
+        return RateBook(self.version, [_of_layer(entry, layer) for entry in self._entries.values()])
+
     def _remember(self, provider: str, model: str) -> _Timeline | None:
         if len(self._memo) >= _MEMO_SIZE:
             self._memo.clear()
@@ -273,6 +277,15 @@ class RateBook:
         if provider not in self._providers:
             self._providers[provider] = _Provider(self._entries[provider])
         return self._providers[provider]
+
+
+def _of_layer(entry: ProviderEntry, layer: Layer) -> ProviderEntry:
+    models = [
+        replace(model, prices=prices)
+        for model in entry.models
+        if (prices := tuple(price for price in model.prices if price.layer == layer))
+    ]
+    return replace(entry, models=tuple(models))
 
 
 def _plain_rates(model: ModelEntry) -> list[object]:

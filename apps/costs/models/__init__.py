@@ -16,6 +16,14 @@ from apps.costs.models.price_book import (
     PriceChange,
     Provider,
 )
+from apps.costs.models.price_lists import (
+    ChangeKind,
+    ChangeState,
+    ListChange,
+    ListComparison,
+    PriceListCheck,
+    PriceListEdition,
+)
 from apps.costs.models.rerating import LineState, RerateLine, RerateRun, RerateState, RerateStep, RerateSum
 from apps.costs.models.rollups import ConversationTotal, DayFold, DaySlice, UsageDay, UsageQuarter, UsageQuarterBy
 from apps.costs.models.subscriptions import FeeEvery, Subscription
@@ -24,6 +32,8 @@ from apps.costs.models.usage import UsageKey, UsageRecord
 __all__ = [
     "BooksState",
     "Cell",
+    "ChangeKind",
+    "ChangeState",
     "ConversationTotal",
     "DayFold",
     "DaySlice",
@@ -37,12 +47,16 @@ __all__ = [
     "Label",
     "LanguageModel",
     "LineState",
+    "ListChange",
+    "ListComparison",
     "Outcome",
     "OwnPrice",
     "Price",
     "PriceAdjustment",
     "PriceBookState",
     "PriceChange",
+    "PriceListCheck",
+    "PriceListEdition",
     "ProvenHour",
     "Provider",
     "RerateLine",

@@ -45,3 +45,19 @@ def genai_list(*models: tuple[str, str, str, Rule | None], version: str = "1.0")
 def listed_price(usd: str) -> ListedPrice:
     """A price of so many USD per million input tokens, and 10 for output."""
     return ListedPrice(None, Rates({"input_tokens": Decimal(usd), "output_tokens": Decimal(10)}))
+
+
+def genai_text(*models: tuple[str, str, str]) -> bytes:
+    """The data module of genai-prices: provider, name, USD per million input tokens; output costs 10."""
+    made = [
+        f"Provider(id={provider!r}, name={provider!r}, api_pattern='x', models=["
+        + ", ".join(
+            f"ModelInfo(id={name!r}, match=ClauseEquals(equals={name!r}),"
+            f" prices=ModelPrice(input_mtok=Decimal({usd!r}), output_mtok=Decimal('10')))"
+            for of, name, usd in models
+            if of == provider
+        )
+        + "])"
+        for provider in dict.fromkeys(provider for provider, *_ in models)
+    ]
+    return f"providers: list[Provider] = [{', '.join(made)}]".encode()

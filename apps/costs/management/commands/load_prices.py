@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from apps.costs.services.price_book import load_public_lists
+from apps.costs.services.price_lists import load_at_hand
 
 
 class Command(BaseCommand):
@@ -15,7 +15,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for source, loaded in load_public_lists(now=timezone.now()).items():
+        for source, loaded in load_at_hand(now=timezone.now()).items():
             self.stdout.write(
                 f"{source}: {loaded.prices} prices added, {loaded.models} models and {loaded.providers} providers "
                 "new or changed."

@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
-from apps.costs.models import LanguageModel
+from apps.costs.models import LanguageModel, Price
 from apps.costs.services.price_book import genai, litellm
 from apps.costs.services.price_book.known_models import KnownModels
 from apps.costs.services.price_book.listing import PriceList
@@ -34,7 +34,8 @@ def shipped_edition() -> tuple[str, date]:
 
 def litellm_list(data: bytes, *, version: str, edition: date) -> PriceList:
     """A map of litellm, matched with the models that genai-prices names. Raises EntryError for one that is broken."""
-    models = LanguageModel.objects.filter(prices__source=genai.SOURCE).distinct()
+    priced = Price.objects.filter(source=genai.SOURCE).values("model_id").distinct()
+    models = LanguageModel.objects.filter(id__in=priced)
     return litellm.read_map(data, version=version, edition=edition, find=KnownModels(models).find)
 
 

@@ -59,7 +59,12 @@ def read_wheel(wheel: Path, member: str) -> FetchedFile:
         raise FetchError(f"{wheel.name} has no {member} that can be read: {error}") from error
     if len(data) > _UNPACKED_AT_MOST:
         raise FetchError(f"{member} in {wheel.name} is larger than {_UNPACKED_AT_MOST:,} bytes.")
-    return FetchedFile(version, data, hashlib.sha256(data).hexdigest())
+    return FetchedFile(version, data, digest(data))
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def _download(package: str, folder: Path, seconds: float, most_bytes: int) -> None:

@@ -11,6 +11,8 @@ TABS = (
     ("Match test", "costs:match-test"),
     ("Unpriced", "costs:unpriced"),
     ("Re-rating", "costs:rerates"),
+    ("Lists", "costs:price-lists"),
+    ("Disagreements", "costs:price-disagreements"),
 )
 
 
