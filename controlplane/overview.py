@@ -22,6 +22,7 @@ from apps.costs.domain.periods import Comparison, Period, Span, compare, days_wo
 from apps.costs.selectors import metrics
 from apps.costs.selectors.demo import DemoState, demo_state
 from apps.costs.selectors.first_seen import first_seen_numbers
+from apps.costs.selectors.invoices import error_bar
 from apps.costs.selectors.metrics import BreakdownRow, SeriesRow, Totals
 from apps.costs.selectors.subscriptions import FeeRow, fees_usd, subscription_costs
 from controlplane import exports, figures, filterbar
@@ -86,6 +87,7 @@ def _context(question: Asked, *, demo: DemoState) -> dict[str, Any]:
         "newest": metrics.freshness(query),
         "notices": question.notices,
         "totals": totals,
+        "error_bar": error_bar(query, now=period.now),
         "all_tokens": totals.input_tokens + totals.output_tokens,
         "ended_calls": totals.ok_calls + totals.error_calls,
         "token_parts": figures.token_parts(totals),

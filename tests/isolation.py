@@ -8,7 +8,7 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from apps.access.services import audit, guessing, places
-from apps.costs.selectors import rate_book
+from apps.costs.selectors import invoices, rate_book
 from apps.costs.services import names, partitions
 from apps.costs.services.ingest import placing
 from controlplane import context
@@ -41,6 +41,7 @@ def fresh_memory() -> None:
     placing.forget()
     partitions.forget_known()
     rate_book.forget()
+    invoices.forget()
 
 
 def _uses_database(items: list[pytest.Item]) -> bool:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.costs.api.estimate import EstimateView
+from apps.costs.api.invoices import InvoicesView, InvoiceView, RestoreInvoiceView
 from apps.costs.api.match import MatchView
 from apps.costs.api.metrics import CostMetricsView
 from apps.costs.api.outcomes import OutcomesView
@@ -22,6 +23,7 @@ from apps.costs.views.prices import (
     adjustments,
     disagreements,
     files,
+    invoices,
     lists,
     match,
     own,
@@ -52,6 +54,17 @@ urlpatterns = [
     path("demo/load", demo.load, name="demo-load"),
     path("demo/remove", demo.remove, name="demo-remove"),
     path("prices", prices.price_table, name="prices"),
+    path("api/invoices", InvoicesView.as_view(), name="api-invoices"),
+    path("api/invoices/<int:line_id>", InvoiceView.as_view(), name="api-invoice"),
+    path("api/invoices/<int:line_id>/restore", RestoreInvoiceView.as_view(), name="api-invoice-restore"),
+    path("prices/invoices", invoices.invoice_list, name="invoices"),
+    path("prices/invoices.csv", invoices.invoice_csv, name="invoices-csv"),
+    path("prices/invoices/new", invoices.enter, name="invoice-new"),
+    path("prices/invoices/import", invoices.import_csv, name="invoice-import"),
+    path("prices/invoices/<int:line_id>", invoices.invoice, name="invoice"),
+    path("prices/invoices/<int:line_id>/change", invoices.change, name="invoice-change"),
+    path("prices/invoices/<int:line_id>/delete", invoices.delete, name="invoice-delete"),
+    path("prices/invoices/<int:line_id>/restore", invoices.restore, name="invoice-restore"),
     path("prices/match", match.match_test, name="match-test"),
     path("prices/match/list", match.match_list, name="match-list"),
     path("prices/adjustments", adjustments.adjustment_list, name="adjustments"),

@@ -22,6 +22,7 @@ from tests.cast import PASSWORD, HeldKey, make_person
 from tests.costs.lists import acts as lists
 from tests.costs.rerating import acts as rerating
 from tests.prices import acts as prices
+from tests.prices import bills
 from tests.urls import Endpoint, endpoints
 
 SignIn = Callable[[User], Client]
@@ -172,6 +173,17 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
         303,
     ),
     ("costs:subscription-end", "POST"): lambda w: Call(f"/prices/subscriptions/{prices.subscription()}/end", {}, 303),
+    ("costs:invoice-new", "POST"): lambda w: Call("/prices/invoices/new", bills.BILL, 303),
+    ("costs:invoice-change", "POST"): lambda w: Call(f"/prices/invoices/{bills.line()}/change", bills.BILL, 303),
+    ("costs:invoice-delete", "POST"): lambda w: Call(f"/prices/invoices/{bills.line()}/delete", {}, 303),
+    ("costs:invoice-restore", "POST"): lambda w: Call(f"/prices/invoices/{bills.line(deleted=True)}/restore", {}, 303),
+    ("costs:invoice-import", "POST"): lambda w: Call(
+        "/prices/invoices/import", {"text": bills.CSV, "step": "save"}, 303
+    ),
+    ("costs:api-invoices", "POST"): lambda w: Call("/api/invoices", bills.BILL, 201),
+    ("costs:api-invoice", "PATCH"): lambda w: Call(f"/api/invoices/{bills.line()}", {"amount_usd": "11"}, 200),
+    ("costs:api-invoice", "DELETE"): lambda w: Call(f"/api/invoices/{bills.line()}", {}, 204),
+    ("costs:api-invoice-restore", "POST"): lambda w: Call(f"/api/invoices/{bills.line(deleted=True)}/restore", {}, 200),
     ("access:api_agent", "PATCH"): lambda w: Call(f"/api/agents/{w.agent_id}", {"name": "renamed"}, 200),
 }
 WITHOUT_AUDIT = {

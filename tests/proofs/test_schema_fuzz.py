@@ -45,6 +45,9 @@ def known(admin_key: HeldKey, bob: User, writer: HeldKey) -> dict[str, Any]:
     posted(admin_key, [call(id="known", project="support", agent="coder", tags={"team": "x"}), call(id="known")])
     answer = admin_key.client.post("/api/people", {"email": "dan@example.org", "role": "analyst"}, "application/json")
     assert answer.status_code == 201
+    bill = {"provider": "openai", "first_day": "2026-10-01", "last_day": "2026-10-31", "amount_usd": "1.5"}
+    line = admin_key.client.post("/api/invoices", bill, "application/json")
+    assert line.status_code == 201
     return {
         "key_id": writer.key.pk,
         "user_id": bob.pk,
@@ -53,6 +56,7 @@ def known(admin_key: HeldKey, bob: User, writer: HeldKey) -> dict[str, Any]:
         "invitation_id": Invitation.objects.get().pk,
         "usage_id": "known",
         "run_id": previewed().pk,
+        "line_id": line.json()["id"],
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
@@ -17,13 +18,17 @@ from apps.access.domain.identity import Caller, Scope
 from apps.costs.api import schema
 from apps.costs.api.asking import usage_query
 from apps.costs.domain.calendars import Unit, cut
+from apps.costs.domain.invoicing import ErrorBar
+from apps.costs.domain.money_format import format_money
 from apps.costs.selectors import metrics
+from apps.costs.selectors.invoices import error_bar
 from apps.costs.selectors.metrics import BadQuery, GroupRow, Totals, UsageQuery
 from apps.costs.selectors.subscriptions import FeeRow, fees_usd, subscription_costs
 
 INTERVALS = {"hour": Unit.HOUR, "day": Unit.DAY, "week": Unit.WEEK, "month": Unit.MONTH, "none": None}
 MAX_BUCKETS = 2000
 MAX_GROUPS = 2
+USD_STEP = Decimal("1e-15")
 SUMS = (
     "cost_usd",
     "calls",
@@ -55,6 +60,7 @@ class CostMetricsView(APIView):
             with metrics.one_snapshot():
                 rows = metrics.grouped(query, group_by, edges=edges)
                 fees = subscription_costs(query, now=timezone.now(), edges=edges)
+                bar = error_bar(query, now=timezone.now())
                 freshness = metrics.freshness(query) if not query.filters else metrics.freshness()
         except BadQuery as error:
             raise ValidationError({error.path: error.message}) from error
@@ -68,6 +74,7 @@ class CostMetricsView(APIView):
                 "interval": interval,
                 "group_by": group_by,
                 "totals": _told(metrics.added([row.totals for row in rows]), sums),
+                "error_bar": None if bar is None else _bar(bar),
                 "results": [_row(row, group_by, sums) for row in rows],
                 "subscriptions": None if fees is None else _fees(fees),
                 "freshness": freshness,
@@ -92,6 +99,15 @@ def _fees(rows: Sequence[FeeRow]) -> dict[str, Any]:
 def _row(row: GroupRow, group_by: Sequence[str], sums: Sequence[str]) -> dict[str, Any]:
     named = dict(zip(group_by, row.values, strict=True))
     return {**({"bucket": row.bucket} if row.bucket else {}), **named, **_told(row.totals, sums)}
+
+
+def _bar(bar: ErrorBar) -> dict[str, Any]:
+    return {
+        "percent": str(bar.percent),
+        "error_usd": format_money(bar.error.quantize(USD_STEP, rounding=ROUND_CEILING)),
+        "covered_percent": int(bar.covered_percent),
+        "invoice_lines": bar.lines,
+    }
 
 
 def _told(totals: Totals, sums: Sequence[str]) -> dict[str, Any]:

@@ -173,6 +173,7 @@ COST_METRICS = {
         interval=TEXT,
         group_by=_list(TEXT),
         totals={"type": "object"},
+        error_bar=nullable(_object(percent=TEXT, error_usd=MONEY, covered_percent=NUMBER, invoice_lines=NUMBER)),
         results=_list({"type": "object"}),
         subscriptions=nullable(_object(cost_usd=MONEY, results=_list({"type": "object"}))),
         freshness=nullable(MOMENT),

@@ -4,6 +4,7 @@ from apps.costs.models.bookkeeping import BooksState, ProvenHour, RetentionRun, 
 from apps.costs.models.demo import DemoAct, DemoRun
 from apps.costs.models.exposition import Exposition
 from apps.costs.models.imports import ImportRun, ImportStatus
+from apps.costs.models.invoices import InvoiceLine
 from apps.costs.models.names import Cell, Label, UsedModel
 from apps.costs.models.outcomes import Outcome, TaskTotal
 from apps.costs.models.price_book import (
@@ -44,6 +45,7 @@ __all__ = [
     "FeeEvery",
     "ImportRun",
     "ImportStatus",
+    "InvoiceLine",
     "Label",
     "LanguageModel",
     "LineState",

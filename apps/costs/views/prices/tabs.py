@@ -13,6 +13,7 @@ TABS = (
     ("Re-rating", "costs:rerates"),
     ("Lists", "costs:price-lists"),
     ("Disagreements", "costs:price-disagreements"),
+    ("Invoices", "costs:invoices"),
 )
 
 
