@@ -41,6 +41,7 @@ ALLOWED = {
     ("apps/costs/domain/usage.py", "Share"): "quality, an outcome between 0 and 1",
     ("apps/costs/domain/usage.py", "_field_error"): "tells a JSON number from a string, to refuse it as money",
     ("apps/costs/models/usage.py", "UsageRecord"): "quality, an outcome between 0 and 1",
+    ("apps/costs/selectors/invoices.py", "_remembered"): "seconds of a clock",
     ("apps/costs/selectors/metrics/questions.py", "_SHARES"): "which percentiles of latency",
     ("apps/costs/selectors/metrics/questions.py", "_percentiles"): "milliseconds",
     ("apps/costs/selectors/metrics/questions.py", "_with"): "milliseconds",

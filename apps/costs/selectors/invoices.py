@@ -46,7 +46,7 @@ class CheckedLine:
         """The difference in percent of what was billed; None when that is 0."""
         if not self.line.amount_usd:
             return None
-        return (100 * self.difference / self.line.amount_usd).quantize(Decimal("0.01"))
+        return (Decimal(100) * self.difference / self.line.amount_usd).quantize(Decimal("0.01"))
 
 
 @dataclass(frozen=True, slots=True)

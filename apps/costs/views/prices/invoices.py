@@ -137,7 +137,7 @@ def import_csv(request: PageRequest) -> HttpResponse:
     _see_all(request)
     sent = request.FILES.get("file")
     text = sent.read().decode("utf-8-sig", "replace") if sent else request.POST.get("text", "")
-    context = _context(request) | {"text": text, "columns": ",".join(COLUMNS), "error": "", "diff": None}
+    context = _context(request) | {"text": text, "columns": COLUMNS, "error": "", "diff": None}
     if request.method == "POST":
         try:
             lines = read_lines(text, most=settings.INVOICE_MAX_LINES)
