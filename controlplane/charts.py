@@ -19,6 +19,8 @@ OTHER_SLOT = 0
 _ZERO = Decimal(0)
 Values = list[Decimal]
 Before = list[Decimal | None]
+Line = tuple[str, int, Sequence[Decimal | None]]
+"""A series as it is drawn: its name, its colour, a value for each piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def spend_chart(
         series=series,
         rows=_rows(period, series, totals, before),
         totals=[money(one.total) for one in series],
-        data=json.dumps(_canvas(period, series, comparison, before), separators=(",", ":")),
+        data=canvas(period, [(one.name, one.slot, one.values) for one in series], comparison, before),
         summary=_summary(period, series, totals),
         has_previous=bool(before),
         running=period.running_piece is not None,
@@ -137,7 +139,7 @@ def _rows(period: Period, series: list[Series], totals: Values, before: Before) 
     sums, earlier = money_column(totals), money_column([value or _ZERO for value in before])
     return [
         Row(
-            title=_title(period, index),
+            title=title(period, index),
             cells=[column[index] for column in columns],
             total=sums[index],
             previous="" if not before or before[index] is None else earlier[index],
@@ -147,23 +149,35 @@ def _rows(period: Period, series: list[Series], totals: Values, before: Before) 
     ]
 
 
-def _title(period: Period, index: int) -> str:
-    title = piece_title(period.pieces[index], period.unit, period.zone)
-    return f"{title}, so far" if index == period.running_piece else title
+def title(period: Period, index: int) -> str:
+    """The full name of a piece; of the running one with "so far"."""
+    name = piece_title(period.pieces[index], period.unit, period.zone)
+    return f"{name}, so far" if index == period.running_piece else name
 
 
-def _canvas(period: Period, series: list[Series], comparison: Comparison | None, before: Before) -> dict[str, object]:
+def canvas(
+    period: Period,
+    series: Sequence[Line],
+    comparison: Comparison | None,
+    before: Sequence[Decimal | None],
+    *,
+    unit: str = "usd",
+    lines: bool = False,
+) -> str:
+    """What charts.js draws: bars that are stacked, or lines where values cannot be added up."""
     starts = period.pieces[:-1]
     data: dict[str, object] = {
         "labels": [piece_name(start, period.unit, period.zone) for start in starts],
         "partial": period.running_piece,
-        "series": [{"name": one.name, "slot": one.slot, "values": _pixels(one.values)} for one in series],
+        "unit": unit,
+        "lines": lines,
+        "series": [{"name": name, "slot": slot, "values": _pixels(values)} for name, slot, values in series],
         "previous": None,
     }
     if comparison and before:
         titles = [piece_title(start, period.unit, period.zone) for start in comparison.pieces[:-1]]
         data["previous"] = {"name": "Earlier period", "values": _pixels(before), "titles": titles}
-    return data
+    return json.dumps(data, separators=(",", ":"))
 
 
 def _pixels(values: Sequence[Decimal | None]) -> list[float | None]:

@@ -47,9 +47,13 @@ def safe(cell: str) -> str:
 def csv_response(lines: Iterable[Sequence[Any]], *, name: str, period: Period) -> StreamingHttpResponse:
     """The lines as a download, sent piece by piece."""
     response = StreamingHttpResponse(_written(lines), content_type="text/csv; charset=utf-8")
-    filename = f"{name}_{period.first:%Y%m%d}-{period.last:%Y%m%d}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{filename}"'
+    response["Content-Disposition"] = f'attachment; filename="{filename(name, period, "csv")}"'
     return response
+
+
+def filename(name: str, period: Period, ending: str) -> str:
+    """The name of a download, with the days it is about."""
+    return f"{name}_{period.first:%Y%m%d}-{period.last:%Y%m%d}.{ending}"
 
 
 def _written(lines: Iterable[Sequence[Any]]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from apps.costs.domain.calendars import Unit
 from apps.costs.domain.periods import LABELS, Choice, Compare, Period, Preset
-from controlplane.viewstate import DIMENSIONS, ViewState, filter_words, moved
+from controlplane.viewstate import ViewState, dimension_name, filter_words, moved
 
 KEYS = {
     Preset.TODAY: "d",
@@ -78,7 +78,7 @@ def build(state: ViewState, period: Period, *, demo: bool, compares: bool = True
         toggle_compare=_with(state, "", False, compare=compared),
         units=[_unit(state, period, unit) for unit in period.units] if len(period.units) > 1 else [],
         groups=[
-            Link(DIMENSIONS[name], replace(state, group=name).url(), state.group == name) for name in _groups(state)
+            Link(dimension_name(name), replace(state, group=name).url(), state.group == name) for name in _groups(state)
         ],
         filters=[_filter(state, name, value) for name, values in state.filters for value in values],
         clear=Link("Clear filters", state.without_filters().url(), key="escape"),

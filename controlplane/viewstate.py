@@ -23,8 +23,10 @@ DIMENSIONS = {
     "task_type": "Task type",
     "status": "Status",
 }
-NOT_HERE = ("tool", "user", "key", "conversation")
+BEYOND = {"user": "User", "key": "Key", "tool": "Tool", "conversation": "Conversation"}
+"""What only pages that read the narrow rollups, or single records, can group and filter by; tags besides."""
 NO_VALUE = "(none)"
+MOST_LETTERS = 132
 
 Filters = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -67,6 +69,10 @@ class ViewState:
         filters[name] = filters.get(name, set()) ^ {value}
         return replace(self, filters=_canonical(filters))
 
+    def only(self, name: str, value: str) -> "ViewState":
+        """The state filtered by this value of a dimension and by no other of it."""
+        return replace(self, filters=_canonical({**dict(self.filters), name: (value,)}))
+
     def without_filters(self) -> "ViewState":
         """The state with every filter taken out."""
         return replace(self, filters=())
@@ -89,27 +95,39 @@ def read(
     *,
     path: str = "/",
     dimensions: Collection[str] = DIMENSIONS,
+    beyond: bool = False,
 ) -> tuple[ViewState, list[str]]:
     """The state an address names, and a notice for each thing in it that was not understood.
 
-    `dimensions` are those of DIMENSIONS the page at `path` can filter by.
+    `dimensions` are those of DIMENSIONS the page at `path` can filter by; with `beyond` it can group and filter by
+    everything else a record has as well.
     """
     choice, notices = parse(parameters, default_zone)
     group = (parameters.get("group") or ["model"])[-1]
-    if group not in DIMENSIONS:
+    if not (group in DIMENSIONS or (beyond and is_beyond(group))):
         notices.append(f"Cannot group by \u201c{group[:40]}\u201d; models are shown.")
         group = "model"
-    notices += [
-        f"This page cannot filter by {name}; it is left out." for name in parameters if _is_elsewhere(name, dimensions)
-    ]
-    filters = {name: set(parameters[name]) for name in dimensions if parameters.get(name)}
+    names = [name for name in parameters if (name in DIMENSIONS or is_beyond(name)) and parameters[name]]
+    known = [name for name in names if name in dimensions or (beyond and is_beyond(name))]
+    notices += [f"This page cannot filter by {name}; it is left out." for name in names if name not in known]
+    filters = {name: set(parameters[name]) for name in known}
     demo = "1" in parameters.get("demo", ())
     return ViewState(choice, default_zone, _canonical(filters), group, demo, path), notices
 
 
+def is_beyond(name: str) -> bool:
+    """Whether usage has a dimension of this name that the cube does not keep."""
+    return name in BEYOND or (name.startswith("tag:") and 4 < len(name) <= MOST_LETTERS and "\0" not in name)
+
+
+def dimension_name(name: str) -> str:
+    """A dimension as people read it: "Task type", "Tag team"."""
+    return DIMENSIONS.get(name) or BEYOND.get(name) or f"Tag {name.removeprefix('tag:')}"
+
+
 def filter_words(name: str, value: str) -> str:
     """A filter as a person reads it: "Model: gpt-4.1"."""
-    return f"{DIMENSIONS[name]}: {value or NO_VALUE}"
+    return f"{dimension_name(name)}: {value or NO_VALUE}"
 
 
 def moved(state: ViewState, now: datetime, steps: int) -> ViewState:
@@ -117,11 +135,7 @@ def moved(state: ViewState, now: datetime, steps: int) -> ViewState:
     return replace(state, choice=state.choice.at(now).shifted(steps))
 
 
-def _is_elsewhere(name: str, dimensions: Collection[str]) -> bool:
-    known = name in NOT_HERE or name in DIMENSIONS or name.startswith("tag:")
-    return known and name not in dimensions
-
-
 def _canonical(filters: Mapping[str, Iterable[str]]) -> Filters:
-    ordered = ((name, tuple(sorted(filters.get(name, ())))) for name in DIMENSIONS)
+    names = [*DIMENSIONS, *sorted(set(filters) - set(DIMENSIONS))]
+    ordered = ((name, tuple(sorted(filters.get(name, ())))) for name in names)
     return tuple((name, values) for name, values in ordered if values)

@@ -1,4 +1,5 @@
-// Draws canvas[data-chart], stacked bars of USD, from {labels, partial: index of the running piece or null,
+// Draws canvas[data-chart], stacked bars, or lines if `lines`, from {labels, partial: index of the running piece or null,
+// unit: usd, count, tokens, share (of 1) or ms, lines,
 // series: [{name, slot: 0-6, values}], previous: {name, values, titles} or null}.
 // Full titles are the row names of the table with data-for; colours are the CSS tokens.
 (() => {
@@ -28,11 +29,16 @@
   };
 
   const plain = (value) => value.toLocaleString("en-US", { maximumSignificantDigits: 4, notation: value >= 1e5 ? "compact" : "standard" });
-  const written = (value) => (value && value < 0.000001 ? "<$0.000001" : `$${plain(value)}`);
+  const duration = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : ms < 60000 ? `${plain(ms / 1000)} s` : `${plain(ms / 60000)} min`);
+  const WORDS = {
+    usd: (value) => (value && value < 0.000001 ? "<$0.000001" : `$${plain(value)}`),
+    share: (value) => `${Math.round(value * 1000) / 10}%`, ms: duration, count: plain, tokens: plain,
+  };
+  const written = (value, unit) => (WORDS[unit] || WORDS.usd)(value);
 
   /** Axis labels with one precision: "$0.50" beside "$1.00". */
-  const tick = (value, index, all) => {
-    if (!value || value >= 1e5) return written(value);
+  const tick = (unit) => (value, index, all) => {
+    if ((unit || "usd") !== "usd" || !value || value >= 1e5) return written(value, unit);
     const step = all[1].value - all[0].value;
     const digits = step >= 1 ? 0 : Math.max(2, Math.ceil(-Math.log10(step) - 1e-9));
     return `$${value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
@@ -48,6 +54,12 @@
       hoverBackgroundColor: base, maxBarThickness: 64, categoryPercentage: 0.84, barPercentage: 0.94,
     };
   });
+  const lines = (data) => data.series.map((series) => ({
+    type: "line", label: series.name, data: series.values, stack: `line ${series.name}`, order: 1,
+    borderColor: colour(`series-${series.slot}`), backgroundColor: colour(`series-${series.slot}`),
+    borderWidth: 2, pointRadius: series.values.length > 40 ? 0 : 2, pointHitRadius: 8, tension: 0, spanGaps: true,
+    segment: { borderDash: (part) => (part.p1DataIndex === data.partial ? [3, 3] : undefined) },
+  }));
   const before = (data) => data.previous ? [{
     type: "line", label: data.previous.name, data: data.previous.values, order: -1, stack: "before",
     borderColor: colour("ink"), borderWidth: 1.5, borderDash: [4, 4], pointRadius: 0, pointHitRadius: 8, tension: 0,
@@ -56,16 +68,16 @@
   const tooltip = (data, titles) => ({
     mode: "index", intersect: false, backgroundColor: colour("ink"), titleColor: colour("bg"), bodyColor: colour("bg"), footerColor: colour("bg"),
     padding: 10, cornerRadius: 4, boxPadding: 4, usePointStyle: false, itemSort: (a, b) => b.raw - a.raw,
-    filter: (item) => item.raw > 0,
+    filter: (item) => item.raw > 0 || (data.lines && item.raw === 0),
     callbacks: {
       title: ([item]) => (item ? titles[item.dataIndex] || item.label : ""),
       label: (item) => {
         const was = item.dataset.stack === "before" && data.previous.titles?.[item.dataIndex];
-        return ` ${item.dataset.label}${was ? ` (${was})` : ""}: ${written(item.raw)}`;
+        return ` ${item.dataset.label}${was ? ` (${was})` : ""}: ${written(item.raw, data.unit)}`;
       },
       footer: (items) => {
         const now = items.filter((item) => item.dataset.stack === "now");
-        return now.length > 1 ? `Total ${written(now.reduce((sum, item) => sum + item.raw, 0))}` : "";
+        return now.length > 1 ? `Total ${written(now.reduce((sum, item) => sum + item.raw, 0), data.unit)}` : "";
       },
     },
   });
@@ -78,8 +90,8 @@
       animation: calm.matches ? false : { duration: 200 },
       plugins: { legend: { display: false }, tooltip: { ...tooltip(data, titles), titleFont: { ...font, weight: 600 }, bodyFont: font, footerFont: { ...font, weight: 600 } } },
       scales: {
-        x: { stacked: true, grid: { display: false }, border: { color: colour("edge") }, ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 12 } },
-        y: { stacked: true, beginAtZero: true, border: { display: false }, grid: { color: colour("line") }, ticks: { ...ticks, maxTicksLimit: 5, callback: tick } },
+        x: { stacked: !data.lines, offset: true, grid: { display: false }, border: { color: colour("edge") }, ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 12 } },
+        y: { stacked: !data.lines, beginAtZero: true, border: { display: false }, grid: { color: colour("line") }, ticks: { ...ticks, maxTicksLimit: 5, callback: tick(data.unit) } },
       },
     };
   };
@@ -103,7 +115,7 @@
 
   const build = (canvas) => {
     const data = JSON.parse(canvas.dataset.chart);
-    const datasets = [...bars(data), ...before(data)];
+    const datasets = [...(data.lines ? lines : bars)(data), ...before(data)];
     const titles = [...document.querySelectorAll(`[data-for="${canvas.id}"] tbody th`)].map((cell) => cell.textContent);
     const chart = new Chart(canvas, { type: "bar", data: { labels: data.labels, datasets }, options: options(data, titles) });
     drawn.set(canvas, chart);

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -119,8 +120,9 @@ def bounded() -> Iterator[None]:
     except OperationalError as error:
         if not isinstance(error.__cause__, QueryCanceled):
             raise
+        seconds = Decimal(settings.RECORD_QUESTION_MS).scaleb(-3)
         raise BadQuery(
             "from",
-            f"Reading the records took longer than {settings.RECORD_QUESTION_MS / 1000:g} s and was stopped."
+            f"Reading the records took longer than {seconds.normalize():f} s and was stopped."
             " Choose a shorter period, or filter by project, agent or model.",
         ) from error
