@@ -8,7 +8,7 @@ from django.urls import resolve, reverse
 
 from apps.access.domain.identity import Role
 
-MAIN = (("Overview", "overview"), ("Prices", "costs:prices"))
+MAIN = (("Overview", "overview"), ("Explore", "explore"), ("Prices", "costs:prices"))
 SETTINGS = (
     ("Keys", "access:keys"),
     ("People", "access:people"),

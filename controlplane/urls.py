@@ -3,6 +3,9 @@
 from django.urls import include, path
 
 from controlplane import api_docs, views
+from controlplane.explore.downloads import explore_csv, explore_json
+from controlplane.explore.pages import explore
+from controlplane.explore.records import record, records, records_csv
 from controlplane.how import how
 from controlplane.onboarding import first_key
 from controlplane.overview import more, overview, overview_csv
@@ -14,6 +17,12 @@ urlpatterns = [
     path("", overview, name="overview"),
     path("overview.csv", overview_csv, name="overview-csv"),
     path("overview/more", more, name="overview-more"),
+    path("explore", explore, name="explore"),
+    path("explore.csv", explore_csv, name="explore-csv"),
+    path("explore.json", explore_json, name="explore-json"),
+    path("explore/records", records, name="explore-records"),
+    path("explore/records.csv", records_csv, name="explore-records-csv"),
+    path("explore/record", record, name="explore-record"),
     path("first-key", first_key, name="first-key"),
     path("how", how, name="how"),
     path("theme", choose_theme, name="theme"),
