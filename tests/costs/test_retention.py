@@ -15,6 +15,7 @@ from apps.costs.models import (
     DayFold,
     DaySlice,
     ProvenHour,
+    RerateLine,
     RetentionRun,
     UsageDay,
     UsageKey,
@@ -32,6 +33,7 @@ from apps.costs.services.proof_sweep import prove_closed_hours
 from apps.costs.services.retention import enforce
 from tests.costs.answers import answers
 from tests.costs.factories import NOW, make_usage, record
+from tests.costs.rerating.steps import applied, reversed_again, set_price
 
 pytestmark = pytest.mark.django_db(transaction=True)
 JANUARY, MARCH, SEPTEMBER = (datetime(2026, month, 10, 12, tzinfo=UTC) for month in (1, 3, 9))
@@ -215,3 +217,16 @@ def test_months_that_retention_would_drop_are_not_made_ahead(settings: Settings)
     partitions.make_ahead(NOW)
     assert names("costs_usagerecord") == []
     assert enforce(now=NOW).dropped == []
+
+
+def test_what_rerating_kept_goes_with_the_rollups_of_its_time() -> None:
+    record(*(make_usage(at, cost_usd=None) for at in (JANUARY, MARCH, SEPTEMBER)))
+    set_price("gpt-4.1", "2", "8")
+    run = applied()
+    assert run.applied == 3
+    enforce(now=NOW)
+    assert list(RerateLine.objects.order_by("id").values_list("occurred_at", flat=True)) == [MARCH, SEPTEMBER]
+    run = reversed_again(run)
+    assert (run.state, run.reversed, run.gone) == ("reversed", 1, 1)
+    assert UsageRecord.objects.get().cost_usd is None
+    assert UsageQuarter.objects.get(bucket__lt=OPEN - timedelta(days=90)).cost_usd > 0  # March stays as it was billed

@@ -5,7 +5,8 @@
 2. Each month is detached CONCURRENTLY, which waits for open transactions but lets new ones in, and then dropped. A
    removal that was broken off half-way is finished by the next run: a pending detach is finalized, a detached table
    is dropped.
-3. What is not partitioned (slices of folded days, conversations not heard of for so long) goes in bounded batches.
+3. What is not partitioned (slices of folded days, conversations not heard of for so long, what re-rating kept of
+   records of that time) goes in bounded batches.
 
 The keys of ids stay for ever: an id that was counted once is never counted again.
 """
@@ -90,6 +91,8 @@ def enforce(*, now: datetime, dry_run: bool = False) -> Report:
     report.tasks = _delete_in_batches("costs_tasktotal", "first_at IS NOT NULL AND last_at < %s", report.rollups_before)
     _delete_in_batches("costs_outcome", _OF_NO_TASK, report.rollups_before)
     RollupDifference.objects.filter(found_at__lt=report.rollups_before).delete()
+    if rollups:
+        _delete_in_batches("costs_rerateline", "occurred_at < %s", report.rollups_before)
     if report.dropped or report.errors or report.conversations:
         _keep(report, started)
     return report
