@@ -145,7 +145,8 @@ _ADD_CONVERSATIONS = f"""
 _TASK = {"project_id": "int", "task_id": "text"}
 _OF_TASK = "t.project_id = d.project_id AND t.task_id = d.task_id"
 _LOCK_TASKS = f"""
-    SELECT 1 FROM {_wanted(_TASK)} JOIN costs_tasktotal t ON {_OF_TASK} ORDER BY t.project_id, t.task_id FOR UPDATE OF t
+    SELECT 1 FROM {_wanted(_TASK)} JOIN costs_tasktotal t ON {_OF_TASK}
+    ORDER BY t.project_id, t.task_id COLLATE "C" FOR UPDATE OF t
 """  # noqa: S608
 _ADD_TASKS = f"""
     UPDATE costs_tasktotal t SET unpriced_calls = t.unpriced_calls + d.unpriced_calls,
