@@ -368,7 +368,10 @@ def test_the_way_back_stays_in_the_installation(browser: Client) -> None:
     [
         (Role.ANALYST, ["Overview", "Explore", "Prices", "Health", "API docs"]),
         (Role.ADMIN, ["Overview", "Explore", "Prices", "Keys", "Projects", "Audit log", "Health", "API docs"]),
-        (Role.OWNER, ["Overview", "Explore", "Prices", "Keys", "People", "Projects", "Audit log", "Health", "API docs"]),
+        (
+            Role.OWNER,
+            ["Overview", "Explore", "Prices", "Keys", "People", "Projects", "Audit log", "Health", "API docs"],
+        ),
     ],
 )
 def test_the_bar_on_top_has_the_pages_of_the_role(db: None, signed_in: SignIn, role: Role, entries: list[str]) -> None:
