@@ -1,5 +1,6 @@
 """Where an installation keeps its files, and the account its database runs under."""
 
+import fcntl
 import hashlib
 import os
 import pwd
@@ -7,6 +8,8 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +74,16 @@ def database_home(var: Path) -> Path:
     if os.geteuid() != 0:
         return var
     for folder in (SYSTEM_HOME, home := SYSTEM_HOME / short_hash(var)):
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        folder.chmod(0o755)
+        _make_open_folder(folder)
     return home
+
+
+def _make_open_folder(folder: Path) -> None:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return
+    folder.chmod(0o755)
 
 
 def database_account() -> Account:
@@ -86,7 +93,7 @@ def database_account() -> Account:
     """
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid(), is_other=False)
-    entry = _system_user() or _make_system_user()
+    entry = _system_user() or _first_system_user()
     if entry.pw_uid == 0:
         raise LaunchError(f"The account {SYSTEM_USER} is root itself; PostgreSQL refuses to run as root.")
     return Account(entry.pw_uid, entry.pw_gid, is_other=True)
@@ -97,6 +104,23 @@ def _system_user() -> pwd.struct_passwd | None:
         return pwd.getpwnam(SYSTEM_USER)
     except KeyError:
         return None
+
+
+def _first_system_user() -> pwd.struct_passwd:
+    """One process at a time: of two `useradd` at once, the second gives the account another number."""
+    with _alone():
+        return _system_user() or _make_system_user()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    _make_open_folder(SYSTEM_HOME)
+    folder = os.open(SYSTEM_HOME, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _make_system_user() -> pwd.struct_passwd:

@@ -3,11 +3,14 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from controlplane.launch import install
+from controlplane.launch import install, places
 from controlplane.launch.__main__ import check_port
 from controlplane.launch.broker import prepare_broker
 from controlplane.launch.console import Console
@@ -52,6 +55,30 @@ def test_a_broken_write_leaves_no_readable_secret(tmp_path: Path) -> None:
 
     assert mode(tmp_path / "services.env") == 0o600
     assert "DATABASE_URL=postgresql:///x" in (tmp_path / "services.env").read_text()
+
+
+def test_two_first_starts_make_one_system_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`useradd` run twice at once gives the account another number after files belong to the first."""
+    made: list[SimpleNamespace] = []
+
+    def make() -> SimpleNamespace:
+        time.sleep(0.05)
+        made.append(SimpleNamespace(pw_uid=999 - len(made), pw_gid=999))
+        return made[-1]
+
+    monkeypatch.setattr(places, "SYSTEM_HOME", tmp_path / "home")
+    monkeypatch.setattr(places, "_system_user", lambda: made[-1] if made else None)
+    monkeypatch.setattr(places, "_make_system_user", make)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    found: list[Account] = []
+    starts = [threading.Thread(target=lambda: found.append(places.database_account())) for _ in range(4)]
+    for start in starts:
+        start.start()
+    for start in starts:
+        start.join()
+
+    assert {account.uid for account in found} == {999}
+    assert len(made) == 1
 
 
 def test_the_broker_starts_empty(tmp_path: Path) -> None:
