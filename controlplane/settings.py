@@ -75,6 +75,8 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "apps.access",
     "apps.costs",
+    "apps.budgets",
+    "apps.routing",
     "controlplane",
 ]
 

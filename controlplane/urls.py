@@ -36,6 +36,8 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
     path("metrics", PrometheusView.as_view(), name="prometheus"),
     path("", include("apps.costs.urls")),
+    path("", include("apps.budgets.urls")),
+    path("", include("apps.routing.urls")),
 ]
 
 handler400 = "controlplane.problems.bad_request"

@@ -1,0 +1,1 @@
+"""Arithmetic and decisions about budgets, on plain values."""

@@ -1,0 +1,1 @@
+"""Tables of budgets, alerts and channels."""

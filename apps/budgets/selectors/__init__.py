@@ -1,0 +1,1 @@
+"""Reads of budgets and alerts, as plain rows."""

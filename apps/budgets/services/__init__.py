@@ -1,0 +1,1 @@
+"""Writes of budgets and alerts, one transaction each, safe to run twice."""

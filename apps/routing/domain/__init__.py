@@ -1,0 +1,1 @@
+"""Arithmetic and decisions about which model to use, on plain values."""

@@ -1,0 +1,1 @@
+"""Reads of policies, decisions and model health, as plain rows."""

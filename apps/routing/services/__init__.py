@@ -1,0 +1,1 @@
+"""Writes of policies and decisions, one transaction each, safe to run twice."""
