@@ -98,10 +98,14 @@ def database_away(request: HttpRequest) -> HttpResponse:
 
 
 def is_database_away(exception: BaseException | None) -> bool:
-    """True for a lost, refused, exhausted or overloaded database, and for a standby that only reads."""
-    if isinstance(exception, (OperationalError, InterfaceError, PoolTimeout)):
+    """True for a lost, refused, exhausted or overloaded database, and for a standby that only reads.
+
+    Statements on the driver's own cursors raise its errors, the others Django's around them.
+    """
+    if isinstance(exception, (OperationalError, InterfaceError, PoolTimeout, pg.OperationalError, pg.InterfaceError)):
         return True
-    return isinstance(exception, InternalError) and isinstance(exception.__cause__, pg.ReadOnlySqlTransaction)
+    cause = exception.__cause__ if isinstance(exception, InternalError) else exception
+    return isinstance(cause, pg.ReadOnlySqlTransaction)
 
 
 def exception_handler(exception: Exception, context: Mapping[str, Any]) -> HttpResponse | None:

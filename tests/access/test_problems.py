@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.backends import db as sessions
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 from django.test import Client
+from psycopg import errors as pg
 from pytest_django import Settings
 
 from apps.access.domain.errors import NotAllowed
 from apps.access.models import User
 from apps.access.selectors import callers
 from controlplane.middleware import CONTENT_SECURITY_POLICY
+from controlplane.problems import is_database_away
 from tests.cast import HeldKey
 
 SignIn = Callable[[User], Client]
@@ -171,6 +173,15 @@ def test_a_failure_of_ours_tells_nothing(admin_key: HeldKey, monkeypatch: pytest
 
 def away(*_: object, **__: object) -> None:
     raise OperationalError("connection refused")
+
+
+def test_a_lost_database_is_known_by_the_drivers_errors_too() -> None:
+    standby = InternalError("cannot execute INSERT in a read-only transaction")
+    standby.__cause__ = pg.ReadOnlySqlTransaction()
+    lost = [pg.AdminShutdown(), pg.QueryCanceled(), pg.ReadOnlySqlTransaction(), standby, OperationalError()]
+    ours = [pg.UniqueViolation(), pg.UndefinedTable(), InternalError(), RuntimeError(), None]
+
+    assert [is_database_away(error) for error in (*lost, *ours)] == [True] * 5 + [False] * 5
 
 
 def wrong_key() -> str:
