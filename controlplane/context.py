@@ -25,7 +25,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     role = Role(user.role)
     return common | {
         "person": user,
-        "nav": navigation.entries(request, role),
+        "nav": navigation.entries(request, role, user.pk),
         "account_links": navigation.links(request, role, navigation.ACCOUNT),
         "logout_url": reverse("access:logout"),
         "docs_url": reverse("api-docs"),

@@ -45,7 +45,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """All links of the bar. `hidden` are the fields a form needs to keep the rest of the state."""
+    """All links of the bar. `url` is the state's address, `hidden` what a form needs to keep the rest of it."""
 
     presets: list[Link]
     earlier: Link
@@ -58,6 +58,7 @@ class Bar:
     filters: list[Link]
     clear: Link
     demo: Link | None
+    url: str
     action: str
     hidden: list[tuple[str, str]]
     is_custom: bool
@@ -83,6 +84,7 @@ def build(state: ViewState, period: Period, *, demo: bool, compares: bool = True
         filters=[_filter(state, name, value) for name, values in state.filters for value in values],
         clear=Link("Clear filters", state.without_filters().url(), key="escape"),
         demo=Link("Demo data", replace(state, demo=not state.demo).url(), state.demo) if demo or state.demo else None,
+        url=state.url(),
         action=state.path,
         hidden=_hidden(state),
         is_custom=choice.preset is Preset.CUSTOM,

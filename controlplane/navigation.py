@@ -1,12 +1,13 @@
 """The entries of the top bar, in order. Who sees an entry is what its page declares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from django.http import HttpRequest
 from django.urls import resolve, reverse
 
 from apps.access.domain.identity import Role
+from controlplane.saved.selectors import start_urls
 
 MAIN = (("Overview", "overview"), ("Explore", "explore"), ("Prices", "costs:prices"))
 SETTINGS = (
@@ -17,7 +18,10 @@ SETTINGS = (
     ("Health", "health"),
     ("API docs", "api-docs"),
 )
-ACCOUNT = (("Change password", "access:change_password"),)
+ACCOUNT = (
+    ("Saved views", "views"),
+    ("Change password", "access:change_password"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,13 @@ class Entry:
     children: tuple["Entry", ...] = ()
 
 
-def entries(request: HttpRequest, role: Role) -> list[Entry]:
-    """What this role sees: the main pages, then the group Settings."""
+def entries(request: HttpRequest, role: Role, person_id: int) -> list[Entry]:
+    """What this person sees: the main pages, each as it opens for them, then the group Settings."""
+    starts = start_urls(person_id)
     settings = links(request, role, SETTINGS)
     here = any(entry.here for entry in settings)
-    return [*links(request, role, MAIN), Entry("Settings", here=here, children=tuple(settings))]
+    main = [replace(entry, url=starts.get(entry.url, entry.url)) for entry in links(request, role, MAIN)]
+    return [*main, Entry("Settings", here=here, children=tuple(settings))]
 
 
 def links(request: HttpRequest, role: Role, pages: tuple[tuple[str, str], ...]) -> list[Entry]:

@@ -10,6 +10,8 @@ from controlplane.how import how
 from controlplane.onboarding import first_key
 from controlplane.overview import more, overview, overview_csv
 from controlplane.prometheus import PrometheusView
+from controlplane.saved import api as saved_api
+from controlplane.saved import pages as saved_pages
 from controlplane.styleguide import styleguide
 from controlplane.theme import choose_theme
 
@@ -23,6 +25,15 @@ urlpatterns = [
     path("explore/records", records, name="explore-records"),
     path("explore/records.csv", records_csv, name="explore-records-csv"),
     path("explore/record", record, name="explore-record"),
+    path("views", saved_pages.view_list, name="views"),
+    path("views/new", saved_pages.save, name="view-save"),
+    path("views/<int:view_id>", saved_pages.change, name="view-change"),
+    path("views/<int:view_id>/delete", saved_pages.delete, name="view-delete"),
+    path("views/<int:view_id>/restore", saved_pages.restore, name="view-restore"),
+    path("views/<int:view_id>/start", saved_pages.start, name="view-start"),
+    path("api/views", saved_api.SavedViewsView.as_view(), name="api-views"),
+    path("api/views/<int:view_id>", saved_api.SavedViewView.as_view(), name="api-view"),
+    path("api/views/<int:view_id>/restore", saved_api.RestoreSavedViewView.as_view(), name="api-view-restore"),
     path("first-key", first_key, name="first-key"),
     path("how", how, name="how"),
     path("theme", choose_theme, name="theme"),

@@ -81,17 +81,13 @@ def _frame(question: Asked) -> dict[str, Any]:
         "shapes": [Link(label, state.but(shape=shape).url(), state.shape is shape) for shape, label in SHAPES.items()],
         "hidden": _hidden(state),
         "path": PATH,
-        "title": _title(state),
+        "title": state.title,
     }
 
 
 def _dimensions(names: list[str], chosen: str) -> list[Choice]:
     known = names if chosen in names or not chosen else [*names, chosen]
     return [Choice(name, dimension_name(name), name == chosen) for name in known]
-
-
-def _title(state: Explored) -> str:
-    return f"{state.measure.label} by " + " and ".join(dimension_name(name).lower() for name in state.group_by)
 
 
 def _hidden(state: Explored) -> list[tuple[str, str]]:

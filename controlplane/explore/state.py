@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from controlplane import viewstate
 from controlplane.explore.measures import DEFAULT, MEASURES, Measure
-from controlplane.viewstate import DIMENSIONS, ViewState, is_beyond
+from controlplane.viewstate import DIMENSIONS, ViewState, dimension_name, is_beyond
 
 PATH = "/explore"
 ROWS = (20, 100)
@@ -35,6 +35,11 @@ class Explored:
     def group_by(self) -> tuple[str, ...]:
         """The dimensions of the table."""
         return (self.view.group, self.then) if self.then else (self.view.group,)
+
+    @property
+    def title(self) -> str:
+        """What it shows, in words: "Spend by agent and model"."""
+        return f"{self.measure.label} by " + " and ".join(dimension_name(name).lower() for name in self.group_by)
 
     def but(self, **changes: object) -> "Explored":
         """This state with other values; `group` is of the view."""

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from apps.costs.domain import formats
 from apps.costs.domain.pricing.plain import rate_text
+from controlplane.saved.pages import menu
 
 register = template.Library()
 
@@ -58,6 +59,12 @@ def swap(url: str, target: str = "#view") -> SafeString:
         url,
         target,
     )
+
+
+@register.inclusion_tag("saved/_menu.html", takes_context=True)
+def saved_views(context: Any, url: str) -> dict[str, Any]:
+    """The menu of saved views of the page this address is on; nothing where states cannot be saved."""
+    return {"saved": menu(context["request"].caller, url)}
 
 
 @register.inclusion_tag("components/_errors.html")

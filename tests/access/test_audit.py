@@ -23,6 +23,7 @@ from tests.costs.lists import acts as lists
 from tests.costs.rerating import acts as rerating
 from tests.prices import acts as prices
 from tests.prices import bills
+from tests.saved import acts as saved
 from tests.urls import Endpoint, endpoints
 
 SignIn = Callable[[User], Client]
@@ -184,6 +185,15 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("costs:api-invoice", "PATCH"): lambda w: Call(f"/api/invoices/{bills.line()}", {"amount_usd": "11"}, 200),
     ("costs:api-invoice", "DELETE"): lambda w: Call(f"/api/invoices/{bills.line()}", {}, 204),
     ("costs:api-invoice-restore", "POST"): lambda w: Call(f"/api/invoices/{bills.line(deleted=True)}/restore", {}, 200),
+    ("view-save", "POST"): lambda w: Call("/views/new", {"of": "/explore?group=agent", "name": "Agents"}, 303),
+    ("view-change", "POST"): lambda w: Call(f"/views/{saved.view(w.alice)}", {"name": "Other"}, 303),
+    ("view-delete", "POST"): lambda w: Call(f"/views/{saved.view(w.alice)}/delete", {}, 303),
+    ("view-restore", "POST"): lambda w: Call(f"/views/{saved.view(w.alice, deleted=True)}/restore", {}, 303),
+    ("view-start", "POST"): lambda w: Call(f"/views/{saved.view(w.alice)}/start", {"on": "1"}, 303),
+    ("api-views", "POST"): lambda w: Call("/api/views", {"name": "Agents", "url": "/explore?group=agent"}, 201),
+    ("api-view", "PATCH"): lambda w: Call(f"/api/views/{saved.view(w.alice)}", {"is_shared": True}, 200),
+    ("api-view", "DELETE"): lambda w: Call(f"/api/views/{saved.view(w.alice)}", {}, 204),
+    ("api-view-restore", "POST"): lambda w: Call(f"/api/views/{saved.view(w.alice, deleted=True)}/restore", {}, 200),
     ("access:api_agent", "PATCH"): lambda w: Call(f"/api/agents/{w.agent_id}", {"name": "renamed"}, 200),
 }
 WITHOUT_AUDIT = {

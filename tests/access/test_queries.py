@@ -14,8 +14,8 @@ from tests.cast import HeldKey, make_person
 
 SignIn = Callable[[User], Client]
 
-# Session and person, then what the page shows.
-PAGES = {"/keys?show=all": 5, "/people": 6, "/audit": 4, "/keys/new": 3, "/health": 16}
+# Session and person, then what the page shows, then the views with which pages open.
+PAGES = {"/keys?show=all": 6, "/people": 7, "/audit": 5, "/keys/new": 4, "/health": 17}
 
 
 @pytest.mark.parametrize(("path", "queries"), PAGES.items())

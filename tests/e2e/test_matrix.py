@@ -26,6 +26,8 @@ PAGES = (
     "/explore?show=running&model=nobody-uses-this",
     "/explore/records?model=gpt-4.1",
     "/explore/records?from=2026-01-01&to=2026-11-01",
+    "/views",
+    "/views/new?of=/explore%3Fgroup%3Dagent",
     "/styleguide",
     "/health",
     "/how",
