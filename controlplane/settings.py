@@ -312,6 +312,13 @@ if EMAIL_URL:
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("BURSAR_MAIL_FROM", default="bursar@localhost")
 
+# Webhooks go to addresses that people typed: what they may reach, and for how long (apps/budgets/services/outbound).
+OUTBOUND_PORTS = env.str("BURSAR_OUTBOUND_PORTS", default="443,8443").split(",")
+OUTBOUND_NETWORKS = env.list("BURSAR_OUTBOUND_NETWORKS", default=[])
+OUTBOUND_CONNECT_SECONDS = env.float("BURSAR_OUTBOUND_CONNECT_SECONDS", default=5.0)
+OUTBOUND_TOTAL_SECONDS = env.float("BURSAR_OUTBOUND_TOTAL_SECONDS", default=10.0)
+OUTBOUND_ANSWER_BYTES = env.int("BURSAR_OUTBOUND_ANSWER_BYTES", default=65_536)
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
