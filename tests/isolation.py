@@ -11,6 +11,7 @@ from apps.access.services import audit, guessing, places
 from apps.costs.selectors import invoices, rate_book
 from apps.costs.services import names, partitions
 from apps.costs.services.ingest import placing
+from apps.routing.selectors import config, in_force
 from controlplane import context
 
 
@@ -42,6 +43,8 @@ def fresh_memory() -> None:
     partitions.forget_known()
     rate_book.forget()
     invoices.forget()
+    in_force.forget()
+    config.forget()
 
 
 def _uses_database(items: list[pytest.Item]) -> bool:

@@ -1,6 +1,16 @@
 """Addresses of routing."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from apps.routing.api import config, policies
 
 app_name = "routing"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("api/routing/config", config.ConfigView.as_view(), name="api-config"),
+    path("api/tiers", policies.TiersView.as_view(), name="api-tiers"),
+    path("api/policies", policies.PoliciesView.as_view(), name="api-policies"),
+    path("api/policies/<int:policy_id>", policies.PolicyView.as_view(), name="api-policy"),
+    path("api/policies/<int:policy_id>/publish", policies.PublishView.as_view(), name="api-policy-publish"),
+    path("api/policies/<int:policy_id>/rollback", policies.RollBackView.as_view(), name="api-policy-rollback"),
+    path("api/policies/<int:policy_id>/diff", policies.DiffView.as_view(), name="api-policy-diff"),
+]

@@ -24,6 +24,7 @@ from tests.costs.rerating import acts as rerating
 from tests.prices import acts as prices
 from tests.prices import bills
 from tests.saved import acts as saved
+from tests.routing import acts as routing
 from tests.urls import Endpoint, endpoints
 
 SignIn = Callable[[User], Client]
@@ -195,6 +196,15 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("api-view", "DELETE"): lambda w: Call(f"/api/views/{saved.view(w.alice)}", {}, 204),
     ("api-view-restore", "POST"): lambda w: Call(f"/api/views/{saved.view(w.alice, deleted=True)}/restore", {}, 200),
     ("access:api_agent", "PATCH"): lambda w: Call(f"/api/agents/{w.agent_id}", {"name": "renamed"}, 200),
+    ("routing:api-policies", "POST"): lambda w: Call("/api/policies", {"document": routing.document()}, 201),
+    ("routing:api-policy", "PATCH"): lambda w: Call(
+        f"/api/policies/{routing.draft()}", {"document": routing.document(default_tier="simple")}, 200
+    ),
+    ("routing:api-policy", "DELETE"): lambda w: Call(f"/api/policies/{routing.draft()}", {}, 204),
+    ("routing:api-policy-publish", "POST"): lambda w: Call(f"/api/policies/{routing.draft()}/publish", {}, 200),
+    ("routing:api-policy-rollback", "POST"): lambda w: Call(
+        f"/api/policies/{routing.earlier_version()}/rollback", {}, 201
+    ),
 }
 WITHOUT_AUDIT = {
     ("theme", "POST"): "a cookie of one's own browser",

@@ -11,6 +11,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from apps.costs.services.partitions import make_ahead
+from apps.routing.services.first_policy import publish_first_policy
 from controlplane.launch.console import Console
 from controlplane.static_files import note_static_files, static_files_are_current
 
@@ -62,7 +63,10 @@ def prepare_files(console: Console) -> None:
 
 
 def prepare_database(console: Console) -> None:
-    """Migrate, make the months ahead and load the prices. Raises CommandError when the database does not answer."""
+    """Migrate, make the months ahead, load the prices, publish the first policy.
+
+    Raises CommandError when the database does not answer.
+    """
     try:
         connection.ensure_connection()
     except OperationalError as error:
@@ -72,6 +76,7 @@ def prepare_database(console: Console) -> None:
     make_ahead(timezone.now())
     with console.step("Loading the price book"):
         call_command("load_prices", stdout=StringIO())
+    publish_first_policy(now=timezone.now())
 
 
 def _created(command: str, *arguments: str) -> dict[str, Any] | None:

@@ -1,0 +1,148 @@
+"""Drafts are made, changed and discarded; publishing makes the next version, and so does rolling back.
+
+Each act is one transaction with one audit entry.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Max
+
+from apps.access.domain.errors import Conflict, Refused
+from apps.access.domain.identity import Caller
+from apps.access.services import audit
+from apps.routing.domain.policy import PolicyError, document_of, policy_of
+from apps.routing.domain.policy_checks import Problem
+from apps.routing.domain.policy_diff import differences
+from apps.routing.models import PolicyVersion, RoutingState
+from apps.routing.selectors import in_force
+from apps.routing.selectors.policies import checked, current_version
+
+Who = Caller | str
+
+
+class CannotPublish(Refused):
+    """The draft has problems that block it; `problems` names all of them."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        first = problems[0]
+        more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+        super().__init__(f"{first.message}{more}", code=f"cannot_publish_{first.code}", path=first.path)
+        self.problems = problems
+
+
+@transaction.atomic
+def make_draft(
+    *, caller: Who, document: Mapping[str, Any], note: str = "", based_on: int | None = None
+) -> PolicyVersion:
+    """A new draft, whatever its problems. Raises Refused when the document is no policy."""
+    plain = _readable(document)
+    draft = PolicyVersion.objects.create(document=plain, note=note[:2000], based_on=based_on, made_by=_actor(caller))
+    audit.record(caller=caller, action="policy.drafted", obj=draft, after={"note": draft.note, "based_on": based_on})
+    return draft
+
+
+@transaction.atomic
+def change_draft(*, caller: Who, draft_id: int, document: Mapping[str, Any], note: str | None = None) -> PolicyVersion:
+    """Replace what a draft says. Raises Conflict for a version that is published."""
+    draft = _draft(draft_id)
+    before, plain = draft.document, _readable(document)
+    draft.document = plain
+    draft.note = draft.note if note is None else note[:2000]
+    draft.save(update_fields=["document", "note"])
+    audit.record(caller=caller, action="policy.changed", obj=draft, **_changes(before, plain))
+    return draft
+
+
+@transaction.atomic
+def discard_draft(*, caller: Who, draft_id: int) -> None:
+    """Delete a draft; the audit log keeps what it would have changed."""
+    draft = _draft(draft_id)
+    current = current_version()
+    audit.record(caller=caller, action="policy.discarded", obj=draft, before=draft.document if current is None else {
+        "would_have_changed": [one.path for one in differences(current.document, draft.document)][:200]
+    })  # fmt: skip
+    draft.delete()
+
+
+@transaction.atomic
+def publish(*, caller: Who, draft_id: int, now: datetime) -> PolicyVersion:
+    """Make a draft the version in force. Raises CannotPublish while it has problems that block, Conflict otherwise."""
+    state = _locked_state()
+    draft = _draft(draft_id)
+    _refuse_problems(draft.document, now)
+    before = current_version()
+    _put_in_force(draft, state, caller, now)
+    changes = _changes(before.document if before else {}, draft.document)
+    audit.record(caller=caller, action="policy.published", obj=draft, **changes)
+    return draft
+
+
+@transaction.atomic
+def roll_back(*, caller: Who, version: int, now: datetime) -> PolicyVersion:
+    """Publish again what an earlier version said, as the next version. Raises Refused, as `publish` does."""
+    state = _locked_state()
+    earlier = PolicyVersion.objects.filter(version=version).first()
+    if earlier is None:
+        raise Refused(f"There is no version {version}.", code="no_such_version", path="version")
+    before = current_version()
+    if before is not None and before.document == earlier.document:
+        raise Conflict(f"Version {before.version} says the same as version {version}.", code="same", path="version")
+    _refuse_problems(earlier.document, now)
+    again = PolicyVersion.objects.create(
+        document=earlier.document, note=f"Rolled back to version {version}", based_on=version, made_by=_actor(caller)
+    )
+    _put_in_force(again, state, caller, now)
+    changes = _changes(before.document if before else {}, again.document)
+    audit.record(caller=caller, action="policy.rolled_back", obj=again, **changes)
+    return again
+
+
+def _put_in_force(draft: PolicyVersion, state: RoutingState, caller: Who, now: datetime) -> None:
+    newest = PolicyVersion.objects.aggregate(newest=Max("version"))["newest"] or 0
+    draft.version, draft.published_at, draft.published_by = newest + 1, now, _actor(caller)
+    draft.save(update_fields=["version", "published_at", "published_by"])
+    RoutingState.objects.filter(pk=state.pk).update(version=draft.version, generation=F("generation") + 1)
+    in_force.look_again()
+    transaction.on_commit(in_force.look_again)
+
+
+def _locked_state() -> RoutingState:
+    RoutingState.objects.get_or_create(pk=1)
+    return RoutingState.objects.select_for_update().get(pk=1)
+
+
+def _draft(draft_id: int) -> PolicyVersion:
+    draft = PolicyVersion.objects.select_for_update().filter(pk=draft_id).first()
+    if draft is None:
+        raise Refused("There is no such draft.", code="no_such_draft", path="id")
+    if draft.version is not None:
+        message = f"Version {draft.version} is published and never changes. Make a draft of it."
+        raise Conflict(message, code="published", path="id")
+    return draft
+
+
+def _readable(document: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return document_of(policy_of(document))
+    except PolicyError as error:
+        raise Refused(str(error), code="not_a_policy", path=error.path) from error
+
+
+def _refuse_problems(document: Mapping[str, Any], now: datetime) -> None:
+    if blocking := [problem for problem in checked(document, now=now)[1] if problem.blocks]:
+        raise CannotPublish(blocking)
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    found = differences(before, after)[:200]
+    return {
+        "before": {one.path: one.before for one in found},
+        "after": {one.path: one.after for one in found},
+    }
+
+
+def _actor(caller: Who) -> str:
+    return caller.actor if isinstance(caller, Caller) else caller
