@@ -23,8 +23,8 @@ from tests.costs.lists import acts as lists
 from tests.costs.rerating import acts as rerating
 from tests.prices import acts as prices
 from tests.prices import bills
-from tests.saved import acts as saved
 from tests.routing import acts as routing
+from tests.saved import acts as saved
 from tests.urls import Endpoint, endpoints
 
 SignIn = Callable[[User], Client]
