@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import StreamingHttpResponse
 
+from apps.access.domain.csv_cells import cell
 from apps.costs.domain.money_format import format_money
 from apps.costs.domain.periods import Period
 from apps.costs.selectors.metrics import Totals
@@ -26,7 +27,8 @@ MEASURES = (
     "output_tokens",
     "reasoning_output_tokens",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_PIECE = 16 * 1024
+"""Characters that are sent at a time."""
 
 
 def measures(totals: Totals) -> list[str]:
@@ -39,28 +41,31 @@ def local(moment: datetime, zone: ZoneInfo) -> str:
     return moment.astimezone(zone).isoformat(timespec="seconds")
 
 
-def safe(cell: str) -> str:
-    """Text that a spreadsheet would take for a formula, made plain by a leading apostrophe."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
 def csv_response(lines: Iterable[Sequence[Any]], *, name: str, period: Period) -> StreamingHttpResponse:
     """The lines as a download, sent piece by piece."""
-    response = StreamingHttpResponse(_written(lines), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(written(lines), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{filename(name, period, "csv")}"'
     return response
 
 
 def filename(name: str, period: Period, ending: str) -> str:
     """The name of a download, with the days it is about."""
-    return f"{name}_{period.first:%Y%m%d}-{period.last:%Y%m%d}.{ending}"
+    return f"{stem(name, period)}.{ending}"
 
 
-def _written(lines: Iterable[Sequence[Any]]) -> Iterator[str]:
+def stem(name: str, period: Period) -> str:
+    """The same without its ending."""
+    return f"{name}_{period.first:%Y%m%d}-{period.last:%Y%m%d}"
+
+
+def written(lines: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """The lines as CSV, in pieces; no cell can be taken for a formula."""
     buffer = StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     for line in lines:
-        writer.writerow([safe(str(cell)) for cell in line])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
+        writer.writerow([cell(value) for value in line])
+        if buffer.tell() >= _PIECE:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()

@@ -6,6 +6,8 @@ from controlplane import api_docs, views
 from controlplane.explore.downloads import explore_csv, explore_json
 from controlplane.explore.pages import explore
 from controlplane.explore.records import record, records, records_csv
+from controlplane.focus.api import FocusExportView
+from controlplane.focus.downloads import focus
 from controlplane.how import how
 from controlplane.onboarding import first_key
 from controlplane.overview import more, overview, overview_csv
@@ -25,6 +27,8 @@ urlpatterns = [
     path("explore/records", records, name="explore-records"),
     path("explore/records.csv", records_csv, name="explore-records-csv"),
     path("explore/record", record, name="explore-record"),
+    path("focus.<str:kind>", focus, name="focus"),
+    path("api/exports/focus", FocusExportView.as_view(), name="api-focus"),
     path("views", saved_pages.view_list, name="views"),
     path("views/new", saved_pages.save, name="view-save"),
     path("views/<int:view_id>", saved_pages.change, name="view-change"),

@@ -124,6 +124,10 @@ def _answer(question: Asked) -> dict[str, Any]:
             Link("CSV", state.url(reverse("explore-csv"))),
             Link("JSON", state.url(reverse("explore-json"))),
         ],
+        "focus": [
+            Link("FOCUS CSV", state.view.url(reverse("focus", args=["csv"]))),
+            Link("FOCUS Parquet", state.view.url(reverse("focus", args=["parquet"]))),
+        ],
         "chart_csv": state.url(reverse("explore-csv"), over="time"),
         "query": urlsplit(state.url()).query,
         "announcement": chart.summary,
