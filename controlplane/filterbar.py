@@ -44,6 +44,15 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a control."""
+
+    value: str
+    label: str
+    is_chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """All links of the bar. `url` is the state's address, `hidden` what a form needs to keep the rest of it."""
 

@@ -9,7 +9,12 @@ from django.urls import resolve, reverse
 from apps.access.domain.identity import Role
 from controlplane.saved.selectors import start_urls
 
-MAIN = (("Overview", "overview"), ("Explore", "explore"), ("Prices", "costs:prices"))
+MAIN = (
+    ("Overview", "overview"),
+    ("Explore", "explore"),
+    ("Conversations", "conversations"),
+    ("Prices", "costs:prices"),
+)
 SETTINGS = (
     ("Keys", "access:keys"),
     ("People", "access:people"),

@@ -96,6 +96,7 @@ def _context(question: Asked, *, demo: DemoState) -> dict[str, Any]:
         "chart": chart,
         "group_name": DIMENSIONS[state.group].lower(),
         "csv_url": state.url(reverse("overview-csv")),
+        "conversations_url": state.url(reverse("conversations")),
         "more_url": state.url(reverse("overview-more"), seen=str(_seen(totals))),
         "announcement": f"{period.label}. {chart.summary}",
     }

@@ -3,6 +3,9 @@
 from django.urls import include, path
 
 from controlplane import api_docs, views
+from controlplane.conversations.judging import judge, undo
+from controlplane.conversations.one import conversation_by_id, one_conversation
+from controlplane.conversations.pages import conversations, conversations_csv
 from controlplane.explore.downloads import explore_csv, explore_json
 from controlplane.explore.pages import explore
 from controlplane.explore.records import record, records, records_csv
@@ -38,6 +41,12 @@ urlpatterns = [
     path("api/views", saved_api.SavedViewsView.as_view(), name="api-views"),
     path("api/views/<int:view_id>", saved_api.SavedViewView.as_view(), name="api-view"),
     path("api/views/<int:view_id>/restore", saved_api.RestoreSavedViewView.as_view(), name="api-view-restore"),
+    path("c", conversations, name="conversations"),
+    path("c.csv", conversations_csv, name="conversations-csv"),
+    path("c/by-id", conversation_by_id, name="conversation-by-id"),
+    path("c/judge", judge, name="conversation-judge"),
+    path("c/undo", undo, name="conversation-undo"),
+    path("c/<str:project>/<path:conversation_id>", one_conversation, name="conversation"),
     path("first-key", first_key, name="first-key"),
     path("how", how, name="how"),
     path("theme", choose_theme, name="theme"),

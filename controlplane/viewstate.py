@@ -115,6 +115,15 @@ def read(
     return ViewState(choice, default_zone, _canonical(filters), group, demo, path), notices
 
 
+def with_added_filter(parameters: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """The parameters, in which `filter_by` and `filter_value`, the fields of a form, became a filter."""
+    given = {name: values[-1] for name, values in parameters.items() if values}
+    added = given.get("filter_by", "")
+    if not added or not given.get("filter_value"):
+        return dict(parameters)
+    return {**parameters, added: [*parameters.get(added, ()), given["filter_value"]]}
+
+
 def is_beyond(name: str) -> bool:
     """Whether usage has a dimension of this name that the cube does not keep."""
     return name in BEYOND or (name.startswith("tag:") and 4 < len(name) <= MOST_LETTERS and "\0" not in name)

@@ -77,5 +77,6 @@ def _any_call(dice: random.Random, now: datetime, day: int) -> dict[str, Any]:
         agent=dice.choices(AGENTS, weights=(5, 3, 4, 2))[0],
         task_type=dice.choices(TASKS, weights=(8, 5, 4, 3, 2, 1))[0],
         latency_ms=int(dice.lognormvariate(7.2, 0.7)),
+        conversation_id=f"chat-{day // 2}",
         status="error" if failed else "ok",
     )

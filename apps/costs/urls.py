@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.costs.api.conversations import ConversationsView, ConversationView
 from apps.costs.api.estimate import EstimateView
 from apps.costs.api.invoices import InvoicesView, InvoiceView, RestoreInvoiceView
 from apps.costs.api.match import MatchView
@@ -47,6 +48,8 @@ urlpatterns = [
     path("api/rerates/<int:run_id>/reverse", ReverseView.as_view(), name="rerate-reverse-api"),
     path("api/unpriced", UnpricedView.as_view(), name="unpriced-api"),
     path("api/unpriced/names", NamesView.as_view(), name="unpriced-names-api"),
+    path("api/conversations", ConversationsView.as_view(), name="conversations-api"),
+    path("api/conversations/<path:conversation_id>", ConversationView.as_view(), name="conversation-api"),
     path("api/outcomes", OutcomesView.as_view(), name="outcomes"),
     path("api/usage", UsageView.as_view(), name="usage-list"),
     path("api/usage/<path:usage_id>", UsageDetailView.as_view(), name="usage-detail"),

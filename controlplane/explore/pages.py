@@ -1,6 +1,6 @@
 """The page Explore: its controls, the chart, the table, and what to do when a question is too large."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,19 +27,10 @@ from controlplane.explore.chart import drawn
 from controlplane.explore.measures import MEASURES
 from controlplane.explore.state import PATH, ROWS, Explored, Shape
 from controlplane.explore.table import table
-from controlplane.filterbar import Link
+from controlplane.filterbar import Link, Option
 from controlplane.viewstate import BEYOND, DIMENSIONS, dimension_name
 
 SHAPES = {Shape.TIME: "Over time", Shape.RUNNING: "Running total", Shape.RANKING: "Ranking"}
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One option of a control."""
-
-    value: str
-    label: str
-    is_chosen: bool
 
 
 @gzip_page
@@ -74,9 +65,9 @@ def _frame(question: Asked) -> dict[str, Any]:
         "days": days_words(period.first, period.last),
         "zone": zone_words(period.zone, period.now),
         "notices": question.notices,
-        "measures": [Choice(key, one.label, one is state.measure) for key, one in MEASURES.items()],
+        "measures": [Option(key, one.label, one is state.measure) for key, one in MEASURES.items()],
         "firsts": _dimensions(names, state.view.group),
-        "seconds": [Choice("", "nothing", not state.then), *_dimensions(names, state.then)],
+        "seconds": [Option("", "nothing", not state.then), *_dimensions(names, state.then)],
         "filterable": _dimensions(names, ""),
         "shapes": [Link(label, state.but(shape=shape).url(), state.shape is shape) for shape, label in SHAPES.items()],
         "hidden": _hidden(state),
@@ -85,9 +76,9 @@ def _frame(question: Asked) -> dict[str, Any]:
     }
 
 
-def _dimensions(names: list[str], chosen: str) -> list[Choice]:
+def _dimensions(names: list[str], chosen: str) -> list[Option]:
     known = names if chosen in names or not chosen else [*names, chosen]
-    return [Choice(name, dimension_name(name), name == chosen) for name in known]
+    return [Option(name, dimension_name(name), name == chosen) for name in known]
 
 
 def _hidden(state: Explored) -> list[tuple[str, str]]:
@@ -120,6 +111,7 @@ def _answer(question: Asked) -> dict[str, Any]:
         "is_usd": state.measure.unit == "usd",
         "more": state.but(rows=ROWS[1]).url() if rows.left_out and state.rows == ROWS[0] else "",
         "records_url": state.url(reverse("explore-records")),
+        "conversations_url": replace(state.view, own=()).url(reverse("conversations")),
         "downloads": [
             Link("CSV", state.url(reverse("explore-csv"))),
             Link("JSON", state.url(reverse("explore-json"))),

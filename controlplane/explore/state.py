@@ -70,11 +70,7 @@ def read(parameters: Mapping[str, Sequence[str]], zone: ZoneInfo) -> tuple[Explo
     `filter_by` and `filter_value`, the fields of a form, become a filter.
     """
     given = {name: values[-1] for name, values in parameters.items() if values}
-    names = dict(parameters)
-    added = given.get("filter_by", "")
-    if added and given.get("filter_value"):
-        names[added] = [*parameters.get(added, ()), given["filter_value"]]
-    view, notices = viewstate.read(names, zone, path=PATH, beyond=True)
+    view, notices = viewstate.read(viewstate.with_added_filter(parameters), zone, path=PATH, beyond=True)
     then, measure, shape = given.get("then", ""), given.get("measure", DEFAULT.key), given.get("show", Shape.TIME)
     if then and then not in DIMENSIONS and not is_beyond(then):
         notices.append(f"Cannot group by \u201c{then[:40]}\u201d; one dimension is shown.")

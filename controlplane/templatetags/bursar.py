@@ -32,6 +32,18 @@ def percent_of(part: Decimal | int, whole: Decimal | int) -> str:
 
 
 @register.filter
+def share(part: Decimal) -> str:
+    """`{{ quality|share }}`: a part of one as "82.5%"."""
+    return formats.percent(part, 1)
+
+
+@register.filter
+def hundred(part: Decimal) -> str:
+    """`{{ quality|hundred }}`: a part of one as a plain number from 0 to 100, as forms take it."""
+    return rate_text(part * 100)
+
+
+@register.filter
 def instant(moment: datetime) -> str:
     """A moment in full, in UTC: "2026-11-22 19:56:04 UTC"."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -21,6 +21,7 @@ from apps.access.services.people import NewInvitation, Standing, invite
 from tests.cast import PASSWORD, HeldKey, make_person
 from tests.costs.lists import acts as lists
 from tests.costs.rerating import acts as rerating
+from tests.pages import told
 from tests.prices import acts as prices
 from tests.prices import bills
 from tests.routing import acts as routing
@@ -90,6 +91,7 @@ def etag(world: World, path: str) -> dict[str, str]:
 # One call per mutating view and method, that succeeds. A view that is missing here fails the test below: add it, or
 # name it in WITHOUT_AUDIT with the reason.
 CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
+    ("conversation-undo", "POST"): lambda w: Call("/c/undo", told.outcome_of(w.alice), 303),
     ("access:login", "POST"): lambda w: Call("/login", {"email": w.bob.email, "password": PASSWORD}, 303, Client()),
     ("access:logout", "POST"): lambda w: Call("/logout", {}, 303),
     ("access:change_password", "POST"): lambda w: Call(
@@ -211,6 +213,7 @@ WITHOUT_AUDIT = {
     ("styleguide", "POST"): "shows a form with its errors; nothing is stored",
     ("costs:usage-list", "POST"): "usage is itself the record of what happened",
     ("costs:outcomes", "POST"): "outcomes are themselves the record of who judged what",
+    ("conversation-judge", "POST"): "outcomes are themselves the record of who judged what",
     ("costs:estimate", "POST"): "tells what a call would cost; nothing is stored",
     ("costs:match-list", "POST"): "tells which prices names get; nothing is stored",
 }

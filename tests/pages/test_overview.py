@@ -366,11 +366,25 @@ def test_the_way_back_stays_in_the_installation(browser: Client) -> None:
 @pytest.mark.parametrize(
     "role, entries",
     [
-        (Role.ANALYST, ["Overview", "Explore", "Prices", "Health", "API docs"]),
-        (Role.ADMIN, ["Overview", "Explore", "Prices", "Keys", "Projects", "Audit log", "Health", "API docs"]),
+        (Role.ANALYST, ["Overview", "Explore", "Conversations", "Prices", "Health", "API docs"]),
+        (
+            Role.ADMIN,
+            ["Overview", "Explore", "Conversations", "Prices", "Keys", "Projects", "Audit log", "Health", "API docs"],
+        ),
         (
             Role.OWNER,
-            ["Overview", "Explore", "Prices", "Keys", "People", "Projects", "Audit log", "Health", "API docs"],
+            [
+                "Overview",
+                "Explore",
+                "Conversations",
+                "Prices",
+                "Keys",
+                "People",
+                "Projects",
+                "Audit log",
+                "Health",
+                "API docs",
+            ],
         ),
     ],
 )

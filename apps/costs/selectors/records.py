@@ -31,7 +31,6 @@ _COLUMNS = """
     r.usage_source, r.cost_source, r.cost_usd, r.price_cost_usd, r.price_id, r.success, r.quality
 """
 _JOINS = """
-    FROM costs_usagerecord r
     JOIN costs_cell c ON c.id = r.cell_id
     JOIN access_project p ON p.id = r.project_id
     LEFT JOIN access_agent a ON a.id = c.agent_id
@@ -45,6 +44,7 @@ _JOINS = """
     LEFT JOIN costs_label usr ON usr.id = r.user_id
     LEFT JOIN costs_label error ON error.id = r.error_type_id
 """
+_FROM = f"FROM costs_usagerecord r {_JOINS}"
 Record = dict[str, Any]
 Position = tuple[datetime, str, str]
 """Time, id and project of a record: an id is unique within its project only."""
@@ -71,7 +71,7 @@ def usage_page(
     """Up to `limit` records of a query, newest first. Raises BadQuery for ranges over 31 days or unknown filters."""
     if query.end - query.start > MAX_RANGE + CLOCK_CHANGE:
         raise BadQuery("from", f"Single records are listed for at most {MAX_RANGE.days} days at a time.")
-    where, parameters = _conditions(query)
+    where, parameters = record_conditions(query)
     if unpriced:
         where += " AND r.cost_source = 0"
     backwards = newer_than is not None
@@ -84,7 +84,7 @@ def usage_page(
     order = "ASC" if backwards else "DESC"
     by = ", ".join(f"{column} {order}" for column in _ORDER.split(", "))
     found = _read(
-        f"SELECT {_COLUMNS} {_JOINS} WHERE {where} ORDER BY {by} LIMIT %(limit)s", {**parameters, "limit": limit + 1}
+        f"SELECT {_COLUMNS} {_FROM} WHERE {where} ORDER BY {by} LIMIT %(limit)s", {**parameters, "limit": limit + 1}
     )
     more, found = len(found) > limit, found[:limit]
     if backwards:
@@ -103,11 +103,12 @@ def usage_record(usage_id: str, *, project_id: int) -> Record | None:
     if key is None:
         return None
     where = "r.project_id = %(project)s AND r.occurred_at = %(at)s AND r.usage_id = %(id)s"
-    found = _read(f"SELECT {_COLUMNS} {_JOINS} WHERE {where}", {"project": project_id, "at": key[0], "id": usage_id})
+    found = _read(f"SELECT {_COLUMNS} {_FROM} WHERE {where}", {"project": project_id, "at": key[0], "id": usage_id})
     return found[0] if found else None
 
 
-def _conditions(query: UsageQuery) -> tuple[str, dict[str, Any]]:
+def record_conditions(query: UsageQuery) -> tuple[str, dict[str, Any]]:
+    """SQL over a record r and its cell c for all that a query asks, and its parameters."""
     cube = {name: values for name, values in query.filters.items() if name in CUBE_FILTERS}
     limits = conditions(UsageQuery(query.start, query.end, query.zone, query.project_ids, query.include_demo, cube))
     where, parameters = limits.where("c")
@@ -118,6 +119,11 @@ def _conditions(query: UsageQuery) -> tuple[str, dict[str, Any]]:
         part, more = record_filter(name, values, f"other{number}")
         where, parameters = f"{where} AND {part}", parameters | more
     return where, parameters
+
+
+def records_of(source: str, parameters: Mapping[str, Any], *, order: str, more: str = "") -> list[Record]:
+    """The records of a relation with the columns of costs_usagerecord, called r; `more` are further columns."""
+    return _read(f"SELECT {_COLUMNS}{more} FROM ({source}) r {_JOINS} ORDER BY {order}", parameters)
 
 
 def _read(sql: str, parameters: Mapping[str, Any]) -> list[Record]:

@@ -55,7 +55,11 @@ def test_tau_bench_makes_a_call_of_each_assistant_message_and_an_execution_of_ea
 
     # The tool calls' JSON has no blanks and counts as one word.
     assert read("tau-bench", json.dumps([conversation()]), **options) == [
-        Read(1, UNDATED_START + timedelta(seconds=10), call | {"input_tokens": 6, "output_tokens": 1}),
+        Read(
+            1,
+            UNDATED_START + timedelta(seconds=10),
+            call | {"input_tokens": 6, "output_tokens": 1, "tool": "look_up", "tool_call_id": "call_1"},
+        ),
         Read(
             2,
             UNDATED_START + timedelta(seconds=15),

@@ -6,7 +6,7 @@ Source: sierra-research/tau-bench, `historical_trajectories/*.json`, an array of
 1. Each assistant message is one model call. Its input is every message before it, its output the message itself.
 2. The tokens of a message are those of its content plus those of its tool calls written as JSON without blanks. Each
    message is counted once and added, so a conversation costs as much to count as it is long.
-3. Each tool message is one tool execution.
+3. Each tool message is one tool execution. A call that asks for a tool was made on that tool's behalf.
 4. `reward` 1.0 is a solved task: the last call of the conversation carries `success`.
 5. The file has no times. Conversations begin five minutes apart, messages follow each other every five seconds.
 
@@ -60,7 +60,13 @@ def _records(conversation: Mapping[str, Any], options: Options) -> Iterator[tupl
     for place, message in enumerate(messages):
         tokens = tokens_of(message, options)
         if message["role"] == "assistant":
-            record = {**common, **_model(options), "input_tokens": before, "output_tokens": tokens}
+            record = {
+                **common,
+                **_model(options),
+                "input_tokens": before,
+                "output_tokens": tokens,
+                **_asks_for(message),
+            }
             yield place, record | ({"success": float(conversation["reward"]) == 1.0} if place == last else {})
         elif message["role"] == "tool":
             tool = {"operation": "execute_tool", "tool": text(message["name"])}
@@ -77,6 +83,14 @@ def _common(conversation: Mapping[str, Any], options: Options) -> Record:
         "agent": options.agent or AGENT,
         **present(user=text(task.get("user_id"))),
     }
+
+
+def _asks_for(message: Mapping[str, Any]) -> Record:
+    """The tool an assistant message asks for; of several the first."""
+    call = next(iter(message.get("tool_calls") or ()), None)
+    if call is None:
+        return {}
+    return present(tool=text(call["function"]["name"]), tool_call_id=text(call.get("id")))
 
 
 def _model(options: Options) -> Record:

@@ -1,0 +1,1 @@
+"""Conversations: which were dear, what happened in one, and how it went."""

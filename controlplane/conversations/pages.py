@@ -1,0 +1,211 @@
+"""The list of conversations, dearest first, as a page and as CSV."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_GET
+from django_htmx.http import push_url
+
+from apps.access.domain.identity import Caller, Role
+from apps.access.pages import PageRequest, page
+from apps.costs.domain.calendars import zone_words
+from apps.costs.domain.formats import money_column
+from apps.costs.domain.money_format import format_money
+from apps.costs.domain.periods import Period, Preset, days_words
+from apps.costs.selectors import metrics
+from apps.costs.selectors.conversations import (
+    Conversation,
+    ConversationPage,
+    Order,
+    Place,
+    Verdict,
+    conversation_page,
+)
+from apps.costs.selectors.demo import demo_state
+from apps.costs.selectors.metrics import BadQuery, UsageQuery
+from apps.costs.selectors.tags import tag_names
+from controlplane import exports, filterbar, viewstate
+from controlplane.conversations.links import conversation_url
+from controlplane.filterbar import Link, Option
+from controlplane.viewstate import BEYOND, DIMENSIONS, ViewState, dimension_name
+
+PATH = "/c"
+ON_A_PAGE = 50
+IN_A_PIECE = 1000
+ORDERS = {Order.COST: "Dearest first", Order.NEWEST: "Newest first"}
+VERDICTS = {None: "All", Verdict.SUCCEEDED: "Succeeded", Verdict.FAILED: "Failed", Verdict.UNKNOWN: "Not judged"}
+COLUMNS = (
+    "project", "id", "agent", "calls", "error_calls", "tool_executions", "unpriced_calls", "input_tokens",
+    "cache_read_input_tokens", "output_tokens", "cost_usd", "success", "success_source", "quality", "quality_source",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request for the list."""
+
+    view: ViewState
+    period: Period
+    caller: Caller
+    order: Order
+    verdict: Verdict | None
+    notices: list[str]
+
+    @property
+    def query(self) -> UsageQuery:
+        """The question about the whole period."""
+        return self.view.query(self.period.span, self.caller)
+
+    def but(self, *, order: Order | None = None, verdict: Verdict | None) -> ViewState:
+        """The view with another order or verdict."""
+        return replace(self.view, own=_own(order or self.order, verdict))
+
+    def page(self, *, limit: int, after: Place | None = None) -> ConversationPage:
+        """A part of the answer. Raises BadQuery."""
+        return conversation_page(self.query, limit=limit, order=self.order, verdict=self.verdict, after=after)
+
+
+def _own(order: Order, verdict: Verdict | None) -> tuple[tuple[str, str], ...]:
+    pairs = (("outcome", verdict or ""), ("sort", "" if order is Order.COST else order.value))
+    return tuple((name, str(value)) for name, value in pairs if value)
+
+
+def asked(request: PageRequest) -> Asked:
+    """Reads the address. Raises nothing: what is not understood becomes a notice."""
+    parameters = viewstate.with_added_filter(dict(request.GET.lists()))
+    view, notices = viewstate.read(parameters, ZoneInfo(settings.REPORTING_ZONE), path=PATH, beyond=True)
+    order, verdict = request.GET.get("sort", Order.COST), request.GET.get("outcome") or None
+    if order not in set(Order):
+        notices.append(f"Cannot sort by \u201c{order[:40]}\u201d; the dearest come first.")
+    if verdict and verdict not in set(Verdict):
+        notices.append(f"The outcome \u201c{verdict[:40]}\u201d is not known; all are shown.")
+    order = Order(order) if order in set(Order) else Order.COST
+    known = Verdict(verdict) if verdict in set(Verdict) else None
+    view = replace(view, own=_own(order, known))
+    return Asked(view, view.choice.at(timezone.now()), request.caller, order, known, notices)
+
+
+@gzip_page
+@page(role=Role.ANALYST)
+@require_GET
+def conversations(request: PageRequest) -> HttpResponse:
+    """Fifty conversations that were going on in the period, the next ones behind a cursor."""
+    question = asked(request)
+    with metrics.one_snapshot():
+        context = _frame(question)
+        try:
+            found = question.page(limit=ON_A_PAGE, after=_place(request, question.order))
+        except BadQuery as error:
+            context |= {"too_much": error.message, "announcement": error.message}
+        else:
+            context |= _listed(question, found)
+    fragment = request.htmx and not request.htmx.history_restore_request
+    response = render(request, "conversations/_list.html" if fragment else "conversations/list.html", context)
+    return push_url(response, question.view.url()) if fragment and "filter_by" in request.GET else response
+
+
+def _frame(question: Asked) -> dict[str, Any]:
+    view, period = question.view, question.period
+    demo = demo_state(timezone.now(), question.caller)
+    names = [*DIMENSIONS, *BEYOND, *(f"tag:{name}" for name in tag_names(question.caller.project_ids))]
+    week = replace(view.choice, preset=Preset.DAYS_7, first=None, last=None, unit=None)
+    return {
+        "bar": filterbar.build(view, period, demo=demo.exists, compares=False),
+        "demo_state": demo,
+        "state": view,
+        "period": period,
+        "days": days_words(period.first, period.last),
+        "zone": zone_words(period.zone, period.now),
+        "notices": question.notices,
+        "filterable": [Option(name, dimension_name(name)) for name in names],
+        "orders": [
+            Link(words, question.but(order=order, verdict=question.verdict).url(), order is question.order)
+            for order, words in ORDERS.items()
+        ],
+        "verdicts": [
+            Link(words, question.but(verdict=verdict).url(), verdict is question.verdict)
+            for verdict, words in VERDICTS.items()
+        ],
+        "ways_out": [Link("Last 7 days", replace(view, choice=week).url())],
+        "csv_url": view.url(reverse("conversations-csv")),
+    }
+
+
+def _listed(question: Asked, found: ConversationPage) -> dict[str, Any]:
+    rows = found.conversations
+    costs = money_column([_known(row) for row in rows])
+    return {
+        "rows": [
+            {"one": row, "url": conversation_url(row.project, row.id), "cost": cost}
+            for row, cost in zip(rows, costs, strict=True)
+        ],
+        "more": question.view.url(after=_cursor(rows[-1], question.order)) if found.has_more else "",
+        "announcement": f"{len(rows)} conversations{' and more' if found.has_more else ''}.",
+    }
+
+
+def _known(row: Conversation) -> Decimal | None:
+    """What it cost, or None where no call has a known cost."""
+    return None if row.unpriced_calls and row.unpriced_calls == row.calls and not row.cost_usd else row.cost_usd
+
+
+def _cursor(row: Conversation, order: Order) -> str:
+    value = format_money(row.cost_usd) if order is Order.COST else row.last_at.isoformat()
+    return f"{value} {row.project_id} {row.id}"
+
+
+def _place(request: PageRequest, order: Order) -> Place | None:
+    """Where the page begins; a cursor that makes no sense is the beginning."""
+    parts = request.GET.get("after", "").replace("\0", "").split(" ", 2)
+    try:
+        value: Decimal | datetime
+        value = Decimal(parts[0]) if order is Order.COST else datetime.fromisoformat(parts[0])
+        project = int(parts[1])
+    except (InvalidOperation, ValueError, IndexError):
+        return None
+    is_sound = value.is_finite() if isinstance(value, Decimal) else value.tzinfo is not None
+    return Place(value, parts[2], project) if len(parts) > 2 and is_sound and abs(project) < 2**31 else None
+
+
+@page(role=Role.ANALYST)
+@require_GET
+def conversations_csv(request: PageRequest) -> HttpResponse | StreamingHttpResponse:
+    """Every conversation of a state, read and sent piece by piece."""
+    question = asked(request)
+    try:
+        first = question.page(limit=IN_A_PIECE)
+    except BadQuery as error:
+        return HttpResponse(f"{error.message}\n", status=422, content_type="text/plain; charset=utf-8")
+    return exports.csv_response(_lines(question, first), name="bursar-conversations", period=question.period)
+
+
+def _lines(question: Asked, found: ConversationPage) -> Iterator[list[Any]]:
+    zone = question.period.zone
+    yield ["first_call", "last_call", "zone", *COLUMNS]
+    while found.conversations:
+        for row in found.conversations:
+            times = [exports.local(moment, zone) for moment in (row.first_at, row.last_at)]
+            yield [*times, zone.key, *(_cell(getattr(row, name)) for name in COLUMNS)]
+        if not found.has_more:
+            return
+        last = found.conversations[-1]
+        value = last.cost_usd if question.order is Order.COST else last.last_at
+        found = question.page(limit=IN_A_PIECE, after=Place(value, last.id, last.project_id))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return format_money(value) if isinstance(value, Decimal) else str(value)
