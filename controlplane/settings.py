@@ -244,6 +244,12 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "expire-reservations": {
+        "task": "apps.budgets.tasks.expire_reservations",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "tend-budgets": {"task": "apps.budgets.tasks.tend_budgets", "schedule": 30.0, "options": {"expires": 30}},
     "rerates": {"task": "apps.costs.tasks.carry_out_rerates", "schedule": 3.0, "options": {"expires": 3}},
 }
 
@@ -271,6 +277,9 @@ GUESSES_PER_MINUTE = env.int("BURSAR_GUESSES_PER_MINUTE", default=20)
 MAX_PROJECTS = env.int("BURSAR_MAX_PROJECTS", default=1000)
 MAX_VIEWS = env.int("BURSAR_MAX_VIEWS", default=200)
 MAX_AGENTS = env.int("BURSAR_MAX_AGENTS", default=1000)
+MAX_BUDGETS = env.int("BURSAR_MAX_BUDGETS", default=1000)
+RESERVATION_SECONDS = env.int("BURSAR_RESERVATION_SECONDS", default=120)
+RESERVATION_MAX_SECONDS = env.int("BURSAR_RESERVATION_MAX_SECONDS", default=3600)
 OUTCOME_WAIT_DAYS = env.int("BURSAR_OUTCOME_WAIT_DAYS", default=35)
 QUARTERS_KEPT_DAYS = env.int("BURSAR_QUARTERS_KEPT_DAYS", default=40)
 BACKGROUND_LATE_SECONDS = env.int("BURSAR_BACKGROUND_LATE_SECONDS", default=3600)

@@ -8,6 +8,8 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from apps.access.services import audit, guessing, places
+from apps.budgets.selectors import matching
+from apps.budgets.services import opening
 from apps.costs.selectors import invoices, rate_book
 from apps.costs.services import names, partitions
 from apps.costs.services.ingest import placing
@@ -45,6 +47,8 @@ def fresh_memory() -> None:
     invoices.forget()
     in_force.forget()
     config.forget()
+    matching.forget()
+    opening.forget()
 
 
 def _uses_database(items: list[pytest.Item]) -> bool:

@@ -4,7 +4,7 @@ An app calls `charging.register(...)` or `recharging.register(...)` in its `exte
 nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -23,7 +23,9 @@ class Charge:
     cell_id: int
     model_id: int
     occurred_at: datetime
+    quarter: int
     usage_id: str
+    key_id: int | None
     fields: Any
     cost: int | None
 
@@ -49,8 +51,16 @@ class Recharge:
     after: int | None
 
 
-Charging = Callable[[Caller, Sequence[Charge]], Sequence[Mapping[str, Any]]]
-"""Called after the rollups and before the commit with the rows really inserted; returns the answer's budget states."""
+class ChangedMeanwhile(Exception):
+    """What a charge was prepared for has changed: the transaction is rolled back and everything is done again."""
+
+
+ChargeNow = Callable[[], Sequence[Mapping[str, Any]]]
+"""Called after the rollups and before the commit; returns the answer's budget states. May raise ChangedMeanwhile."""
+
+Charging = Callable[[Caller, Collection[str], Callable[[], Sequence[Charge]]], ChargeNow | None]
+"""Called before the transaction with the fields any record has, and the rows that are to be inserted; None when
+nothing is to be charged. What a retry finds to be stored already is left out of the next call."""
 
 Recharging = Callable[[Sequence[Recharge]], None]
 """Called after the rollups and before the commit with the records whose cost changed, in the order of their keys."""

@@ -13,7 +13,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from apps.access.domain.identity import Caller
 from apps.costs.domain import pricing
 from apps.costs.domain.usage import FieldError
-from apps.costs.extension_points import Charge, charging
+from apps.costs.extension_points import ChangedMeanwhile, Charge, charging
 from apps.costs.selectors.rate_book import current_rate_book, rate_book
 from apps.costs.services import names, partitions
 from apps.costs.services.ingest import writing
@@ -136,7 +136,7 @@ def _store(
             with connection.wrap_database_errors:
                 result.budgets = _write(rows, caller, fields, labels, now)
             return rows
-        except writing.Changed:
+        except (writing.Changed, ChangedMeanwhile):
             current_rate_book()
             rows = _price(_new_ones(rows, outcomes), fields)
         except IntegrityError as error:
@@ -157,7 +157,8 @@ def _write(
     late = writing.late_quarters(rows, now)
     judged = not fields.isdisjoint(("success", "quality"))
     version = rate_book().version
-    if not (late or judged or charging.registered or connection.in_atomic_block):
+    charge = charging.registered(caller, fields, lambda: _charges(rows, caller)) if charging.registered else None
+    if not (late or judged or charge or connection.in_atomic_block):
         writing.write(rows, fields, labels, caller.key_id, price_book_version=version)
         return ()
     with transaction.atomic():
@@ -166,7 +167,7 @@ def _write(
         writing.write(rows, fields, labels, caller.key_id, price_book_version=version)
         if judged:
             keep_outcomes(rows, key_id=caller.key_id)
-        return charging.registered(caller, _charges(rows)) if charging.registered else ()
+        return charge() if charge else ()
 
 
 def _new_ones(rows: Sequence[Row], outcomes: list[Outcome]) -> list[Row]:
@@ -199,7 +200,7 @@ def _price(rows: list[Row], fields: set[str]) -> list[Row]:
     return rows
 
 
-def _charges(rows: Sequence[Row]) -> list[Charge]:
+def _charges(rows: Sequence[Row], caller: Caller) -> list[Charge]:
     return [
         Charge(
             one.place.project_id,
@@ -207,7 +208,9 @@ def _charges(rows: Sequence[Row]) -> list[Charge]:
             one.place.cell_id,
             one.place.model_id,
             one.occurred_at,
+            one.quarter,
             one.id,
+            caller.key_id,
             one.usage,
             one.cost,
         )

@@ -1,0 +1,181 @@
+"""How one counter of a budget stands, and what an agent is told of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from apps.budgets.domain.thresholds import Action, Threshold, strictest
+from apps.costs.domain.money_format import format_money
+
+NOTHING = Decimal(0)
+
+
+class Unit:
+    """What budgets are counted in."""
+
+    USD = "usd"
+    TOKENS = "tokens"
+    CALLS = "calls"
+    ALL = (USD, TOKENS, CALLS)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """One counter in its present period. Amounts are in `unit`; `limit` includes temporary raises.
+
+    `spent` is what counts against the limit, so of a rolling budget it includes the days before. `ceiling` is what
+    reservations may not exceed, None when nothing blocks. `exempt` says that the call asked for is never held up.
+    """
+
+    budget_id: int
+    name: str
+    unit: str
+    each: str
+    each_value: str
+    label: str
+    limit: Decimal
+    raised: Decimal
+    ceiling: Decimal | None
+    spent: Decimal
+    reserved: Decimal
+    unpriced_calls: int
+    in_force: tuple[str, ...]
+    thresholds: tuple[Threshold, ...]
+    starts_at: datetime
+    resets_at: datetime | None
+    paused: bool = False
+    exempt: bool = False
+    counter_id: int | None = None
+
+    @property
+    def remaining(self) -> Decimal:
+        """What is left of the limit, never less than nothing."""
+        return max(self.limit - self.spent - self.reserved, NOTHING)
+
+    @property
+    def is_blocked(self) -> bool:
+        """True once nothing more may be spent."""
+        return self.ceiling is not None and not self.paused and self.spent + self.reserved >= self.ceiling
+
+    @property
+    def threshold(self) -> Threshold | None:
+        """The strictest threshold that holds, blocking aside: the ceiling says when that is."""
+        if self.paused:
+            return None
+        held = strictest([one for one in self.thresholds if one.action is not Action.BLOCK], self.in_force)
+        return held
+
+    @property
+    def action(self) -> str:
+        """What to do: none, advise, cheapest, downgrade or block."""
+        if self.exempt or self.paused:
+            return "none"
+        if self.is_blocked:
+            return Action.BLOCK.value
+        held = self.threshold
+        return "none" if held is None or held.action is Action.NOTIFY else held.action.value
+
+    @property
+    def tier(self) -> str:
+        """The tier to go down to, while the action is downgrade."""
+        held = self.threshold
+        return held.tier if held is not None and self.action == Action.DOWNGRADE.value else ""
+
+    @property
+    def state(self) -> str:
+        """One word: paused, blocked, over, warn or ok."""
+        if self.paused:
+            return "paused"
+        if self.is_blocked:
+            return "blocked"
+        if self.spent >= self.limit:
+            return "over"
+        return "warn" if self.in_force else "ok"
+
+    @property
+    def tightness(self) -> tuple[bool, Decimal]:
+        """Sorts states: those that hold calls up first, then by the share that is left."""
+        share = self.remaining / self.limit if self.limit else NOTHING
+        return not (self.is_blocked and not self.exempt), share
+
+    def told(self) -> dict[str, Any]:
+        """As the API writes it."""
+        unit = self.unit
+        amounts = {"limit": self.limit, "spent": self.spent, "reserved": self.reserved, "remaining": self.remaining}
+        return {
+            "id": str(self.budget_id),
+            "name": self.name,
+            **({"each": {"field": self.each, "value": self.label}} if self.each else {}),
+            **{f"{name}_{unit}": amount_text(amount, unit) for name, amount in amounts.items()},
+            "state": self.state,
+            "action": self.action,
+            **({"tier": self.tier} if self.tier else {}),
+            **({"unpriced_calls": self.unpriced_calls} if self.unpriced_calls else {}),
+            "resets_at": self.resets_at,
+        }
+
+
+def amount_text(amount: Decimal, unit: str) -> Any:
+    """Money as a decimal string, tokens and calls as whole numbers."""
+    return format_money(amount) if unit == Unit.USD else int(amount)
+
+
+def tightest_first(states: Sequence[BudgetState]) -> list[BudgetState]:
+    """The order in which they are told; the first one binds."""
+    return sorted(states, key=lambda state: (*state.tightness, state.budget_id, state.each_value))
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why an amount could not be reserved: by a budget, or by the reservation it was to be drawn from."""
+
+    limit_source: str
+    asked_usd: Decimal
+    state: BudgetState | None
+    left_usd: Decimal | None = None
+    raise_contacts: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """For a person."""
+        state = self.state
+        if state is None:
+            left = "is over" if self.left_usd is None else f"has only {format_money(self.left_usd)} USD left"
+            return f"The parent reservation {left}; {format_money(self.asked_usd)} USD were asked for."
+        whose = f" for {state.each} {state.label}" if state.each else ""
+        amounts = [amount_text(value, state.unit) for value in (state.spent, state.reserved, state.limit)]
+        resets = f"It resets at {state.resets_at:%Y-%m-%d %H:%M} UTC." if state.resets_at else "It does not reset."
+        contacts = f" {', '.join(self.raise_contacts)} can raise it." if self.raise_contacts else ""
+        unit = "USD" if state.unit == Unit.USD else state.unit
+        return (
+            f"The budget \u201c{state.name}\u201d{whose} has {amounts[0]} spent and {amounts[1]} reserved of"
+            f" {amounts[2]} {unit}. {resets}{contacts}"
+        )
+
+    def told(self) -> dict[str, Any]:
+        """The machine-readable part of the 402."""
+        told: dict[str, Any] = {"limit_source": self.limit_source, "asked_usd": format_money(self.asked_usd)}
+        if self.state is None:
+            left = None if self.left_usd is None else format_money(self.left_usd)
+            return {**told, "budget_id": None, "remaining_usd": left, "raise_contacts": []}
+        state = self.state
+        amounts = {"limit": state.limit, "spent": state.spent, "reserved": state.reserved}
+        return {
+            **told,
+            "budget_id": str(state.budget_id),
+            "budget": state.name,
+            **({"each": {"field": state.each, "value": state.label}} if state.each else {}),
+            **{f"{name}_{state.unit}": amount_text(value, state.unit) for name, value in amounts.items()},
+            "resets_at": state.resets_at.isoformat().replace("+00:00", "Z") if state.resets_at else None,
+            "raise_contacts": list(self.raise_contacts),
+        }
+
+
+class BudgetRefused(Exception):
+    """An amount does not fit (402)."""
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.sentence)
+        self.denial = denial

@@ -1,0 +1,251 @@
+"""Which budgets a call belongs to. What they are is remembered in the process, for one version of the tables.
+
+A counter that a process charged by an older version is put right by the recount that every change of a budget asks
+for; reservations and charges are refused by the database under another version, and read again.
+"""
+
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from apps.budgets.domain.cycles import Cycle, Period, Span
+from apps.budgets.domain.scopes import OF_RECORD, TAG, Facts, Scope, each_value
+from apps.budgets.domain.thresholds import Threshold, kept
+from apps.budgets.models import Budget
+
+_SEEN_SECONDS = 1
+_KEPT_SECONDS = 30
+_MOST_CELLS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A budget as calls are matched with it."""
+
+    id: int
+    name: str
+    scope: Scope
+    each: str
+    unit: str
+    limit: Decimal
+    cycle: Cycle
+    counted_since: datetime | None
+    created_at: datetime
+    thresholds: tuple[Threshold, ...]
+    grace_percent: Decimal
+    exempt: tuple[Scope, ...]
+    paused: bool
+    project_id: int | None
+    recounted: bool
+
+    def counting(self, at: datetime) -> Span | None:
+        """The period that counts what happens at this instant; None before the budget counts anything."""
+        if self.counted_since is not None and at < self.counted_since:
+            return None
+        span = self.cycle.span(at)
+        until = self.cycle.counted_until(span)
+        return None if until is not None and until <= self.created_at else span
+
+    def is_exempt(self, facts: Facts) -> bool:
+        """True if a call of these facts is never held up by this budget."""
+        return any(one.covers(facts) for one in self.exempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One counter, named before it is opened."""
+
+    budget_id: int
+    each_value: str
+    period_start: datetime
+
+
+class Matcher:
+    """The standing budgets of one version. Cells are learnt as they come."""
+
+    def __init__(self, version: int, rules: Iterable[Rule]) -> None:
+        self.version = version
+        self.rules = tuple(rules)
+        self.by_id = {rule.id: rule for rule in self.rules}
+        self.born = self.seen = time.monotonic()
+        self.cells: dict[int, Facts] = {}
+        self.of_cell: dict[int, tuple[Rule, ...]] = {}
+        # What records of one cell differ in, as far as any budget asks for it.
+        self.record_fields, self.tag_names = _asked_of_records(self.rules)
+        # In the quarter-hour in which counting begins, the instant decides.
+        self.beginnings = frozenset(
+            int(rule.counted_since.timestamp()) // 900 for rule in self.rules if rule.counted_since is not None
+        )
+
+    def learn(self, cell_ids: Collection[int]) -> None:
+        """Make the facts of these cells known, and which budgets may cover them."""
+        missing = [cell_id for cell_id in cell_ids if cell_id not in self.of_cell]
+        if not missing:
+            return
+        if len(self.cells) > _MOST_CELLS:
+            self.cells, self.of_cell = {}, {}
+            missing = list(cell_ids)
+        for cell_id, facts in facts_of_cells(missing).items():
+            self.cells[cell_id] = facts
+            self.of_cell[cell_id] = tuple(rule for rule in self.rules if rule.scope.covers_cell(facts))
+
+    def matching(self, facts: Facts, at: datetime) -> list[tuple[Rule, str, Span]]:
+        """The budgets that cover a call of these facts at this instant, with the counter's value and period."""
+        found = []
+        for rule in self.rules:
+            value = each_value(rule.each, facts) if rule.scope.covers(facts) else None
+            if value is not None and (span := rule.counting(at)) is not None:
+                found.append((rule, value, span))
+        return found
+
+
+_memory: Matcher | None = None
+
+
+def forget() -> None:
+    """Drop what the process remembers: for tests, and after rows were removed under it."""
+    global _memory
+    _memory = None
+
+
+def matcher(*, fresh: bool = False) -> Matcher:
+    """The matcher of the present version; without `fresh`, of one that stood a second ago."""
+    global _memory
+    now = time.monotonic()
+    known = _memory
+    if known is not None and now - known.born < _KEPT_SECONDS:
+        if not fresh and now - known.seen < _SEEN_SECONDS:
+            return known
+        if stored_version() == known.version:
+            known.seen = now
+            return known
+    version = stored_version()
+    _memory = Matcher(version, rules_of(Budget.objects.standing().order_by("id")))
+    return _memory
+
+
+def stored_version() -> int:
+    """The version of the tables now."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT version FROM budgets_budgetsversion")
+        row = cursor.fetchone()
+    return row[0] if row else 0
+
+
+def rules_of(budgets: Iterable[Budget]) -> list[Rule]:
+    """Budgets with the names of their scopes resolved."""
+    rows = list(budgets)
+    scopes = [one for row in rows for one in (row.scope, *row.exempt)]
+    agents = _agents({one["agent"] for one in scopes if "agent" in one})
+    keys = _keys({one["key"] for one in scopes if "key" in one})
+    projects = _projects({one["project"] for one in scopes if "project" in one})
+
+    def resolved(scope: dict[str, str], project_id: int | None) -> Scope:
+        if "project" in scope and project_id is None:
+            project_id = projects.get(scope["project"], -1)
+        plain = tuple((name, value) for name, value in scope.items() if name not in ("project", "agent", "key"))
+        return Scope(
+            project_id=project_id if "project" in scope else None,
+            agent=scope.get("agent"),
+            agents=agents.get(scope.get("agent", ""), frozenset()),
+            keys=keys.get(scope["key"], frozenset()) if "key" in scope else None,
+            plain=tuple(pair for pair in plain if not pair[0].startswith(TAG)),
+            tags=tuple((name.removeprefix(TAG), value) for name, value in plain if name.startswith(TAG)),
+        )
+
+    return [
+        Rule(
+            id=row.pk,
+            name=row.name,
+            scope=resolved(row.scope, row.project_id),
+            each=row.each,
+            unit=row.unit,
+            limit=row.limit,
+            cycle=row.cycle,
+            counted_since=row.counted_since,
+            created_at=row.created_at,
+            thresholds=tuple(kept(row.thresholds)),
+            grace_percent=row.grace_percent,
+            exempt=tuple(resolved(one, None) for one in row.exempt),
+            paused=row.paused_at is not None,
+            project_id=row.project_id,
+            recounted=row.recounted_at is not None,
+        )
+        for row in rows
+    ]
+
+
+def _asked_of_records(rules: Iterable[Rule]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    fields = {name for rule in rules for name, _ in rule.scope.plain} | {rule.each for rule in rules}
+    tags = {name for rule in rules for name, _ in rule.scope.tags}
+    return tuple(sorted(fields & OF_RECORD)), tuple(sorted(tags))
+
+
+def _fetched(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+
+def _agents(names: set[str]) -> dict[str, frozenset[int]]:
+    """The ids of agents that have each name, or had it before they were renamed."""
+    sql = (
+        "SELECT name, id FROM access_agent WHERE name = ANY(%s)"
+        " UNION SELECT name, agent_id FROM access_formeragentname WHERE name = ANY(%s)"
+    )
+    return _grouped(_fetched(sql, [list(names), list(names)]) if names else [])
+
+
+def _keys(texts: set[str]) -> dict[str, frozenset[int]]:
+    """The ids of keys by what a scope says: the name of keys, or the number of one."""
+    sql = (
+        "SELECT w.text, k.id FROM unnest(%s::text[]) AS w(text) JOIN access_apikey k ON w.text IN (k.name, k.id::text)"
+    )
+    return _grouped(_fetched(sql, [list(texts)]) if texts else [])
+
+
+def _projects(names: set[str]) -> dict[str, int]:
+    sql = (
+        "SELECT name, project_id FROM access_formerprojectname WHERE name = ANY(%s)"
+        " UNION ALL SELECT name, id FROM access_project WHERE name = ANY(%s)"
+    )
+    return dict(_fetched(sql, [list(names), list(names)])) if names else {}
+
+
+def _grouped(pairs: Iterable[tuple[Any, ...]]) -> dict[str, frozenset[int]]:
+    found: dict[str, set[int]] = {}
+    for name, number in pairs:
+        found.setdefault(name, set()).add(number)
+    return {name: frozenset(ids) for name, ids in found.items()}
+
+
+_CELLS = """
+    SELECT c.id, c.project_id, p.name, a.id, a.name, m.provider, m.name, t.name, r.name, k.name,
+        coalesce(p.is_demo, false)
+    FROM costs_cell c LEFT JOIN access_project p ON p.id = c.project_id LEFT JOIN access_agent a ON a.id = c.agent_id
+    LEFT JOIN costs_usedmodel m ON m.id = c.model_id LEFT JOIN costs_label t ON t.id = c.tier_id
+    LEFT JOIN costs_label r ON r.id = c.role_id LEFT JOIN costs_label k ON k.id = c.task_type_id
+    WHERE c.id = ANY(%s)
+"""
+
+
+def facts_of_cells(cell_ids: Collection[int]) -> dict[int, Facts]:
+    """What all records of each of these cells share."""
+    return {
+        row[0]: Facts(
+            project_id=row[1], project=row[2], agent_id=row[3], agent=row[4], provider=row[5], model=row[6],
+            tier=row[7], role=row[8], task_type=row[9], is_demo=row[10],
+        )
+        for row in _fetched(_CELLS, [list(cell_ids)])
+    }  # fmt: skip
+
+
+def is_rolling(rule: Rule) -> bool:
+    """True if what was spent on the days before counts too."""
+    return rule.cycle.period is Period.ROLLING

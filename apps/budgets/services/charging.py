@@ -1,0 +1,314 @@
+"""Charging usage to budgets, in the transaction that stores it: a few statements a batch, never one a record.
+
+Before the transaction: 1. records are added up by cell, quarter-hour and whatever else any budget asks for, 2. each of
+these groups is matched with the budgets once, 3. counters that are not there yet are opened. In it: one statement moves
+the reservations and counters, and thresholds that are crossed raise their alerts.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from apps.access.domain.identity import Caller
+from apps.budgets.domain.cycles import Span
+from apps.budgets.domain.scopes import Facts, each_label, each_value
+from apps.budgets.domain.states import BudgetState, Unit, tightest_first
+from apps.budgets.extension_points import tier_ceiling
+from apps.budgets.selectors import matching
+from apps.budgets.selectors.matching import Matcher, Place, Rule, is_rolling
+from apps.budgets.services.crossing import note_crossings
+from apps.budgets.services.opening import Wanted, open_counters
+from apps.costs.domain.pricing import femto_of, usd_text
+from apps.costs.extension_points import ChangedMeanwhile, Charge, ChargeNow
+
+_THOUSANDTH = Decimal("0.001")
+_FEMTO = Decimal(1).scaleb(-15)
+_STALE = -1
+
+
+@dataclass(slots=True)
+class Sums:
+    """What a group of calls adds to the counters it belongs to. Money in femto-dollars."""
+
+    cost: int = 0
+    calls: int = 0
+    tokens: int = 0
+    unpriced: int = 0
+    held: int = 0
+
+    def add(self, other: "Sums") -> None:
+        """Add another group."""
+        self.cost += other.cost
+        self.calls += other.calls
+        self.tokens += other.tokens
+        self.unpriced += other.unpriced
+        self.held += other.held
+
+    def in_unit(self, unit: str) -> str:
+        """The amount a counter of this unit takes, as the database reads it."""
+        return usd_text(self.cost) if unit == Unit.USD else str(self.calls if unit == Unit.CALLS else self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What the records of a batch did to one reservation. `final` frees what is left of it."""
+
+    project_id: int
+    public_id: str
+    cost: int
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An unpriced call, the place it is charged to, and the most it may have cost, in femto-dollars."""
+
+    project_id: int
+    usage_id: str
+    place: Place
+    amount: int
+
+
+@dataclass(slots=True)
+class Charged:
+    """Everything a batch does to budgets."""
+
+    places: dict[Place, tuple[Wanted, Sums]]
+    settlements: Sequence[Settlement] = ()
+    holds: Sequence[Hold] = ()
+
+
+def prepare(caller: Caller, fields: Collection[str], charges: Callable[[], Sequence[Charge]]) -> ChargeNow | None:
+    """What the extension point calls before a batch is stored: None when no budget and no reservation is concerned."""
+    known = matching.matcher()
+    settles = "reservation_id" in fields
+    if not known.rules and not settles:
+        return None
+    rows = charges()
+    charged = _matched(known, rows)
+    if settles:
+        charged.settlements = _settlements(rows)
+    if not charged.places and not charged.settlements:
+        return None
+    ids = open_counters([wanted for wanted, _ in charged.places.values()])
+
+    def charge_now() -> Sequence[Mapping[str, Any]]:
+        try:
+            states = move(known, charged, ids, now=timezone.now())
+        except ChangedMeanwhile:
+            matching.forget()
+            raise
+        return [state.told() for state in tightest_first(states)]
+
+    return charge_now
+
+
+def _matched(known: Matcher, rows: Sequence[Charge]) -> Charged:
+    charged = Charged({})
+    if not known.rules:
+        return charged
+    groups, members = _groups(known, rows)
+    known.learn({key[0] for key in groups})
+    for key, sums in groups.items():
+        rules = known.of_cell[key[0]]
+        if not rules:
+            continue
+        facts = _facts(known, key, rows[members[key]])
+        at = rows[members[key]].occurred_at
+        for rule in rules:
+            found = _place_of(rule, facts, at)
+            if found is not None:
+                _add(charged, found, sums)
+    if tier_ceiling.registered:
+        charged.holds = _holds(known, rows, charged)
+    return charged
+
+
+def _groups(known: Matcher, rows: Sequence[Charge]) -> tuple[dict[tuple[Any, ...], Sums], dict[tuple[Any, ...], int]]:
+    """The sums by cell, quarter and asked fields; and for each group the place of its first record."""
+    groups: dict[tuple[Any, ...], Sums] = {}
+    members: dict[tuple[Any, ...], int] = {}
+    key_of = _group_key(known)
+    for place, one in enumerate(rows):
+        key = key_of(one)
+        sums = groups.get(key)
+        if sums is None:
+            sums = groups[key] = Sums()
+            members[key] = place
+        usage = one.fields
+        calls = 0 if usage.operation == "execute_tool" else usage.calls
+        sums.calls += calls
+        sums.tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
+        if one.cost is None:
+            sums.unpriced += calls
+        else:
+            sums.cost += one.cost
+    return groups, members
+
+
+_FIELD_NAMES = {"conversation": "conversation_id"}
+
+
+def _group_key(known: Matcher) -> Callable[[Charge], tuple[Any, ...]]:
+    fields, tags, beginnings = known.record_fields, known.tag_names, known.beginnings
+    if not fields and not tags and not beginnings:
+        return attrgetter("cell_id", "quarter")
+    names = [_FIELD_NAMES.get(name, name) for name in fields]
+
+    def key_of(one: Charge) -> tuple[Any, ...]:
+        usage = one.fields
+        rest = tuple([getattr(usage, name) for name in names])
+        worn = usage.tags or {}
+        instant = one.occurred_at if one.quarter in beginnings else None
+        return (one.cell_id, one.quarter, rest, tuple([worn.get(name) for name in tags]), instant)
+
+    return key_of
+
+
+def _facts(known: Matcher, key: tuple[Any, ...], one: Charge) -> Facts:
+    facts = replace(known.cells[key[0]], key_id=one.key_id)
+    if len(key) == 2:
+        return facts
+    more = dict(zip(known.record_fields, key[2], strict=True))
+    return replace(facts, tags=one.fields.tags or {}, **more)
+
+
+def _place_of(rule: Rule, facts: Facts, at: datetime) -> Wanted | None:
+    """The counter of a budget that covers a cell, for a record of it; None when it does not cover the record."""
+    if not rule.scope.covers_rest(facts):
+        return None
+    value = each_value(rule.each, facts)
+    span: Span | None = rule.counting(at) if value is not None else None
+    if value is None or span is None:
+        return None
+    return Wanted(rule, value, each_label(rule.each, value, facts), span)
+
+
+def _add(charged: Charged, wanted: Wanted, sums: Sums) -> None:
+    known = charged.places.get(wanted.place)
+    if known is None:
+        known = charged.places[wanted.place] = (wanted, Sums())
+    known[1].add(sums)
+
+
+def _holds(known: Matcher, rows: Sequence[Charge], charged: Charged) -> list[Hold]:
+    """Unpriced calls whose tier says what they may cost at most: that much is held until they are priced."""
+    found = []
+    ceiling_of = tier_ceiling.registered
+    for one in rows:
+        cell = known.cells[one.cell_id]
+        if one.cost is not None or not cell.tier or ceiling_of is None:
+            continue
+        most = ceiling_of(cell.tier)
+        tokens = (one.fields.input_tokens or 0) + (one.fields.output_tokens or 0)
+        if most is None or not tokens:
+            continue
+        amount = femto_of(format((most * tokens * _THOUSANDTH).quantize(_FEMTO), "f"))
+        facts = replace(
+            cell, key_id=one.key_id, user=one.fields.user, tool=one.fields.tool,
+            conversation=one.fields.conversation_id, tags=one.fields.tags or {},
+        )  # fmt: skip
+        for rule in known.of_cell[one.cell_id]:
+            wanted = _place_of(rule, facts, one.occurred_at) if rule.unit == Unit.USD else None
+            if wanted is not None:
+                found.append(Hold(one.project_id, one.usage_id, wanted.place, amount))
+                charged.places[wanted.place][1].held += amount
+    return found
+
+
+def _settlements(rows: Sequence[Charge]) -> list[Settlement]:
+    """By reservation: the cost of its records, and whether any of them is the last."""
+    found: dict[tuple[int, str], tuple[int, bool]] = {}
+    for one in rows:
+        name = one.fields.reservation_id
+        if name:
+            cost, final = found.get((one.project_id, name), (0, False))
+            found[one.project_id, name] = (cost + (one.cost or 0), final or one.fields.reservation_final)
+    return [Settlement(*key, *value) for key, value in sorted(found.items())]
+
+
+_CHARGE = """
+    SELECT * FROM budgets_charge(%s, %s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[], %s::bigint[],
+        %s::timestamptz[], %s::timestamptz[], %s::int[], %s::text[], %s::numeric[], %s::bool[])
+"""
+
+
+def move(known: Matcher, charged: Charged, ids: Mapping[Place, int], *, now: datetime) -> list[BudgetState]:
+    """Carry a charge out in this transaction and give the states of the counters. May raise ChangedMeanwhile."""
+    places = sorted(charged.places.values(), key=lambda pair: ids[pair[0].place])
+    later = [wanted for wanted, _ in places if is_rolling(wanted.rule) and _is_over(wanted, now)]
+    parameters: list[Any] = [
+        known.version,
+        [ids[wanted.place] for wanted, _ in places],
+        [sums.in_unit(wanted.rule.unit) for wanted, sums in places],
+        [usd_text(sums.held) for _, sums in places],
+        [sums.unpriced for _, sums in places],
+        [ids[wanted.place] for wanted in later],
+        [wanted.span.start for wanted in later],
+        [wanted.rule.cycle.counted_until(wanted.span) for wanted in later],
+        [one.project_id for one in charged.settlements],
+        [one.public_id for one in charged.settlements],
+        [usd_text(one.cost) for one in charged.settlements],
+        [one.final for one in charged.settlements],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_CHARGE, parameters)
+        rows = {row[0]: row for row in cursor.fetchall()}
+    if _STALE in rows:
+        raise ChangedMeanwhile
+    _keep_holds(charged.holds, ids)
+    states = [state_of_row(wanted, rows[ids[wanted.place]]) for wanted, _ in places]
+    note_crossings(states=states, rules=known.by_id, now=now)
+    return [state for state in states if state.starts_at <= now and (state.resets_at is None or now < state.resets_at)]
+
+
+def _is_over(wanted: Wanted, now: datetime) -> bool:
+    return wanted.span.end is not None and wanted.span.end <= now
+
+
+def _keep_holds(holds: Sequence[Hold], ids: Mapping[Place, int]) -> None:
+    if not holds:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO budgets_unpricedhold (project_id, usage_id, counter_id, amount)"
+            " SELECT * FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::numeric[])",
+            [
+                [one.project_id for one in holds],
+                [one.usage_id for one in holds],
+                [ids[one.place] for one in holds],
+                [usd_text(one.amount) for one in holds],
+            ],
+        )
+
+
+def state_of_row(wanted: Wanted, row: Sequence[Any], *, exempt: bool = False) -> BudgetState:
+    """A state from the columns budgets_charge returns."""
+    rule = wanted.rule
+    return BudgetState(
+        budget_id=rule.id,
+        name=rule.name,
+        unit=rule.unit,
+        each=rule.each,
+        each_value=wanted.each_value,
+        label=wanted.label,
+        limit=row[4],
+        raised=row[5],
+        ceiling=row[6],
+        spent=row[1] + row[3],
+        reserved=row[2],
+        unpriced_calls=row[7],
+        in_force=tuple(row[8]),
+        thresholds=rule.thresholds,
+        starts_at=wanted.span.start,
+        resets_at=rule.cycle.counted_until(wanted.span) if not is_rolling(rule) else wanted.span.end,
+        paused=rule.paused,
+        exempt=exempt,
+        counter_id=row[0],
+    )

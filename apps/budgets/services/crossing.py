@@ -1,0 +1,139 @@
+"""Thresholds that begin or cease to hold: what is in force is kept, and each beginning raises its alert."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import connection
+
+from apps.budgets.domain import thresholds
+from apps.budgets.domain.crossings import Crossing
+from apps.budgets.domain.states import BudgetState, Unit
+from apps.budgets.domain.thresholds import Action, Threshold
+from apps.budgets.selectors.matching import Rule
+from apps.budgets.services.alerting.raising import raise_alerts, resolve_alerts
+from apps.costs.domain.formats import count, money
+from apps.costs.domain.periods import days_words
+
+KIND = "budget"
+_DOES = {
+    Action.NOTIFY: "nothing else happens",
+    Action.ADVISE: "agents are advised to spend less",
+    Action.CHEAPEST: "agents are sent to the cheapest model that will do",
+    Action.BLOCK: "calls are refused",
+}
+
+
+def note_crossings(
+    *,
+    states: Iterable[BudgetState],
+    rules: Mapping[int, Rule],
+    now: datetime,
+    forecasts: Mapping[int, Decimal] | None = None,
+    afresh: bool = False,
+) -> list[Crossing]:
+    """Keep what holds now of counters this transaction has just changed, and raise alerts for what begins to.
+
+    Levels of the forecast move only where `forecasts` says it, by counter. With `afresh`, as after a raise or an edit,
+    what held before does not hold on until the spending has fallen somewhat below.
+    """
+    changes: dict[int, tuple[str, ...]] = {}
+    raised: list[Crossing] = []
+    for state in states:
+        if state.paused or state.counter_id is None:
+            continue
+        held = _held(state, forecasts, afresh)
+        if set(held) == set(state.in_force):
+            continue
+        changes[state.counter_id] = held
+        begun = [one for one in state.thresholds if one.key in held and one.key not in state.in_force]
+        raised += [crossing(state, one, rules[state.budget_id], now) for one in begun]
+        for key in set(state.in_force) - set(held):
+            resolve_alerts(
+                kind=KIND, subject=_subject(state), occurrences_prefix=f"{state.starts_at.isoformat()}:{key}", now=now
+            )
+    _keep(changes)
+    raise_alerts(crossings=raised, now=now)
+    return raised
+
+
+def _held(state: BudgetState, forecasts: Mapping[int, Decimal] | None, afresh: bool) -> tuple[str, ...]:
+    forecast = (forecasts or {}).get(state.counter_id or 0)
+    held = thresholds.in_force(
+        state.thresholds,
+        limit=state.limit,
+        raised=state.raised,
+        used=state.spent,
+        forecast=forecast,
+        before=() if afresh else state.in_force,
+    )
+    if forecast is not None:
+        return held
+    standing = [one.key for one in state.thresholds if one.on == "forecast" and one.key in state.in_force]
+    return (*held, *standing)
+
+
+def _keep(changes: Mapping[int, Sequence[str]]) -> None:
+    with connection.cursor() as cursor:
+        for counter_id, held in sorted(changes.items()):
+            cursor.execute("UPDATE budgets_counter SET in_force = %s WHERE id = %s", [list(held), counter_id])
+
+
+def _subject(state: BudgetState) -> str:
+    return f"{state.budget_id}:{state.each_value}"
+
+
+def crossing(state: BudgetState, threshold: Threshold, rule: Rule, now: datetime) -> Crossing:
+    """The alert of one threshold. A period that was over before the last one began is noted, not mailed."""
+    limit = amount_words(state.limit, state.unit)
+    whose = f" ({state.label})" if state.each else ""
+    level = threshold.level(state.limit, state.raised)
+    share = f"{threshold.percent.normalize():f} %" if threshold.percent is not None else amount_words(level, state.unit)
+    what = "is forecast" if threshold.on == "forecast" else "is spent"
+    return Crossing(
+        kind=KIND,
+        subject=_subject(state),
+        occurrence=f"{state.starts_at.isoformat()}:{threshold.key}",
+        severity="critical" if threshold.action is Action.BLOCK or state.spent >= state.limit else "warning",
+        title=f"{state.name}{whose}: {share} of {limit} {what}",
+        facts={
+            "Budget": f"{state.name}{whose}",
+            "Period": period_words(rule, state),
+            "Spent": amount_words(state.spent, state.unit),
+            "Limit": limit,
+            "From now on": action_words(threshold),
+            "Resets": f"{state.resets_at:%Y-%m-%d %H:%M} UTC" if state.resets_at else "never",
+        },
+        budget_id=state.budget_id,
+        project_id=rule.project_id,
+        mails=not _is_old(rule, state, now),
+    )
+
+
+def action_words(threshold: Threshold) -> str:
+    """What a threshold does, for people."""
+    if threshold.action is Action.DOWNGRADE:
+        return f"agents are sent to the tier {threshold.tier}"
+    return _DOES[threshold.action]
+
+
+def amount_words(amount: Decimal, unit: str) -> str:
+    """An amount with its unit: "$401.20", "12,000 tokens"."""
+    return money(amount) if unit == Unit.USD else f"{count(int(amount))} {unit}"
+
+
+def period_words(rule: Rule, state: BudgetState) -> str:
+    """The period of a state in the budget's own days."""
+    if state.resets_at is None:
+        return "all of it" if rule.each == "conversation" else "from its start on"
+    first = state.starts_at.astimezone(rule.cycle.zone).date()
+    last = (state.resets_at.astimezone(rule.cycle.zone)).date()
+    return days_words(first, last) if first == last else f"{days_words(first, first)} up to {days_words(last, last)}"
+
+
+def _is_old(rule: Rule, state: BudgetState, now: datetime) -> bool:
+    """True for a period older than the previous one."""
+    if state.resets_at is None or now < state.resets_at:
+        return False
+    previous = rule.cycle.preceding(rule.cycle.span(now))
+    return state.starts_at < previous.start

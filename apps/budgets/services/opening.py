@@ -1,0 +1,193 @@
+"""Opening counters: each period of a budget is opened at its first use, with what was used of it before."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, transaction
+
+from apps.budgets.domain.cycles import Span
+from apps.budgets.domain.thresholds import ceiling, kept
+from apps.budgets.models import Budget, TemporaryRaise
+from apps.budgets.selectors.matching import Place, Rule, is_rolling
+from apps.budgets.services import recounting
+
+_MOST_REMEMBERED = 50_000
+_ids: dict[Place, int] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A counter that is to be there: its budget, value with the words for it, and period."""
+
+    rule: Rule
+    each_value: str
+    label: str
+    span: Span
+
+    @property
+    def place(self) -> Place:
+        """Its name."""
+        return Place(self.rule.id, self.each_value, self.span.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a counter goes by: its limit with raises, what it was raised by, and what may not be exceeded."""
+
+    limit: Decimal
+    raised: Decimal
+    ceiling: Decimal | None
+
+
+def forget() -> None:
+    """Drop what the process remembers: for tests, and after rows were removed under it."""
+    _ids.clear()
+
+
+def open_counters(wanted: Collection[Wanted]) -> dict[Place, int]:
+    """The ids of these counters, opened where missing, each with what was used of it so far.
+
+    Call it before anything that it is to count is written. Inside of a transaction nothing is remembered.
+    """
+    found = {one.place: _ids[one.place] for one in wanted if one.place in _ids}
+    missing = [one for one in wanted if one.place not in found]
+    if missing:
+        opened = _opened(missing)
+        found |= opened
+        if not connection.in_atomic_block:
+            if len(_ids) + len(opened) > _MOST_REMEMBERED:
+                _ids.clear()
+            _ids.update(opened)
+    return found
+
+
+def _opened(wanted: Sequence[Wanted]) -> dict[Place, int]:
+    ids = known_counters([one.place for one in wanted])
+    missing = [one for one in wanted if one.place not in ids]
+    if missing:
+        with transaction.atomic():
+            _insert(missing)
+        ids |= known_counters([one.place for one in missing])
+    return ids
+
+
+def known_counters(places: Sequence[Place]) -> dict[Place, int]:
+    """The ids of those of these counters that are open."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.budget_id, c.each_value, c.period_start, c.id FROM budgets_counter c"
+            " JOIN unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS w(budget_id, each_value, period_start)"
+            " USING (budget_id, each_value, period_start)",
+            [
+                [place.budget_id for place in places],
+                [place.each_value for place in places],
+                [place.period_start for place in places],
+            ],
+        )
+        return {Place(*row[:3]): row[3] for row in cursor.fetchall()}
+
+
+def _insert(missing: Sequence[Wanted]) -> None:
+    """Within a transaction that keeps the budgets as they are, so that no change passes a new counter by."""
+    rules = {one.rule.id: one.rule for one in missing}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM budgets_budget WHERE id = ANY(%s) ORDER BY id FOR SHARE", [list(rules)])
+    terms = terms_of(list(Budget.objects.filter(id__in=rules)))
+    wanted = {one.place: one for one in missing for one in _with_days_before(one)}
+    rows = [
+        (one, terms(one.rule.id, one.span.start)) for _, one in sorted(wanted.items(), key=lambda pair: _order(pair[0]))
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'INSERT INTO budgets_counter (budget_id, each_value, label, period_start, period_end, "limit", raised,'
+            " ceiling, spent, reserved, carried, unpriced_calls, in_force)"
+            " SELECT budget_id, each_value, label, period_start, period_end, lim, raised, ceiling, 0, 0, 0, 0, '{}'"
+            " FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::numeric[],"
+            " %s::numeric[], %s::numeric[]) AS w(budget_id, each_value, label, period_start, period_end, lim, raised,"
+            " ceiling) ON CONFLICT DO NOTHING RETURNING id, budget_id, period_start",
+            [
+                [one.rule.id for one, _ in rows],
+                [one.each_value for one, _ in rows],
+                [one.label for one, _ in rows],
+                [one.span.start for one, _ in rows],
+                [one.span.end for one, _ in rows],
+                [term.limit for _, term in rows],
+                [term.raised for _, term in rows],
+                [term.ceiling for _, term in rows],
+            ],
+        )
+        made: list[tuple[int, int, datetime]] = cursor.fetchall()
+    for rule in rules.values():
+        mine = [row for row in made if row[1] == rule.id]
+        if rule.each == "conversation" or not rule.recounted:
+            used = [row[0] for row in mine if row[2] < rule.created_at]
+            recounting.recount(rule=rule, counter_ids=used, just_opened=True)
+        if is_rolling(rule):
+            recounting.carry(rule=rule, counter_ids=[row[0] for row in mine])
+
+
+def _order(place: Place) -> tuple[Any, ...]:
+    return (place.budget_id, place.each_value, place.period_start)
+
+
+def _with_days_before(one: Wanted) -> list[Wanted]:
+    """It, and of a rolling budget also those days of its window that began before the budget was made."""
+    rule, found = one.rule, [one]
+    span, window = one.span, rule.cycle.window(one.span)
+    while is_rolling(rule) and span.start > window.start:
+        span = rule.cycle.preceding(span)
+        if span.start < rule.created_at:
+            found.append(Wanted(rule, one.each_value, one.label, span))
+    return found
+
+
+class TermsOf:
+    """The terms of counters by budget and start of the period; budgets and raises are read once."""
+
+    def __init__(self, budgets: Sequence[Budget]) -> None:
+        self.budgets = {budget.pk: budget for budget in budgets}
+        self.raises: dict[int, list[TemporaryRaise]] = {}
+        for one in TemporaryRaise.objects.filter(budget__in=self.budgets):
+            self.raises.setdefault(one.budget_id, []).append(one)
+
+    def __call__(self, budget_id: int, start: datetime) -> Terms:
+        budget = self.budgets[budget_id]
+        holding = [
+            one.amount
+            for one in self.raises.get(budget_id, [])
+            if one.starts_at <= start and (one.ends_at is None or start < one.ends_at)
+        ]
+        raised = sum(holding, Decimal(0))
+        limit = budget.limit + raised
+        if budget.paused_at is not None or budget.deleted_at is not None:
+            return Terms(limit, raised, None)
+        most = ceiling(kept(budget.thresholds), limit, raised=raised, grace_percent=budget.grace_percent)
+        return Terms(limit, raised, most)
+
+
+def terms_of(budgets: Sequence[Budget]) -> TermsOf:
+    """The terms of the counters of these budgets."""
+    return TermsOf(budgets)
+
+
+def apply_terms(budget: Budget) -> None:
+    """Let the open counters of a budget, whose row this transaction has locked, go by its present terms."""
+    terms = terms_of([budget])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, period_start FROM budgets_counter WHERE budget_id = %s ORDER BY id", [budget.pk])
+        rows: Mapping[int, Terms] = {row[0]: terms(budget.pk, row[1]) for row in cursor.fetchall()}
+        cursor.execute("SELECT 1 FROM budgets_counter WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [list(rows)])
+        cursor.execute(
+            'UPDATE budgets_counter c SET "limit" = d.lim, raised = d.raised, ceiling = d.ceiling'
+            " FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[]) AS d(id, lim, raised, ceiling)"
+            ' WHERE c.id = d.id AND (c."limit", c.raised, c.ceiling) IS DISTINCT FROM (d.lim, d.raised, d.ceiling)',
+            [
+                list(rows),
+                [one.limit for one in rows.values()],
+                [one.raised for one in rows.values()],
+                [one.ceiling for one in rows.values()],
+            ],
+        )

@@ -1,0 +1,115 @@
+"""Correcting counters when records are billed otherwise, in the transaction that does so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from django.db import connection
+from django.utils import timezone
+
+from apps.budgets.domain.scopes import Facts, each_label, each_value
+from apps.budgets.domain.states import Unit
+from apps.budgets.selectors import matching
+from apps.budgets.selectors.matching import Matcher, Place
+from apps.budgets.services.charging import Charged, Sums, move
+from apps.budgets.services.opening import Wanted, known_counters
+from apps.costs.domain.pricing import femto_of
+from apps.costs.extension_points import ChangedMeanwhile, Recharge
+
+_TRIES = 5
+
+
+def recharge(rows: Sequence[Recharge]) -> None:
+    """What the extension point calls: counters that are open get the differences, and unpriced calls their price.
+
+    A counter that is not open yet will be opened with what the records say by then.
+    """
+    for _ in range(_TRIES):
+        known = matching.matcher(fresh=True)
+        if not known.rules:
+            return
+        charged = _matched(known, rows)
+        ids = known_counters(list(charged.places))
+        charged.places = {place: pair for place, pair in charged.places.items() if place in ids}
+        _free_holds(charged, ids, rows)
+        if not charged.places:
+            return
+        try:
+            move(known, charged, ids, now=timezone.now())
+        except ChangedMeanwhile:
+            matching.forget()
+            continue
+        _forget_holds(rows)
+        return
+    raise ChangedMeanwhile
+
+
+def _matched(known: Matcher, rows: Sequence[Recharge]) -> Charged:
+    charged = Charged({})
+    known.learn({one.cell_id for one in rows})
+    names = _label_names({number for one in rows for number in (one.user_id, one.tool_id) if number})
+    for one in rows:
+        facts = _facts(known, one, names)
+        sums = Sums(
+            cost=(one.after or 0) - (one.before or 0),
+            unpriced=one.calls * ((one.after is None) - (one.before is None)),
+        )
+        for rule in known.of_cell[one.cell_id]:
+            if not rule.scope.covers_rest(facts):
+                continue
+            value = each_value(rule.each, facts)
+            span = rule.counting(one.occurred_at)
+            if value is None or span is None:
+                continue
+            wanted = Wanted(rule, value, each_label(rule.each, value, facts), span)
+            charged.places.setdefault(wanted.place, (wanted, Sums()))[1].add(sums)
+    return charged
+
+
+def _facts(known: Matcher, one: Recharge, names: Mapping[int, str]) -> Facts:
+    return replace(
+        known.cells[one.cell_id],
+        key_id=one.key_id,
+        user=names.get(one.user_id),
+        tool=names.get(one.tool_id),
+        conversation=one.conversation_id,
+        tags=one.tags,
+    )
+
+
+def _label_names(ids: set[int]) -> dict[int, str]:
+    if not ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, name FROM costs_label WHERE id = ANY(%s)", [list(ids)])
+        return dict(cursor.fetchall())
+
+
+def _free_holds(charged: Charged, ids: Mapping[Place, int], rows: Sequence[Recharge]) -> None:
+    """Take out of reserved what was held for calls that are priced now."""
+    priced = [one for one in rows if one.before is None and one.after is not None]
+    if not priced:
+        return
+    places = {counter_id: place for place, counter_id in ids.items()}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT h.counter_id, sum(h.amount) FROM budgets_unpricedhold h"
+            " JOIN unnest(%s::int[], %s::text[]) AS w(project_id, usage_id) USING (project_id, usage_id) GROUP BY 1",
+            [[one.project_id for one in priced], [one.usage_id for one in priced]],
+        )
+        held: list[tuple[int, Decimal]] = cursor.fetchall()
+    for counter_id, amount in held:
+        place = places.get(counter_id)
+        if place is not None and charged.places[place][0].rule.unit == Unit.USD:
+            charged.places[place][1].held -= femto_of(f"{amount:f}")
+
+
+def _forget_holds(rows: Sequence[Recharge]) -> None:
+    priced = [one for one in rows if one.before is None and one.after is not None]
+    if priced:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM budgets_unpricedhold h USING unnest(%s::int[], %s::text[]) AS w(project_id, usage_id)"
+                " WHERE h.project_id = w.project_id AND h.usage_id = w.usage_id",
+                [[one.project_id for one in priced], [one.usage_id for one in priced]],
+            )

@@ -1,0 +1,247 @@
+"""Reserving an amount before a call, and giving it back: one statement each, committed synchronously.
+
+A reservation passes every budget that applies, or none: the statement changes nothing when one of them refuses. A child
+draws from its parent and never from the budgets again. What is not settled in time is freed: by a sweep, and at once
+when something else does not fit.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import psycopg
+from django.conf import settings
+from django.db import Error, connection, transaction
+from django.utils import timezone
+
+from apps.access.domain.errors import Conflict, Refused
+from apps.budgets.domain.scopes import Facts, each_label
+from apps.budgets.domain.states import BudgetRefused, BudgetState, Denial, Unit
+from apps.budgets.models import EntryKind, Reservation, ReservationState
+from apps.budgets.selectors import matching
+from apps.budgets.selectors.contacts import raise_contacts
+from apps.budgets.selectors.matching import Rule
+from apps.budgets.selectors.states import budget_state
+from apps.budgets.services.opening import Wanted, open_counters
+from apps.costs.services.ingest.reading import new_id
+
+REFUSED = "BU402"
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A reservation that stands. `is_new` is false for one that was made before with the same id."""
+
+    id: str
+    amount_usd: Decimal
+    expires_at: datetime
+    is_new: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    public_id: str
+    project_id: int
+    fingerprint: str
+    key_id: int | None
+    parent: int | None
+    amount: Decimal
+    seconds: int
+
+
+def reserve(
+    *,
+    facts: Facts,
+    amount_usd: Decimal,
+    id: str | None = None,
+    parent_id: str | None = None,
+    ttl_seconds: int | None = None,
+    tokens: int = 0,
+    key_id: int | None = None,
+) -> Reserved:
+    """Hold an amount in every budget that applies to a call of these facts, for `ttl_seconds` at most.
+
+    `facts.project_id` is required; the other facts as far as they are known. `id` makes a retry harmless: the same
+    again gives the same reservation. `parent_id` names a reservation of the same project to draw from instead.
+    `tokens` is what budgets of tokens hold; budgets of calls hold one. Call it outside of a transaction.
+
+    Raises BudgetRefused with a machine-readable denial; Conflict for an id that was used for something else; Refused
+    for an unknown parent or an amount that cannot be.
+    """
+    if facts.project_id is None:
+        raise Refused("A reservation belongs to a project.", code="required", path="project")
+    if not 0 <= amount_usd < 10**12:
+        raise Refused("The amount is not between 0 and 10^12 USD.", code="invalid", path="amount_usd")
+    seconds = min(ttl_seconds or settings.RESERVATION_SECONDS, settings.RESERVATION_MAX_SECONDS)
+    parent = _parent(facts.project_id, parent_id) if parent_id else None
+    fingerprint = _fingerprint(facts, amount_usd, parent_id)
+    asked = _Asked(id or new_id(), facts.project_id, fingerprint, key_id, parent, amount_usd, seconds)
+    freed = False
+    for _ in range(_TRIES):
+        try:
+            made = _reserve(asked, facts, tokens)
+        except _Denied as denied:
+            if not freed and expire_due(counter_id=denied.counter_id):
+                freed = True
+                continue
+            raise BudgetRefused(_denial(denied, asked, facts)) from None
+        if made is not None:
+            return made
+        matching.forget()
+    raise Refused("Budgets kept changing while this was reserved; try again.", code="busy")
+
+
+class _Denied(Exception):
+    """The statement refused: the counter that had no room, or None for the parent."""
+
+    def __init__(self, counter_id: int | None) -> None:
+        super().__init__(str(counter_id))
+        self.counter_id = counter_id
+
+
+_RESERVE = """
+    SELECT * FROM budgets_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s::bigint[], %s::numeric[], %s::numeric[],
+        %s::bool[])
+"""
+
+
+def _reserve(asked: _Asked, facts: Facts, tokens: int) -> Reserved | None:
+    """One try; None when budgets have changed since this process last looked."""
+    known = matching.matcher()
+    places = [] if asked.parent else known.matching(facts, timezone.now())
+    wanted = [Wanted(rule, value, each_label(rule.each, value, facts), span) for rule, value, span in places]
+    ids = open_counters(wanted)
+    held = sorted((ids[one.place], one.rule) for one in wanted)
+    amounts = [_amount(rule, asked.amount, tokens) for _, rule in held]
+    parameters: list[Any] = [
+        known.version,
+        asked.public_id,
+        asked.project_id,
+        asked.fingerprint,
+        asked.key_id,
+        asked.parent,
+        asked.amount,
+        asked.seconds,
+        [counter_id for counter_id, _ in held],
+        amounts,
+        [Decimal(0) if rule.unit == Unit.USD else amount for (_, rule), amount in zip(held, amounts, strict=True)],
+        [not rule.is_exempt(facts) for _, rule in held],
+    ]
+    try:
+        with _alone(), connection.cursor() as cursor:
+            cursor.execute(_RESERVE, parameters)
+            outcome, _, expires_at = cursor.fetchone()
+    except Error as error:
+        return _of_error(error, asked)
+    return Reserved(asked.public_id, asked.amount, expires_at) if outcome == "reserved" else None
+
+
+def _alone() -> AbstractContextManager[Any]:
+    """The statement is a transaction by itself; inside of one it must be possible to undo it."""
+    return transaction.atomic() if connection.in_atomic_block else nullcontext()
+
+
+def _of_error(error: Error, asked: _Asked) -> Reserved:
+    cause = error.__cause__
+    if isinstance(cause, psycopg.Error) and cause.sqlstate == REFUSED:
+        raise _Denied(int(cause.diag.message_detail or 0) or None) from None
+    if isinstance(cause, psycopg.errors.UniqueViolation):
+        return _made_before(asked)
+    raise error
+
+
+def _made_before(asked: _Asked) -> Reserved:
+    known = Reservation.objects.get(project_id=asked.project_id, public_id=asked.public_id)
+    if known.fingerprint != asked.fingerprint:
+        raise Conflict("This id was used for another reservation; that one stands.", code="conflict", path="id")
+    return Reserved(known.public_id, known.amount, known.expires_at, is_new=False)
+
+
+def _amount(rule: Rule, amount_usd: Decimal, tokens: int) -> Decimal:
+    return amount_usd if rule.unit == Unit.USD else Decimal(1 if rule.unit == Unit.CALLS else tokens)
+
+
+def _parent(project_id: int, public_id: str) -> int:
+    found = Reservation.objects.filter(project_id=project_id, public_id=public_id).values_list("id", flat=True).first()
+    if found is None:
+        message = "No reservation of this project has this id."
+        raise Refused(message, code="unknown", path="parent_reservation_id")
+    return found
+
+
+def _fingerprint(facts: Facts, amount: Decimal, parent_id: str | None) -> str:
+    """Of what was asked for; how the ids of names stand does not matter."""
+    asked = [facts.project_id, facts.agent, facts.user, facts.task_type, facts.tool, facts.provider, facts.model]
+    told = msgspec.json.encode([asked, facts.conversation, dict(facts.tags), f"{amount:f}", parent_id], order="sorted")
+    return hashlib.sha256(told).hexdigest()[:32]
+
+
+def _denial(denied: _Denied, asked: _Asked, facts: Facts) -> Denial:
+    if denied.counter_id is None:
+        return Denial("reservation", asked.amount, None, left_usd=_left(asked.parent))
+    states = budget_state(facts=facts, now=timezone.now())
+    state = next((one for one in states if one.counter_id == denied.counter_id), states[0] if states else None)
+    return Denial("budget", asked.amount, state, raise_contacts=_contacts(state))
+
+
+def _contacts(state: BudgetState | None) -> tuple[str, ...]:
+    rule = matching.matcher().by_id.get(state.budget_id) if state else None
+    return raise_contacts(rule.project_id if rule else None)
+
+
+def _left(parent: int | None) -> Decimal | None:
+    if parent is None:
+        return None
+    found = Reservation.objects.filter(id=parent, state=ReservationState.OPEN, expires_at__gt=timezone.now()).first()
+    return found.left if found else None
+
+
+def release(*, project_id: int, public_id: str) -> bool:
+    """Free what a reservation still holds; false when it had ended already. Raises Reservation.DoesNotExist."""
+    found = Reservation.objects.get(project_id=project_id, public_id=public_id)
+    return bool(_end([found.pk], ReservationState.RELEASED, EntryKind.RELEASE))
+
+
+def extend(*, project_id: int, public_id: str, ttl_seconds: int | None = None) -> Reserved:
+    """Let a reservation last for so long from now on, never longer than its parent.
+
+    Raises Reservation.DoesNotExist, and Conflict for one that has ended.
+    """
+    seconds = min(ttl_seconds or settings.RESERVATION_SECONDS, settings.RESERVATION_MAX_SECONDS)
+    found = Reservation.objects.get(project_id=project_id, public_id=public_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE budgets_reservation r SET expires_at = least(now() + make_interval(secs => %s),"
+            " (SELECT p.expires_at FROM budgets_reservation p WHERE p.id = r.parent_id))"
+            " WHERE r.id = %s AND r.state = 0 AND r.expires_at > now() RETURNING r.expires_at",
+            [seconds, found.pk],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise Conflict("This reservation has ended; what is spent on it now is plain spend.", code="ended")
+    return Reserved(found.public_id, found.amount, row[0])
+
+
+def expire_due(*, counter_id: int | None = None, most: int = 500) -> int:
+    """Free reservations whose time is over, of one counter or of all; how many that were."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM budgets_reservation WHERE state = 0 AND expires_at <= clock_timestamp()"
+            " AND (%s::bigint IS NULL OR counters @> ARRAY[%s::bigint]) ORDER BY expires_at LIMIT %s",
+            [counter_id, counter_id, most],
+        )
+        due = [row[0] for row in cursor.fetchall()]
+    return _end(due, ReservationState.EXPIRED, EntryKind.EXPIRE) if due else 0
+
+
+def _end(ids: Sequence[int], state: ReservationState, kind: EntryKind) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT budgets_end(%s::bigint[], %s, %s)", [list(ids), int(state), int(kind)])
+        row: tuple[Any, ...] = cursor.fetchone()
+    return int(row[0])

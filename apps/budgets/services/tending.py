@@ -1,0 +1,182 @@
+"""The background work of budgets: expiring, counting anew after a change, ending what a period's end ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from apps.budgets.domain.cycles import Span
+from apps.budgets.domain.states import BudgetState
+from apps.budgets.models import Budget, Counter
+from apps.budgets.selectors.matching import Rule, is_rolling, rules_of
+from apps.budgets.selectors.used import used
+from apps.budgets.services import recounting
+from apps.budgets.services.alerting.raising import resolve_alerts
+from apps.budgets.services.crossing import KIND, note_crossings
+from apps.budgets.services.opening import Wanted, open_counters
+
+RECENT = timedelta(minutes=3)
+"""For so long after a change a process may have charged by what it knew before."""
+_MOST_VALUES = 5_000
+_CHUNK = 2_000
+_COUNT_MS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class TendingRun:
+    """What a run did."""
+
+    recounted: int
+    ended: int
+
+    @property
+    def words(self) -> str:
+        """For the Health page."""
+        return f"counted {self.recounted} changed budgets anew, ended {self.ended} periods"
+
+
+def tend(*, now: datetime) -> TendingRun:
+    """Count budgets anew that changed lately, and end the alerts of periods that are over. Safe to run twice."""
+    recent = Budget.objects.standing().filter(changed_at__gt=now - RECENT)
+    waiting = Budget.objects.standing().filter(recounted_at=None)
+    budgets = list((recent | waiting).order_by("id"))
+    for budget in budgets:
+        begin_counting(budget=budget, patient=True)
+        evaluate(budget=budget)
+    return TendingRun(len(budgets), end_periods(now=now))
+
+
+def begin_counting(*, budget: Budget, patient: bool = False) -> bool:
+    """Open the counters of the present period and put all that stand right; false when it took too long.
+
+    Somebody waits for the answer unless `patient`: then what takes long is left to the next sweep.
+    """
+    try:
+        with transaction.atomic():
+            if not patient:
+                _limit_time()
+            _count(budget)
+    except DatabaseError:
+        if patient:
+            raise
+        return False
+    return True
+
+
+def _limit_time() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{_COUNT_MS}ms"])
+
+
+def _count(budget: Budget) -> None:
+    rule = rules_of([budget])[0]
+    span = rule.cycle.span(timezone.now())
+    _fit_periods(budget, rule)
+    values = _values(rule, span)
+    if values is not None:
+        open_counters([Wanted(rule, value, _label(rule, value), span) for value in values])
+    current = list(
+        Counter.objects.filter(budget=budget, period_start__gte=rule.cycle.window_start(span.start))
+        .order_by("id")
+        .values_list("id", flat=True)
+    )
+    for start in range(0, len(current), _CHUNK):
+        recounting.recount(rule=rule, counter_ids=current[start : start + _CHUNK])
+        if is_rolling(rule):
+            recounting.carry(rule=rule, counter_ids=current[start : start + _CHUNK])
+    if values is not None:
+        Budget.objects.filter(id=budget.pk, recounted_at=None).update(recounted_at=timezone.now())
+
+
+def _fit_periods(budget: Budget, rule: Rule) -> None:
+    """A counter whose start is also the start of a period of a changed cycle goes on as that period."""
+    for counter in Counter.objects.filter(budget=budget).order_by("-period_start")[:_CHUNK]:
+        span = rule.cycle.span(counter.period_start)
+        if span.start == counter.period_start and span.end != counter.period_end:
+            Counter.objects.filter(id=counter.pk).update(period_end=span.end)
+
+
+def _values(rule: Rule, span: Span) -> list[str] | None:
+    """The values of `each` in the present period; None when there are too many, and each is opened at its first use."""
+    if not rule.each:
+        return [""]
+    if rule.each == "conversation":
+        return None
+    asked = used(rule)
+    parameters = {"start": rule.cycle.window_start(span.start), "end": span.end, "most": _MOST_VALUES + 1}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT {asked.each} FROM {asked.source} WHERE {asked.time} >= %(start)s"
+            f" AND (%(end)s::timestamptz IS NULL OR {asked.time} < %(end)s) AND {asked.where} LIMIT %(most)s",
+            {**asked.parameters, **parameters},
+        )
+        found = [row[0] for row in cursor.fetchall() if row[0]]
+    return found if len(found) <= _MOST_VALUES else None
+
+
+def _label(rule: Rule, value: str) -> str:
+    if rule.each == "project":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM access_project WHERE id = %s", [int(value)])
+            row = cursor.fetchone()
+        return row[0] if row else value
+    return value.partition(":")[2] if rule.each in ("agent", "conversation") else value
+
+
+def evaluate(*, budget: Budget) -> None:
+    """Say anew which thresholds hold, by the budget's present terms: after a raise, an edit or a recount."""
+    rule = rules_of([budget])[0]
+    now = timezone.now()
+    with transaction.atomic():
+        states = current_states(rule, now)
+        note_crossings(states=states, rules={rule.id: rule}, now=now, afresh=True)
+
+
+def current_states(rule: Rule, now: datetime) -> list[BudgetState]:
+    """The states of all open counters of the present period."""
+    span = rule.cycle.span(now)
+    counters = Counter.objects.filter(budget_id=rule.id, period_start=span.start).order_by("id")
+    return [state_of(rule, counter, span) for counter in counters[:_MOST_VALUES]]
+
+
+def state_of(rule: Rule, counter: Counter, span: Span) -> BudgetState:
+    """One counter's state."""
+    return BudgetState(
+        budget_id=rule.id,
+        name=rule.name,
+        unit=rule.unit,
+        each=rule.each,
+        each_value=counter.each_value,
+        label=counter.label,
+        limit=counter.limit,
+        raised=counter.raised,
+        ceiling=counter.ceiling,
+        spent=counter.carried + counter.spent,
+        reserved=counter.reserved,
+        unpriced_calls=counter.unpriced_calls,
+        in_force=tuple(counter.in_force),
+        thresholds=rule.thresholds,
+        starts_at=span.start,
+        resets_at=span.end,
+        paused=rule.paused,
+        counter_id=counter.pk,
+    )
+
+
+def end_periods(*, now: datetime, most: int = 500) -> int:
+    """End the alerts of periods that are over; how many periods that were."""
+    over: Sequence[Counter] = list(
+        Counter.objects.filter(period_end__lte=now).exclude(in_force=[]).order_by("id")[:most]
+    )
+    for counter in over:
+        with transaction.atomic():
+            Counter.objects.filter(id=counter.pk).update(in_force=[])
+            resolve_alerts(
+                kind=KIND,
+                subject=f"{counter.budget_id}:{counter.each_value}",
+                occurrences_prefix=f"{counter.period_start.isoformat()}:",
+                now=now,
+            )
+    return len(over)

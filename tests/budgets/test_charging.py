@@ -1,0 +1,163 @@
+"""Usage is charged to every budget that covers it, in the transaction that stores it."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.budgets.domain.states import BudgetRefused
+from apps.budgets.models import Alert, Counter, Entry, Reservation
+from apps.budgets.services import editing, reserving
+from apps.budgets.services.reserving import reserve
+from tests.budgets.acts import OWNER, assert_ledger_balances, facts, make_budget, spend, spent, state
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_call_is_charged_to_what_covers_it() -> None:
+    everything = make_budget()
+    coder = make_budget(scope={"agent": "coder"}, name="Coder")
+    other = make_budget(scope={"agent": "coder", "tag:team": "x"}, name="Tagged")
+    spend("1.25", agent="coder/sub", tags={"team": "y"})
+    result = spend("0.5", agent="support", tags={"team": "x"})
+    assert spent(everything) == [Decimal("1.75")]
+    assert spent(coder) == [Decimal("1.25")]
+    assert spent(other) == [0]
+    (told,) = result.budgets
+    assert told["spent_usd"] == "1.75"
+    assert told["remaining_usd"] == "8.25"
+    assert told["state"] == "ok"
+    assert_ledger_balances()
+
+
+def test_each_conversation_has_its_own_counter_per_project() -> None:
+    budget = make_budget("2", each="conversation", period="conversation")
+    spend("1", conversation_id="c1")
+    spend("1.5", conversation_id="c2")
+    spend("0.25", conversation_id="c1", project="sales")
+    spend("9")
+    assert sorted(spent(budget)) == [Decimal("0.25"), 1, Decimal("1.5")]
+    assert state(budget, conversation="c2").remaining == Decimal("0.5")
+    assert state(budget, conversation="new").remaining == 2
+
+
+def test_what_was_spent_before_counts_from_the_start_or_not() -> None:
+    spend("3", conversation_id="c")
+    spend("2", user="ada")
+    assert spent(make_budget(period="day")) == [5]
+    assert spent(make_budget(period="day", counts_from="now")) == [0]
+    assert spent(make_budget(period="day", scope={"user": "ada"})) == [2]
+    assert spent(make_budget(period="day", each="user", scope={})) == [2]
+    conversation = make_budget(period="conversation")
+    assert spent(conversation) == []
+    spend("1", conversation_id="c")
+    assert spent(conversation) == [4]
+
+
+def test_a_late_record_goes_to_its_own_period() -> None:
+    now = datetime.now(UTC)
+    budget = make_budget(period="day")
+    Counter.objects.all().delete()
+    budget.created_at = now - timedelta(days=9)
+    budget.save()
+    spend("2")
+    spend("1", at=now - timedelta(days=1))
+    spend("9.5", at=now - timedelta(days=5))
+    assert spent(budget) == [Decimal("9.5"), 1, 2]
+    (alert,) = Alert.objects.all()
+    assert alert.mails is False
+
+
+def test_a_rolling_budget_sums_the_days_before() -> None:
+    now = datetime.now(UTC)
+    for days in (0, 1, 2, 3):
+        spend("1", at=now - timedelta(days=days))
+    budget = make_budget(period="rolling", rolling_days=3)
+    assert state(budget).spent == 3
+    spend("0.5", at=now - timedelta(days=2))
+    spend("0.25")
+    assert state(budget).spent == Decimal("3.75")
+
+
+def test_thresholds_raise_one_alert_each_and_end_on_a_raise() -> None:
+    budget = make_budget("10", thresholds=[{"percent": 80, "action": "downgrade", "tier": "simple"},
+                                           {"percent": 100, "action": "block"}])  # fmt: skip
+    spend("7.99")
+    assert state(budget).action == "none"
+    spend("0.01")
+    assert (state(budget).action, state(budget).tier) == ("downgrade", "simple")
+    spend("1")
+    assert Alert.objects.count() == 1
+    spend("1")
+    assert [state(budget).action, state(budget).state] == ["block", "blocked"]
+    assert sorted(Alert.objects.values_list("state", flat=True)) == ["firing", "firing"]
+    editing.raise_budget(caller=OWNER, budget_id=budget.pk, amount=Decimal(10))
+    assert [state(budget).action, state(budget).state, state(budget).limit] == ["none", "ok", 20]
+    assert set(Alert.objects.values_list("state", flat=True)) == {"resolved"}
+
+
+def test_a_batch_takes_few_statements_however_many_budgets_apply() -> None:
+    for number in range(12):
+        make_budget("1000", name=f"B{number}", scope={"agent": "coder"} if number % 2 else {})
+    spend()
+    with CaptureQueriesContext(
+        connection,
+    ) as few:
+        spend()
+    assert len(few) <= 8, [query["sql"][:90] for query in few.captured_queries]
+
+
+def test_reserve_settle_release_and_refusal() -> None:
+    budget = make_budget("1")
+    first = reserve(facts=facts(), amount_usd=Decimal("0.6"), id="r1")
+    assert reserve(facts=facts(), amount_usd=Decimal("0.6"), id="r1").is_new is False
+    with pytest.raises(BudgetRefused) as refused:
+        reserve(facts=facts(), amount_usd=Decimal("0.5"))
+    assert refused.value.denial.told() | {"resets_at": ""} == {
+        "limit_source": "budget", "asked_usd": "0.50", "budget_id": str(budget.pk), "budget": "All",
+        "limit_usd": "1.00", "spent_usd": "0.00", "reserved_usd": "0.60", "resets_at": "", "raise_contacts": [],
+    }  # fmt: skip
+    spend("0.2", reservation_id="r1", reservation_final=False)
+    now = state(budget)
+    assert (now.spent, now.reserved) == (Decimal("0.2"), Decimal("0.4"))
+    spend("0.3", reservation_id="r1")
+    now = state(budget)
+    assert [now.spent, now.reserved] == [Decimal("0.5"), 0]
+    assert Reservation.objects.get(public_id=first.id).state == 1
+    second = reserve(facts=facts(), amount_usd=Decimal("0.5"))
+    assert reserving.release(project_id=facts().project_id or 0, public_id=second.id) is True
+    assert state(budget).reserved == 0
+    assert_ledger_balances()
+
+
+def test_a_tree_draws_from_its_root() -> None:
+    budget = make_budget("1")
+    project_id = facts().project_id or 0
+    reserve(facts=facts(), amount_usd=Decimal("0.9"), id="run")
+    reserve(facts=facts(), amount_usd=Decimal("0.5"), id="task", parent_id="run")
+    reserve(facts=facts(), amount_usd=Decimal("0.2"), id="tool", parent_id="task")
+    assert state(budget).reserved == Decimal("0.9")
+    with pytest.raises(BudgetRefused, match="only 0.30 USD left"):
+        reserve(facts=facts(), amount_usd=Decimal("0.31"), parent_id="task")
+    spend("0.15", reservation_id="tool")
+    assert state(budget).reserved == Decimal("0.75")
+    assert Reservation.objects.get(public_id="task").left == Decimal("0.35")
+    reserving.release(project_id=project_id, public_id="run")
+    assert state(budget).reserved == Decimal("0.35")
+    reserving.release(project_id=project_id, public_id="task")
+    assert state(budget).reserved == 0
+    assert_ledger_balances()
+
+
+def test_what_is_not_settled_in_time_is_freed() -> None:
+    budget = make_budget("1")
+    reserve(facts=facts(), amount_usd=Decimal("0.9"), id="r1")
+    Reservation.objects.update(expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    reserve(facts=facts(), amount_usd=Decimal("0.8"), id="r2")
+    assert state(budget).reserved == Decimal("0.8")
+    spend("0.1", reservation_id="r1")
+    assert (state(budget).spent, state(budget).reserved) == (Decimal("0.1"), Decimal("0.8"))
+    assert [row.kind for row in Entry.objects.order_by("id")] == [1, 4, 1, 2]
+    assert_ledger_balances()
