@@ -100,7 +100,7 @@ def table(
 ) -> Table:
     """A table whose rows are links that filter. `slots` are the colours of the chart where it shows the same groups."""
     whole = sum((row.totals.cost_usd for row in rows), _ZERO)
-    spends = money_column([_known_spend(row.totals) for row in rows])
+    spends = money_column([known_spend(row.totals) for row in rows])
     each = money_column([_per_call(row.totals) for row in rows])
     make = _maker(dimension, state, slots or {}, whole)
     return Table(
@@ -112,7 +112,7 @@ def table(
     )
 
 
-def _known_spend(totals: Totals) -> Decimal | None:
+def known_spend(totals: Totals) -> Decimal | None:
     """Spend, or None where no call has a known cost."""
     return None if totals.calls and totals.unpriced_calls == totals.calls and not totals.cost_usd else totals.cost_usd
 

@@ -16,6 +16,7 @@ MAIN = (
     ("Prices", "costs:prices"),
 )
 SETTINGS = (
+    ("Statements", "statements"),
     ("Keys", "access:keys"),
     ("People", "access:people"),
     ("Projects", "access:projects"),

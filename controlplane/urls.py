@@ -17,6 +17,7 @@ from controlplane.overview import more, overview, overview_csv
 from controlplane.prometheus import PrometheusView
 from controlplane.saved import api as saved_api
 from controlplane.saved import pages as saved_pages
+from controlplane.statement import pages as statement_pages
 from controlplane.styleguide import styleguide
 from controlplane.theme import choose_theme
 
@@ -30,6 +31,9 @@ urlpatterns = [
     path("explore/records", records, name="explore-records"),
     path("explore/records.csv", records_csv, name="explore-records-csv"),
     path("explore/record", record, name="explore-record"),
+    path("statement", statement_pages.latest, name="statements"),
+    path("statement/<str:key>.csv", statement_pages.month_csv, name="statement-csv"),
+    path("statement/<str:key>", statement_pages.month, name="statement"),
     path("focus.<str:kind>", focus, name="focus"),
     path("api/exports/focus", FocusExportView.as_view(), name="api-focus"),
     path("views", saved_pages.view_list, name="views"),

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +12,7 @@ from apps.costs.domain.calendars import Unit, cut, unit_of
 from apps.costs.selectors import metrics
 from apps.costs.selectors.metrics import BadQuery, GroupRow, Totals, UsageQuery
 from apps.costs.selectors.subscriptions import FeeRow, subscription_costs
+from controlplane.figures import known_spend
 from controlplane.focus.columns import COUNTS, OWN, Charge, row_of
 
 DIMENSIONS = ("project", "agent", "provider", "model", "tier", "role", "task_type", "status")
@@ -72,19 +72,13 @@ def _charge(row: GroupRow, day: Span, month: Span, ids: dict[str, int]) -> Charg
         provider=names["provider"] or OWN,
         service="Tool executions" if is_tool else "Model API",
         subcategory="Other (AI and Machine Learning)" if is_tool else "Generative AI",
-        cost_usd=_known(totals),
+        cost_usd=known_spend(totals),
         quantity=tokens or totals.calls + totals.tool_executions,
         unit="Tokens" if tokens else "Requests",
         names=names,
         project_id=ids.get(names["project"]),
         counts={name: getattr(totals, name) for name in COUNTS.values()},
     )
-
-
-def _known(totals: Totals) -> Decimal | None:
-    """The cost, or None where no call has a known one."""
-    is_unknown = totals.unpriced_calls and totals.unpriced_calls == totals.calls and not totals.cost_usd
-    return None if is_unknown else totals.cost_usd
 
 
 def _words(names: dict[str, str], totals: Totals) -> str:

@@ -130,13 +130,14 @@
   };
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-copy], [data-open], [data-close], [data-dismiss]");
+    const target = event.target.closest("[data-copy], [data-open], [data-close], [data-dismiss], [data-print]");
     $$("details.menu[open]").forEach((menu) => {
       const inside = menu.matches(".nav-toggle") ? menu.parentElement : menu;   // the phone's menu opens its neighbour
       if (!inside.contains(event.target)) menu.open = false;
     });
     if (!target) return;
     if (target.dataset.copy) copy(target);
+    if ("print" in target.dataset) print();
     if (target.dataset.open) openDialog(document.getElementById(target.dataset.open));
     if ("close" in target.dataset) target.closest("dialog").close();
     if ("dismiss" in target.dataset) target.closest(".notice").remove();

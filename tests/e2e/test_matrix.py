@@ -27,6 +27,8 @@ PAGES = (
     "/explore/records?model=gpt-4.1",
     "/explore/records?from=2026-01-01&to=2026-11-01",
     "/views",
+    "/statement",
+    "/statement/2026-11?project=default&tz=x",
     "/views/new?of=/explore%3Fgroup%3Dagent",
     "/c",
     "/c?sort=newest&outcome=unknown&model=gpt-4.1",

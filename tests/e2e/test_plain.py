@@ -63,6 +63,17 @@ def test_paper_has_the_numbers_and_no_controls(open_tab: OpenTab, owner: User, f
     assert page.pdf()[:5] == b"%PDF-"
 
 
+def test_a_statement_is_made_for_paper(open_tab: OpenTab, owner: User, fleet: None) -> None:
+    page = open_tab("/statement", owner, color_scheme="dark").page
+    page.emulate_media(media="print")
+    for gone in (".topbar", ".footer", ".btn"):
+        assert page.locator(f"{gone}:visible").count() == 0, gone
+    for there in ("Statement ", "Total", "By task type", "and what it leaves out", "Written "):
+        assert page.get_by_text(there).first.is_visible(), there
+    assert page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor") == "rgba(0, 0, 0, 0)"
+    assert page.pdf()[:5] == b"%PDF-"
+
+
 def test_forced_colours_keep_states_visible(open_tab: OpenTab, owner: User, fleet: None) -> None:
     tab = open_tab("/?period=7d", owner, forced_colors="active")
     page = tab.page
