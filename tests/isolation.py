@@ -13,7 +13,7 @@ from apps.budgets.services import opening
 from apps.costs.selectors import invoices, rate_book
 from apps.costs.services import names, partitions
 from apps.costs.services.ingest import placing
-from apps.routing.selectors import config, in_force
+from apps.routing.selectors import catalogue, config, in_force
 from controlplane import context
 
 
@@ -46,6 +46,7 @@ def fresh_memory() -> None:
     rate_book.forget()
     invoices.forget()
     in_force.forget()
+    catalogue.forget()
     config.forget()
     matching.forget()
     opening.forget()

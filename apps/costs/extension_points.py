@@ -1,7 +1,7 @@
 """The one door upwards: what higher apps do inside the transactions of ingest and re-rating, registered at start.
 
-An app calls `charging.register(...)` or `recharging.register(...)` in its `extensions.py`. Nothing registered costs
-nothing.
+An app calls `charging.register(...)`, `recharging.register(...)` or `tiering.register(...)` in its `extensions.py`.
+Nothing registered costs nothing.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from apps.access.domain.identity import Caller
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Registered = TypeVar("Registered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +66,34 @@ Recharging = Callable[[Sequence[Recharge]], None]
 """Called after the rollups and before the commit with the records whose cost changed, in the order of their keys."""
 
 
-class Door(Generic[Function]):
-    """A single registered callable, or none."""
+@dataclass(frozen=True, slots=True)
+class Tiering:
+    """The tiers of calls. All three are asked before the transaction of ingest; what they say is remembered.
+
+    `version` rises when `of_model` may say something else; it is asked for every batch, and so must cost nothing.
+    `of_model` takes a canonical provider and a model's name, and says "" for a model of no tier. `of_decisions` takes
+    decision ids and says the tiers by project and id.
+    """
+
+    version: Callable[[], int]
+    of_model: Callable[[str, str], str]
+    of_decisions: Callable[[Collection[str]], Mapping[tuple[int, str], str]]
+
+
+class Door(Generic[Registered]):
+    """What a single app has registered, or none."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.registered: Function | None = None
+        self.registered: Registered | None = None
 
-    def register(self, function: Function) -> None:
+    def register(self, registered: Registered) -> None:
         """Fill the door. Raises RuntimeError when two apps want it."""
-        if self.registered is not None and self.registered is not function:
+        if self.registered is not None and self.registered != registered:
             raise RuntimeError(f"the {self.name} extension is registered already")
-        self.registered = function
+        self.registered = registered
 
 
 charging: Door[Charging] = Door("charging")
 recharging: Door[Recharging] = Door("recharging")
+tiering: Door[Tiering] = Door("tiering")

@@ -215,6 +215,7 @@ WITHOUT_AUDIT = {
     ("costs:outcomes", "POST"): "outcomes are themselves the record of who judged what",
     ("conversation-judge", "POST"): "outcomes are themselves the record of who judged what",
     ("costs:estimate", "POST"): "tells what a call would cost; nothing is stored",
+    ("routing:api-decisions", "POST"): "a decision is itself the record of what was decided",
     ("costs:match-list", "POST"): "tells which prices names get; nothing is stored",
 }
 

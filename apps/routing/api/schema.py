@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from apps.costs.api.schema import nullable, struct_schema
+from apps.routing.domain.asked import Asked
+
 TEXT: dict[str, Any] = {"type": "string"}
 ANY_OBJECT: dict[Any, Any] = {(200, "application/json"): {"type": "object"}}
 CONFIG: dict[Any, Any] = {
@@ -24,3 +27,29 @@ CONFIG: dict[Any, Any] = {
     },
     304: None,
 }  # fmt: skip
+_QUESTION = struct_schema(Asked)
+_MODEL = {"type": "object", "required": ["provider", "name"], "properties": {"provider": TEXT, "name": TEXT}}
+DECISION_REQUEST: dict[Any, Any] = {"application/json": _QUESTION}
+_ANSWERED = {
+    "type": "object",
+    "required": [
+        "id", "action", "tier", "model", "fallbacks", "complexity", "expected", "considered", "reason_code", "reason",
+        "budget", "reservation", "compress", "policy_version", "ttl_s", "sticky",
+    ],
+    "properties": {
+        "id": TEXT,
+        "action": {"enum": ["route", "keep", "block"]},
+        "tier": nullable(TEXT),
+        "model": nullable(_MODEL),
+        "fallbacks": {"type": "array", "items": _MODEL},
+        "reason_code": TEXT,
+        "reason": TEXT,
+        "policy_version": {"type": "integer"},
+        "ttl_s": {"type": "integer"},
+        "sticky": {"type": "boolean"},
+    },
+}  # fmt: skip
+DECISION_ANSWER: dict[Any, Any] = {
+    (201, "application/json"): _ANSWERED,
+    (200, "application/json"): _ANSWERED,
+}

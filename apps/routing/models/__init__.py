@@ -1,5 +1,6 @@
 """Tables of policies and decisions."""
 
+from apps.routing.models.decisions import Decision
 from apps.routing.models.policies import PolicyVersion, RoutingState
 
-__all__ = ["PolicyVersion", "RoutingState"]
+__all__ = ["Decision", "PolicyVersion", "RoutingState"]

@@ -5,10 +5,12 @@ here within a second; one in this process holds at once.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 
-from apps.routing.domain.policy import Policy, policy_of
+from apps.costs.domain.providers import canonical_provider
+from apps.routing.domain.policy import ModelKey, Policy, policy_of
 from apps.routing.models import PolicyVersion, RoutingState
 
 TRUSTED_SECONDS = 1
@@ -21,6 +23,8 @@ class InForce:
     version: int
     generation: int
     policy: Policy
+    tiers: Mapping[ModelKey, str]
+    """The cheapest tier of each model, by canonical provider and name."""
 
 
 class _Memory:
@@ -46,6 +50,18 @@ def in_force() -> InForce | None:
     return _memory.known
 
 
+def version_in_force() -> int:
+    """The number of the version in force; 0 before one was published."""
+    found = in_force()
+    return 0 if found is None else found.version
+
+
+def lowest_tier(provider: str, model: str) -> str:
+    """The cheapest tier that holds a model, by its canonical provider and its name; "" when none does."""
+    found = in_force()
+    return "" if found is None else found.tiers.get((provider, model), "")
+
+
 def look_again() -> None:
     """Ask the database at the next use."""
     _memory.looked_at = None
@@ -62,6 +78,15 @@ def _look() -> None:
         _memory.known, _memory.generation = None, -1
     elif state.generation != _memory.generation or _memory.known is None:
         document = PolicyVersion.objects.values_list("document", flat=True).get(version=state.version)
-        _memory.known = InForce(state.version, state.generation, policy_of(document))
+        policy = policy_of(document)
+        _memory.known = InForce(state.version, state.generation, policy, _lowest_tiers(policy))
         _memory.generation = state.generation
     _memory.looked_at = time.monotonic()
+
+
+def _lowest_tiers(policy: Policy) -> dict[ModelKey, str]:
+    tiers: dict[ModelKey, str] = {}
+    for tier in policy.tiers:
+        for model in tier.models:
+            tiers.setdefault((canonical_provider(model.provider), model.name), tier.name)
+    return tiers

@@ -11,6 +11,7 @@ from apps.access.services import places
 from apps.costs.domain.kinds import LabelKind, Operation, Status
 from apps.costs.domain.providers import canonical_provider
 from apps.costs.domain.usage import FieldError, Usage
+from apps.costs.extension_points import Tiering, tiering
 from apps.costs.services import names
 from apps.costs.services.ingest.reading import Refused, Row
 
@@ -18,6 +19,7 @@ DEFAULT_PROJECT = "default"
 MAX_REMEMBERED = 50_000
 
 RawKey = tuple[Any, ...]
+TIER = 4
 _raw_key: Callable[[Usage], RawKey] = attrgetter(
     "project", "agent", "provider", "model", "tier", "role", "task_type", "status", "operation"
 )
@@ -43,11 +45,11 @@ class _Remembered:
     """Places that records resolved to, valid for one version of projects and agents."""
 
     def __init__(self) -> None:
-        self.version = -1
+        self.version = (-1, 0)
         self.places: dict[Caller, dict[RawKey, Place]] = {}
 
     def of(self, caller: Caller) -> dict[RawKey, Place]:
-        version = places.version()
+        version = (places.version(), tiering.registered.version() if tiering.registered else 0)
         if version != self.version or sum(map(len, self.places.values())) > MAX_REMEMBERED:
             self.version, self.places = version, {}
         return self.places.setdefault(caller, {})
@@ -78,7 +80,27 @@ def place(sent: Sequence[Row], caller: Caller) -> tuple[list[Row], list[Refused]
         else:
             one.place = found
             placed.append(one)
+    if tiering.registered:
+        _follow_decisions(placed, caller, known, tiering.registered)
     return placed, refused
+
+
+def _follow_decisions(placed: Sequence[Row], caller: Caller, known: dict[RawKey, Place], tiers: Tiering) -> None:
+    """A linked decision's tier wins over what the record says and over that of its model."""
+    linked = [one for one in placed if one.usage.decision_id]
+    if not linked:
+        return
+    decided = tiers.of_decisions({one.usage.decision_id for one in linked if one.usage.decision_id})
+    keys = {}
+    for one in linked:
+        if tier := decided.get((one.place.project_id, one.usage.decision_id or "")):
+            raw = _raw_key(one.usage)
+            keys[one.index] = (*raw[:TIER], tier, *raw[TIER + 1 :])
+    if missing := {key for key in keys.values() if key not in known}:
+        _resolve(missing, caller, known)
+    for one in linked:
+        if one.index in keys:
+            one.place = known.get(keys[one.index], one.place)
 
 
 def _resolve(missing: Iterable[RawKey], caller: Caller, known: dict[RawKey, Place]) -> dict[RawKey, list[FieldError]]:
@@ -142,7 +164,8 @@ def _places(
 ) -> dict[RawKey, Place]:
     providers = {key: canonical_provider(key[2]) if key[2] else "" for key in allowed}
     models = names.model_ids({(providers[key], key[3]) for key in allowed if key[3]})
-    labels = names.label_ids({pair for key in allowed for pair in _labels(key)})
+    tiers = {key: key[TIER] or _tier_of_model(providers[key], key[3]) for key in allowed}
+    labels = names.label_ids({pair for key in allowed for pair in _labels(key, tiers[key])})
     cells = {}
     for key, (project, agent) in allowed.items():
         project_id = projects[project]
@@ -150,7 +173,7 @@ def _places(
             project_id,
             agents[project_id, agent] if agent else 0,
             models[providers[key], key[3]] if key[3] else 0,
-            labels[LabelKind.TIER, key[4]] if key[4] else 0,
+            labels[LabelKind.TIER, tiers[key]] if tiers[key] else 0,
             labels[LabelKind.ROLE, key[5]] if key[5] else 0,
             labels[LabelKind.TASK_TYPE, key[6]] if key[6] else 0,
             int(Status[key[7].upper()]),
@@ -173,9 +196,13 @@ def _places(
     }
 
 
-def _labels(key: RawKey) -> list[tuple[int, str]]:
+def _tier_of_model(provider: str, model: str | None) -> str:
+    return tiering.registered.of_model(provider, model) if tiering.registered and model else ""
+
+
+def _labels(key: RawKey, tier: str) -> list[tuple[int, str]]:
     pairs = [
-        (LabelKind.TIER, key[4]),
+        (LabelKind.TIER, tier),
         (LabelKind.ROLE, key[5]),
         (LabelKind.TASK_TYPE, key[6]),
         (LabelKind.PROVIDER, key[2]),

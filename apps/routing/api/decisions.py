@@ -1,0 +1,75 @@
+"""`/api/routing/decisions`: which model for this call, and why."""
+
+from typing import Any, ClassVar
+
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ParseError
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.access.authentication import ApiRequest
+from apps.access.domain.identity import Scope
+from apps.access.selectors.places import project_id_of
+from apps.access.services.places import DEFAULT_PROJECT
+from apps.costs.api.asking import refusal
+from apps.routing.api import schema
+from apps.routing.domain.asked import FIELDS, Asked, read
+from apps.routing.selectors.decisions import calls_of, decision
+from apps.routing.services.decisions import decide
+
+
+class DecisionsView(APIView):
+    """Ask which model takes a call."""
+
+    required_scopes: ClassVar = {"POST": Scope.ROUTING_USE}
+
+    @extend_schema(operation_id="routing_decide", request=schema.DECISION_REQUEST, responses=schema.DECISION_ANSWER)
+    def post(self, request: ApiRequest) -> Response:
+        """The model, the fallbacks and the reason; 201, or 200 when this id was answered before.
+
+        The message is used and not stored.
+        """
+        if not isinstance(request.data, dict) or request.stream is None:
+            raise ParseError("Send the question as a JSON object.")
+        asked = read(request.data)
+        if not isinstance(asked, Asked):
+            raise refusal(asked)
+        decided = decide(caller=request.auth, asked=asked, now=timezone.now())
+        warnings = [_unknown(name) for name in sorted(request.data.keys() - FIELDS.keys())]
+        told = {**decided.answer, "warnings": warnings} if warnings else decided.answer
+        return Response(told, status=200 if decided.is_repeat else 201)
+
+
+class DecisionView(APIView):
+    """One decision."""
+
+    required_scopes: ClassVar = {"GET": Scope.ROUTING_USE}
+
+    @extend_schema(
+        operation_id="routing_decision",
+        parameters=[OpenApiParameter("project", str, description='default: the key\'s, or "default"')],
+        responses=schema.ANY_OBJECT,
+    )
+    def get(self, request: ApiRequest, decision_id: str) -> Response:
+        """The answer as it was given, what was asked without the message, and the calls it led to."""
+        caller = request.auth
+        project = request.query_params.get("project") or caller.project_name or DEFAULT_PROJECT
+        project_id = project_id_of(project.replace("\0", ""))
+        if project_id is None or not caller.sees_project(project_id):
+            raise Http404
+        found = decision(project_id, decision_id.replace("\0", ""))
+        if found is None or not caller.may_report_as(found.asked.get("agent") or ""):
+            raise Http404
+        calls = [_call(one) for one in calls_of(found, project=project)]
+        return Response({**found.answer, "created_at": found.created_at, "asked": found.asked, "calls": calls})
+
+
+def _call(record: dict[str, Any]) -> dict[str, Any]:
+    kept = ("id", "occurred_at", "provider", "model", "status", "error_type", "attempt", "cost_usd", "latency_ms")
+    return {name: record[name] for name in kept}
+
+
+def _unknown(name: str) -> dict[str, str]:
+    return {"path": name, "code": "unknown_field", "message": f"{name} is not a field of a question; it was not used."}

@@ -1,0 +1,140 @@
+"""What selection chooses from: a model of a tier with its cost, quality and state; and what is asked of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .policy import ModelKey, Strategy
+
+Breaker = Literal["closed", "half_open", "open"]
+SMALL_CONTEXT = 32_000
+"""Tokens that a model whose window nobody knows is trusted with."""
+DETECTED = 0.8
+"""The share of failures that is noticed and tried again on the next tier: what a weak model's failure costs."""
+KNOWN_FROM = 20
+"""Outcomes from which on a quality is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The chance of success: its mean, its lower bound, and on how many outcomes they stand."""
+
+    mean: float
+    lower: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model of a tier. `rank` counts tiers from the cheapest, `position` models within one.
+
+    `cost` is what the call is expected to cost there in femto-dollars, cached tokens as they are billed; None is
+    unpriced. `cap` is the tier's, in femto-dollars per 1,000 tokens.
+    """
+
+    model: ModelKey
+    tier: str
+    rank: int
+    position: int
+    cost: int | None
+    cap: int | None = None
+    context_window: int | None = None
+    supports: frozenset[str] = frozenset()
+    breaker: Breaker = "closed"
+    is_rate_limited: bool = False
+    quality: Quality | None = None
+    quality_floor: float = 0.0
+
+    @property
+    def known(self) -> Quality | None:
+        """The quality, if it stands on enough outcomes."""
+        return self.quality if self.quality is not None and self.quality.n >= KNOWN_FROM else None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLimit:
+    """What a budget asks of the choice: no tier above `most_rank`, and no call above `left` femto-dollars.
+
+    `name` is for the sentence, `why` for the reason code.
+    """
+
+    name: str
+    why: str
+    most_rank: int | None = None
+    left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a call needs, and what the policy and the conversation say about it."""
+
+    tokens: int
+    context_tokens: int
+    rank: int
+    default_rank: int
+    strategy: Strategy = "cost_optimized"
+    quality_threshold: float = 0.7
+    context_share: float = 1.0
+    requires: frozenset[str] = frozenset()
+    providers: frozenset[str] = frozenset()
+    max_cost: int | None = None
+    failed: Mapping[ModelKey, str] = field(default_factory=dict)
+    held: ModelKey | None = None
+    held_rank: int | None = None
+    is_user_turn: bool = True
+    by_rule: bool = False
+    budget: BudgetLimit | None = None
+    budget_wins: bool = True
+    spend_left: int | None = None
+    tries_recovering: bool = False
+
+
+PROVIDER_FAULTS = frozenset(
+    {"429", "402", "408", "500", "502", "503", "504", "529", "timeout", "connection", "rate_limit", "overloaded",
+     "insufficient_quota", "out_of_credit", "server_error"}
+)  # fmt: skip
+"""Errors that say nothing of how hard the task is: another model of the same tier may do."""
+
+
+def is_provider_fault(error_type: str) -> bool:
+    """Whether an error is the provider's, not the answer's."""
+    return error_type.strip().lower() in PROVIDER_FAULTS
+
+
+def refusal(candidate: Candidate, wanted: Wanted) -> str | None:
+    """Why a candidate cannot be chosen, as a code; None when it can. What no budget or price heals comes first."""
+    checks = (
+        ("lacks_" + "_".join(sorted(wanted.requires - candidate.supports)), bool(wanted.requires - candidate.supports)),
+        ("context_window", not _fits(candidate, wanted)),
+        ("not_allowed", bool(wanted.providers) and candidate.model[0] not in wanted.providers),
+        ("unpriced", candidate.cost is None),
+        ("over_cap", _is_over_cap(candidate, wanted)),
+        ("failed", candidate.model in wanted.failed),
+        ("unhealthy", candidate.breaker == "open"),
+        ("recovering", candidate.breaker == "half_open" and not wanted.tries_recovering),
+        ("rate_limited", candidate.is_rate_limited),
+        ("over_max_cost", _is_above(candidate.cost, wanted.max_cost)),
+        ("over_budget", wanted.budget is not None and _is_above(candidate.cost, wanted.budget.left)),
+    )
+    return next((code for code, holds in checks if holds), None)
+
+
+PASSING = frozenset({"failed", "unhealthy", "recovering", "rate_limited"})
+"""Refusals that pass: when nothing else is left, such a model is still better than none."""
+
+
+def _fits(candidate: Candidate, wanted: Wanted) -> bool:
+    window = candidate.context_window
+    if window is None:
+        return wanted.context_tokens <= SMALL_CONTEXT
+    return wanted.context_tokens <= window * wanted.context_share
+
+
+def _is_over_cap(candidate: Candidate, wanted: Wanted) -> bool:
+    if candidate.cap is None or candidate.cost is None or not wanted.tokens:
+        return False
+    return candidate.cost * 1000 > candidate.cap * wanted.tokens
+
+
+def _is_above(cost: int | None, limit: int | None) -> bool:
+    return cost is not None and limit is not None and cost > limit

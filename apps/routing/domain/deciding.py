@@ -1,0 +1,185 @@
+"""From a question, a policy and what is known to the choice: pure, so that a stored question can be asked again."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from apps.costs.domain.pricing import femto_of
+
+from .asked import Asked
+from .candidates import Breaker, BudgetLimit, Candidate, Quality, Wanted
+from .complexity import Complexity
+from .conversation import Conversation
+from .policy import ModelKey, Policy, PolicyModel, Rule, Tier
+from .retirements import retirement_of
+from .selection import Selection, select
+
+DEFAULT_OUTPUT = 300
+"""Tokens of an answer nobody said or saw the length of."""
+UTILITY = "utility"
+TRIAL_SHARE = 10
+"""One in so many decisions tries a model whose breaker is half open."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """How a model does at the moment."""
+
+    breaker: Breaker = "closed"
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+HEALTHY = ModelState()
+CostOf = Callable[[ModelKey, int, int, int], int | None]
+"""Model, input, output and cached tokens: femto-dollars, None when unpriced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What Bursar knows when a question comes."""
+
+    now: datetime
+    cost_of: CostOf
+    windows: Mapping[ModelKey, int | None]
+    states: Mapping[ModelKey, ModelState]
+    qualities: Mapping[ModelKey, Quality]
+    conversation: Conversation
+    budget: BudgetLimit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The tokens of the call as expected: `context_tokens` must fit, `history_tokens` may be in a cache."""
+
+    input_tokens: int
+    output_tokens: int
+    context_tokens: int
+    history_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The selection with what it was made from."""
+
+    selection: Selection
+    candidates: Sequence[Candidate]
+    wanted: Wanted
+    sizes: Sizes
+    window: int | None
+    context_share: float
+
+
+def choose(
+    asked: Asked, policy: Policy, complexity: Complexity, known: Known, sizes: Sizes, *, is_user_turn: bool, trial: int
+) -> Choice:
+    """The choice for a question; `trial` is a number drawn for it, by which one in ten may try a recovering model."""
+    rule = policy.rule_for(fields_of(asked))
+    rank, by_rule = _rank(policy, complexity, rule)
+    names = policy.tier_names()
+    held = known.conversation.held
+    share = policy.context.util_model_ctx_input if asked.role == UTILITY else policy.context.chat_model_ctx_history
+    wanted = Wanted(
+        tokens=sizes.input_tokens + sizes.output_tokens,
+        context_tokens=sizes.context_tokens,
+        rank=rank,
+        default_rank=names.index(policy.default_tier),
+        strategy=asked.strategy or policy.model_routing_strategy,
+        quality_threshold=(
+            policy.model_routing_quality_threshold if asked.quality_threshold is None else asked.quality_threshold
+        ),
+        context_share=share,
+        requires=frozenset(asked.requires),
+        providers=frozenset(rule.providers) if rule else frozenset(),
+        max_cost=None if asked.max_cost_usd is None else femto_of(asked.max_cost_usd),
+        failed={attempt.key: attempt.error_type for attempt in asked.failed_attempts},
+        held=held.model if held else None,
+        held_rank=names.index(held.tier) if held and held.tier in names else None,
+        is_user_turn=is_user_turn,
+        by_rule=by_rule,
+        budget=known.budget or _conversation_budget(policy, known.conversation),
+        budget_wins=policy.when_budget_meets_quality == "budget",
+        spend_left=_spend_left(policy, known.conversation),
+        tries_recovering=trial % TRIAL_SHARE == 0,
+    )
+    candidates = [
+        _candidate(tier, number, model, position, known, sizes)
+        for number, tier in enumerate(policy.tiers)
+        for position, model in enumerate(tier.models)
+    ]
+    selection = select(wanted, candidates)
+    window = selection.chosen.context_window if selection.chosen else None
+    return Choice(selection, candidates, wanted, sizes, window, share)
+
+
+def fields_of(asked: Asked) -> dict[str, str | None]:
+    """What rules look at."""
+    return {
+        "project": asked.project,
+        "agent": asked.agent,
+        "role": asked.role,
+        "task_type": asked.task_type,
+        "tool": asked.tool,
+    }
+
+
+def _rank(policy: Policy, complexity: Complexity, rule: Rule | None) -> tuple[int, bool]:
+    """The rank of the wanted tier, and whether a rule set it."""
+    names = policy.tier_names()
+    of_score = names.index(policy.tier_of_score(complexity.score).name)
+    if rule is None or rule.tier is None:
+        return of_score, False
+    of_rule = names.index(rule.tier)
+    rank = {"exactly": of_rule, "least": max(of_rule, of_score), "most": min(of_rule, of_score)}[rule.at]
+    return rank, rule.at == "exactly" or rank != of_score
+
+
+def _candidate(tier: Tier, rank: int, model: PolicyModel, position: int, known: Known, sizes: Sizes) -> Candidate:
+    cached = 0
+    if known.conversation.is_warm(model.key, known.now):
+        cached = min(sizes.history_tokens, sizes.input_tokens)
+    state = known.states.get(model.key, HEALTHY)
+    return Candidate(
+        model=model.key,
+        tier=tier.name,
+        rank=rank,
+        position=position,
+        cost=known.cost_of(model.key, sizes.input_tokens, sizes.output_tokens, cached),
+        cap=None if tier.max_cost_per_1k_tokens is None else femto_of(tier.max_cost_per_1k_tokens),
+        context_window=model.context_window or known.windows.get(model.key),
+        supports=frozenset(model.supports),
+        breaker="open" if retirement_of(*model.key) else state.breaker,
+        is_rate_limited=_reaches_a_limit(model, state, sizes),
+        quality=known.qualities.get(model.key),
+        quality_floor=tier.quality_floor or 0.0,
+    )
+
+
+def _reaches_a_limit(model: PolicyModel, state: ModelState, sizes: Sizes) -> bool:
+    """Whether the last minute leaves no room for this call."""
+    return (
+        _is_over(state.requests + 1, model.limit_requests)
+        or _is_over(state.input_tokens + sizes.input_tokens, model.limit_input)
+        or _is_over(state.output_tokens + sizes.output_tokens, model.limit_output)
+    )
+
+
+def _is_over(amount: int, limit: int | None) -> bool:
+    return limit is not None and amount > limit
+
+
+def _conversation_budget(policy: Policy, conversation: Conversation) -> BudgetLimit | None:
+    budget = policy.model_routing_budget_per_conversation
+    if budget is None or conversation.spent_usd < Decimal(budget):
+        return None
+    return BudgetLimit(f"${budget} per conversation", "conversation_budget", most_rank=0)
+
+
+def _spend_left(policy: Policy, conversation: Conversation) -> int | None:
+    budget = policy.model_routing_budget_per_conversation
+    if budget is None:
+        return None
+    left = Decimal(budget) - conversation.spent_usd
+    return max(1, int(left.scaleb(15)))

@@ -1,0 +1,75 @@
+"""One sentence for a person: why this model."""
+
+from .candidates import Candidate, Wanted
+from .selection import Selection
+
+_WHY = {
+    "unhealthy": "its models fail at the moment",
+    "recovering": "its models are being tried again after failures",
+    "rate_limited": "its models have reached a limit of the last minute",
+    "context_window": "the conversation does not fit into its models",
+    "not_allowed": "the rule allows other providers only",
+    "unpriced": "its models have no price",
+    "over_cap": "the call would cost more than its cap",
+    "failed": "its models have failed for this ask",
+    "over_max_cost": "the call would cost more than was asked for",
+    "over_budget": "the call would cost more than the budget has left",
+    "below_quality": "its models are known to succeed too rarely",
+    "known_quality": "a cheaper model is known to do this well enough",
+    "better_quality": "another model is worth more by the strategy",
+    "premium_cheaper": "the top tier costs less for this call",
+    "dominated": "another model is no worse and no dearer",
+    "budget": "a budget asks for a cheaper tier",
+    "conversation_budget": "the conversation has used up its budget",
+    "no_model": "it has no model",
+}
+_PLAIN = {
+    "tier_of_score": "{model}: the {tier} tier is that of the ask's complexity.",
+    "tier_of_rule": "{model}: a rule of the policy sends this to the {tier} tier.",
+    "cheapest_meeting_quality": "{model}: the cheapest that meets the quality asked for.",
+    "best_value": "{model}: the best quality for its cost.",
+    "best_quality": "{model}: the best quality that is known.",
+    "held": "{model}: the turn goes on with the model it began with.",
+    "dominates": "{model}: no worse and no dearer than the others of its tier.",
+    "quality_before_budget": "{model}: a budget asks for a cheaper tier, but the policy puts quality first.",
+}
+
+
+def sentence(selection: Selection, wanted: Wanted) -> str:
+    """Why the choice is what it is."""
+    chosen, code = selection.chosen, selection.reason_code
+    if chosen is None:
+        return "No model of the policy can serve this call: it needs an ability or a provider that none has."
+    if code == "no_feasible_model":
+        return f"{_named(chosen)}: nothing met quality, limits and budget, so the first that answers was taken."
+    if code in _PLAIN:
+        text = _PLAIN[code].format(model=_named(chosen), tier=chosen.tier)
+    elif code.startswith("escalated_from_"):
+        text = f"{_named(chosen)}: one tier up, because {code.removeprefix('escalated_from_')} failed."
+    else:
+        text = f"{_named(chosen)} of {chosen.tier} instead of {_left(code)}: {_why(code)}."
+    return text + _caveat(selection, wanted)
+
+
+def _named(one: Candidate) -> str:
+    return "/".join(one.model)
+
+
+def _left(code: str) -> str:
+    return code.removeprefix("left_").partition("_")[0]
+
+
+def _why(code: str) -> str:
+    why = code.removeprefix("left_").partition("_")[2]
+    if why.startswith("lacks_"):
+        return f"its models lack {why.removeprefix('lacks_').replace('_', ' and ')}"
+    return _WHY.get(why, why.replace("_", " "))
+
+
+def _caveat(selection: Selection, wanted: Wanted) -> str:
+    if not selection.is_below_quality:
+        return ""
+    by = f" “{wanted.budget.name}”" if wanted.budget is not None else ""
+    if selection.chosen is not None and selection.chosen.known is not None:
+        return f" This is below the quality threshold; the policy lets the budget{by} win."
+    return f" Whether it meets the quality threshold is unknown; the policy lets the budget{by} win."

@@ -1,0 +1,177 @@
+"""Decisions through the API: the contract, stickiness, pins, switches, idempotency, and what is stored."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.access.domain.identity import Scope
+from apps.routing.domain.hashed_features import hashed_features, read_features
+from apps.routing.models import Decision
+from tests.cast import HeldKey
+from tests.costs.posting import JSON, call, posted, shown
+from tests.routing import acts
+
+EASY = "thanks"
+SECRET_WORDS = "zanzibar marmalade"
+HARD = (
+    "Prove step by step that the scheduler below cannot deadlock, then refactor it in Rust with lock-free queues, "
+    "explain why each invariant holds, and derive the worst-case complexity. It must not allocate, must keep the "
+    f"public API, and must pass all property tests. {SECRET_WORDS}"
+)
+
+
+@pytest.fixture
+def agent(make_held_key: Any) -> Client:
+    """A client that asks, over a published policy."""
+    acts.published(acts.document(model_routing_budget_per_conversation="0.50"))
+    key: HeldKey = make_held_key(Scope.ROUTING_USE, Scope.USAGE_WRITE, Scope.METRICS_READ)
+    return key.client
+
+
+def ask(client: Client, expected: int = 201, **fields: Any) -> dict[str, Any]:
+    """The answer to a question of 1,000 tokens in and 100 out."""
+    question = {"message": EASY, "input_tokens": 1000, "expected_output_tokens": 100, **fields}
+    answer = client.post("/api/routing/decisions", question, content_type=JSON)
+    assert answer.status_code == expected, answer.content
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def test_the_contract(agent: Client) -> None:
+    told = ask(agent, message=HARD, conversation_id="c1", role="chat", requires=["tools"], rule="x")
+    assert set(told) == {
+        "id", "action", "tier", "model", "fallbacks", "complexity", "expected", "considered", "reason_code", "reason",
+        "below_quality", "budget", "reservation", "compress", "policy_version", "ttl_s", "sticky", "warnings",
+    }  # fmt: skip
+    assert (told["action"], told["policy_version"], told["ttl_s"], told["budget"]) == ("route", 1, 300, None)
+    assert told["tier"] in ("standard", "premium")
+    assert told["reason_code"] == "tier_of_score"
+    by_name = {one["name"]: one for one in told["considered"]}
+    # 1,000 x 0.4 + 100 x 1.6, x 2 and 8, x 4 and 20 per million
+    assert {name: one["cost_usd"] for name, one in by_name.items()} == {
+        "openai/gpt-4.1-mini": "0.00056",
+        "openai/gpt-4.1": "0.0028",
+        "claude-opus-5-5": "0.006",
+    }
+    assert told["expected"]["cost_usd"] == by_name[told["model"]["name"]]["cost_usd"]
+    assert (told["expected"]["quality"], told["expected"]["n"]) == (None, 0)
+    assert 0 <= told["complexity"]["score"] <= 1
+    assert told["warnings"] == [
+        {"path": "rule", "code": "unknown_field", "message": "rule is not a field of a question; it was not used."}
+    ]
+    seen = agent.get(f"/api/routing/decisions/{told['id']}").json()
+    assert (seen["reason"], seen["asked"]["role"], seen["calls"]) == (told["reason"], "chat", [])
+
+
+def test_nothing_of_the_message_is_stored(agent: Client) -> None:
+    told = ask(agent, message=HARD)
+    row = Decision.objects.get()
+    stored = f"{row.asked} {row.answer}"
+    assert not [word for word in (*SECRET_WORDS.split(), "deadlock", "Rust") if word in stored]
+    assert [factor["name"] for factor in row.answer["complexity"]["factors"]] == [
+        factor["name"] for factor in told["complexity"]["factors"]
+    ]
+    assert (row.features_version, bytes(row.features or b"")) == (1, hashed_features(HARD))
+    assert str(row.propensity) == "1.000000"
+
+
+def test_hashed_features() -> None:
+    assert hashed_features("") == b""
+    one, two = read_features(hashed_features("To be")), read_features(hashed_features("to  BE, to be"))
+    # "to", "be" and "to be"; twice the words, and "be to" between them.
+    assert (len(one), len(two)) == (3, 4)
+    assert {bucket: 2 * count for bucket, count in one.items()}.items() <= two.items()
+    assert len(hashed_features("word " * 1_000_000)) < 2000
+
+
+def test_the_same_id_gets_the_same_answer_and_another_question_a_conflict(agent: Client) -> None:
+    first = ask(agent, id="d1", conversation_id="c1")
+    again = ask(agent, expected=200, id="d1", conversation_id="c1")
+    assert (again["model"], again["reason"]) == (first["model"], first["reason"])
+    ask(agent, expected=409, id="d1", conversation_id="c1", message="other")
+    assert Decision.objects.count() == 1
+
+
+def test_a_turn_keeps_its_model_and_climbs_on_failure(agent: Client) -> None:
+    def chosen(**fields: Any) -> tuple[str, str, bool]:
+        told = ask(agent, conversation_id="c1", role="chat", **fields)
+        return told["tier"], told["reason_code"], told["sticky"]
+
+    first = chosen(message="hi")
+    assert first[:2] == ("simple", "tier_of_score")
+    assert chosen(message="") == ("simple", "held", True)
+    failed = [{**acts.model(acts.MINI), "error_type": "bad_answer"}]
+    assert chosen(message="hi", failed_attempts=failed) == ("standard", "escalated_from_simple", False)
+    assert chosen(message="hi") == ("standard", "held", True)
+    assert chosen(message="thank you")[:2] == ("simple", "tier_of_score")
+    # Another role has a model of its own.
+    assert ask(agent, conversation_id="c1", role="utility", message="")["sticky"] is False
+
+
+def test_cached_tokens_make_staying_cheaper(agent: Client) -> None:
+    ask(agent, conversation_id="c1", message="hi")
+    told = ask(agent, conversation_id="c1", message="thanks", context_tokens=800)
+    costs = {one["name"]: one["cost_usd"] for one in told["considered"]}
+    # 800 of 1,000 at 0.1 instead of 0.4 per million; nothing is cached elsewhere.
+    assert (costs["openai/gpt-4.1-mini"], costs["openai/gpt-4.1"]) == ("0.00032", "0.0028")
+
+
+def test_who_decides_instead_of_the_score(agent: Client) -> None:
+    acts.published(
+        acts.document(
+            rules=[{"when": {"role": "utility"}, "tier": "premium"}, {"when": {"task_type": "x"}, "providers": ["no"]}],
+            off={"projects": ["quiet"]},
+            model_routing_budget_per_conversation="0.50",
+        )
+    )
+    assert ask(agent, role="utility")["reason_code"] == "tier_of_rule"
+    pinned = ask(agent, pinned={"provider": "acme", "name": "own"})
+    assert (pinned["action"], pinned["model"], pinned["reason_code"]) == (
+        "keep", {"provider": "acme", "name": "own"}, "pinned",
+    )  # fmt: skip
+    off = ask(agent, project="quiet", current=acts.model(acts.OPUS))
+    assert (off["action"], off["model"], off["reason_code"]) == ("keep", acts.model(acts.OPUS), "routing_disabled")
+    none = ask(agent, task_type="x")
+    assert (none["action"], none["model"], none["reason_code"]) == ("keep", None, "no_feasible_model")
+
+
+def test_a_conversation_that_used_up_its_budget_goes_to_the_cheapest_tier(agent: Client, make_held_key: Any) -> None:
+    writer = make_held_key(Scope.USAGE_WRITE)
+    posted(writer, [call(conversation_id="c1", cost_usd="0.50")])
+    told = ask(agent, conversation_id="c1", message=HARD)
+    assert (told["tier"], told["below_quality"]) == ("simple", True)
+    assert told["reason_code"].endswith("_conversation_budget")
+    assert "“$0.50 per conversation” win" in told["reason"]
+
+
+def test_refusals(agent: Client, make_held_key: Any, support: Any) -> None:
+    assert ask(agent, expected=422, strategy="x")["errors"][0]["path"] == "strategy"
+    assert ask(agent, expected=422, max_cost_usd=1)["errors"][0]["path"] == "max_cost_usd"
+    assert ask(agent, expected=422, conversation_id="a\0")["errors"][0]["code"] == "nul"
+    assert agent.post("/api/routing/decisions", "[]", content_type=JSON).status_code == 400
+    bound = make_held_key(Scope.ROUTING_USE, project_id=support.pk).client
+    assert ask(bound, expected=403, project="sales")["type"].endswith("forbidden_project")
+    ask(agent, id="other", project="sales")
+    assert bound.get("/api/routing/decisions/other?project=sales").status_code == 404
+
+
+def test_a_decision_gives_its_calls_their_tier(agent: Client, admin_key: HeldKey) -> None:
+    decided = ask(agent, id="d1", conversation_id="c1", project="support")
+    assert decided["tier"] == "simple"
+    model = {"provider": "openrouter", "model": "openai/gpt-4.1"}
+    posted(
+        admin_key,
+        [
+            call(id="linked", project="support", conversation_id="c1", decision_id="d1", tier="mine", **model),
+            call(id="elsewhere", decision_id="d1", **model),
+            call(id="own", tier="mine", **model),
+            call(id="lowest", **model),
+            call(id="none", provider="acme", model="x"),
+        ],
+    )
+    tiers = {name: shown(admin_key, name)["tier"] for name in ("elsewhere", "own", "lowest", "none")}
+    tiers["linked"] = shown(admin_key, "linked", "support")["tier"]
+    assert tiers == {"linked": "simple", "elsewhere": "standard", "own": "mine", "lowest": "standard", "none": None}
+    seen = agent.get("/api/routing/decisions/d1?project=support").json()
+    assert [one["id"] for one in seen["calls"]] == ["linked"]
