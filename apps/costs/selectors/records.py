@@ -12,6 +12,7 @@ from apps.costs.domain.kinds import CostSource, ServiceTier, Status, UsageSource
 from apps.costs.domain.usage import key_of
 from apps.costs.selectors.metrics.filters import conditions, record_filter
 from apps.costs.selectors.metrics.shapes import BadQuery, UsageQuery
+from apps.costs.selectors.record_spans import Course, Group, groups
 
 MAX_RANGE = timedelta(days=31)
 CLOCK_CHANGE = timedelta(hours=1)
@@ -49,6 +50,7 @@ Record = dict[str, Any]
 Position = tuple[datetime, str, str]
 """Time, id and project of a record: an id is unique within its project only."""
 _ORDER = "r.occurred_at, r.usage_id, p.name"
+_SPANS = "unnest(%(begins)s::timestamptz[], %(ends)s::timestamptz[]) AS span(begins, ends)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +80,63 @@ def usage_page(
     position = newer_than or older_than
     if position:
         beyond = ">" if backwards else "<"
-        # The first comparison is implied by the second, but only it can use an index.
-        where += f" AND r.occurred_at {beyond}= %(at)s AND ({_ORDER}) {beyond} (%(at)s, %(id)s, %(in_project)s)"
+        where += f" AND ({_ORDER}) {beyond} (%(at)s, %(id)s, %(in_project)s)"
         parameters |= {"at": position[0], "id": position[1], "in_project": position[2]}
-    order = "ASC" if backwards else "DESC"
-    by = ", ".join(f"{column} {order}" for column in _ORDER.split(", "))
-    found = _read(
-        f"SELECT {_COLUMNS} {_FROM} WHERE {where} ORDER BY {by} LIMIT %(limit)s", {**parameters, "limit": limit + 1}
-    )
+    found = _listed(query, Listing(where, parameters, limit + 1, position, backwards, unpriced))
     more, found = len(found) > limit, found[:limit]
     if backwards:
         return Page(found[::-1], has_older=True, has_newer=more)
     return Page(found, has_older=more, has_newer=older_than is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The records a page wants: so many, from a position on, towards older or newer ones."""
+
+    where: str
+    parameters: Mapping[str, Any]
+    wanted: int
+    position: Position | None
+    backwards: bool
+    unpriced: bool
+
+
+def _listed(query: UsageQuery, listing: Listing) -> list[Record]:
+    """The records of a page, read span by span until there are enough."""
+    start, end = query.start, query.end
+    if listing.position and listing.backwards:
+        start = max(start, listing.position[0])
+    elif listing.position:
+        end = min(end, listing.position[0] + timedelta(microseconds=1))
+    found: list[Record] = []
+    course = Course(start, end, listing.backwards)
+    for group in groups(query, course, is_marked=listing.unpriced):
+        found += _within(listing, group, listing.wanted - len(found))
+        if len(found) == listing.wanted:
+            break
+    return found
+
+
+def _within(listing: Listing, group: Group, wanted: int) -> list[Record]:
+    """The first so many records inside a group of spans; names are looked up for these alone."""
+    order = "ASC" if listing.backwards else "DESC"
+    by = ", ".join(f"{column} {order}" for column in _ORDER.split(", "))
+    inside = f"""
+        SELECT r.* FROM costs_usagerecord r
+        JOIN costs_cell c ON c.id = r.cell_id
+        JOIN access_project p ON p.id = r.project_id
+        WHERE r.occurred_at >= {{}} AND r.occurred_at < {{}} AND {listing.where} ORDER BY {by} LIMIT %(limit)s
+    """
+    begins, ends = [begin for begin, _ in group.spans], [until for _, until in group.spans]
+    parameters = {**listing.parameters, "begins": begins, "ends": ends, "limit": wanted}
+    if group.projects is not None:
+        parameters["projects"] = group.projects
+    if len(begins) == 1:
+        found = inside.format("(%(begins)s::timestamptz[])[1]", "(%(ends)s::timestamptz[])[1]")
+    else:
+        each = inside.format("span.begins", "span.ends")
+        found = f"SELECT r.* FROM {_SPANS} CROSS JOIN LATERAL ({each}) r"
+    return records_of(found, parameters, order=f"{by} LIMIT %(limit)s")
 
 
 def usage_record(usage_id: str, *, project_id: int) -> Record | None:
