@@ -24,6 +24,7 @@ from rest_framework import exceptions as drf
 
 from apps.access.domain.errors import Conflict, NotAllowed, Refused
 from apps.access.request_context import origin
+from apps.budgets.domain.states import BudgetRefused
 from apps.costs.domain.tokens import VocabularyError
 from controlplane.theme import chosen_theme
 
@@ -48,9 +49,15 @@ Errors = Sequence[Mapping[str, str]]
 
 
 def problem(
-    status: int, detail: str = "", *, errors: Errors = (), kind: str = "", headers: Mapping[str, str] | None = None
+    status: int,
+    detail: str = "",
+    *,
+    errors: Errors = (),
+    kind: str = "",
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
-    """An application/problem+json answer. `kind` is a short machine word, told as `type`."""
+    """An application/problem+json answer. `kind` is a short machine word, told as `type`; `more` adds members."""
     body = {
         "type": f"urn:bursar:problem:{kind}" if kind else "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -58,6 +65,7 @@ def problem(
         "detail": detail or _DETAILS.get(status, HTTPStatus(status).description),
         "request_id": origin().request_id,
         "errors": list(errors),
+        **(more or {}),
     }
     return HttpResponse(
         json.dumps(body), status=status, content_type="application/problem+json", headers=dict(headers or {})
@@ -119,6 +127,8 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> HttpR
         return problem(503, UNCOUNTABLE, headers=headers)
     if isinstance(exception, Refused):
         return _of_refusal(exception)
+    if isinstance(exception, BudgetRefused):
+        return problem(402, str(exception), kind="budget", more=exception.denial.told())
     if isinstance(exception, RequestDataTooBig):
         return problem(413, "The body is larger than this installation accepts.")
     if isinstance(exception, (BadRequest, SuspiciousOperation)):

@@ -1,6 +1,30 @@
 """Addresses of budgets."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from apps.budgets.api.budgets import (
+    BudgetStatusView,
+    BudgetsView,
+    BudgetView,
+    PauseBudgetView,
+    RaiseBudgetView,
+    RestoreBudgetView,
+)
+from apps.budgets.api.reservations import ExtendReservationView, ReleaseReservationView, ReservationsView
 
 app_name = "budgets"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("api/budgets", BudgetsView.as_view(), name="api-budgets"),
+    path("api/budgets/status", BudgetStatusView.as_view(), name="api-budget-status"),
+    path("api/budgets/<int:budget_id>", BudgetView.as_view(), name="api-budget"),
+    path("api/budgets/<int:budget_id>/raise", RaiseBudgetView.as_view(), name="api-budget-raise"),
+    path("api/budgets/<int:budget_id>/pause", PauseBudgetView.as_view(), name="api-budget-pause"),
+    path("api/budgets/<int:budget_id>/restore", RestoreBudgetView.as_view(), name="api-budget-restore"),
+    path("api/reservations", ReservationsView.as_view(), name="api-reservations"),
+    path("api/reservations/<str:public_id>/extend", ExtendReservationView.as_view(), name="api-reservation-extend"),
+    path(
+        "api/reservations/<str:public_id>/release",
+        ReleaseReservationView.as_view(),
+        name="api-reservation-release",
+    ),
+]

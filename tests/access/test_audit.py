@@ -18,6 +18,7 @@ from apps.access.domain.identity import Role, Scope
 from apps.access.models import AuditEntry, Invitation, Project, User
 from apps.access.services import audit
 from apps.access.services.people import NewInvitation, Standing, invite
+from tests.budgets import acts as budgets
 from tests.cast import PASSWORD, HeldKey, make_person
 from tests.costs.lists import acts as lists
 from tests.costs.rerating import acts as rerating
@@ -197,6 +198,16 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("api-view", "PATCH"): lambda w: Call(f"/api/views/{saved.view(w.alice)}", {"is_shared": True}, 200),
     ("api-view", "DELETE"): lambda w: Call(f"/api/views/{saved.view(w.alice)}", {}, 204),
     ("api-view-restore", "POST"): lambda w: Call(f"/api/views/{saved.view(w.alice, deleted=True)}/restore", {}, 200),
+    ("budgets:api-budgets", "POST"): lambda w: Call("/api/budgets", budgets.SENT, 201),
+    ("budgets:api-budget", "PATCH"): lambda w: Call(f"/api/budgets/{budgets.budget()}", {"limit_usd": "6"}, 200),
+    ("budgets:api-budget", "DELETE"): lambda w: Call(f"/api/budgets/{budgets.budget()}", {}, 204),
+    ("budgets:api-budget-raise", "POST"): lambda w: Call(
+        f"/api/budgets/{budgets.budget()}/raise", {"amount_usd": "6"}, 200
+    ),
+    ("budgets:api-budget-pause", "POST"): lambda w: Call(f"/api/budgets/{budgets.budget()}/pause", {}, 200),
+    ("budgets:api-budget-restore", "POST"): lambda w: Call(
+        f"/api/budgets/{budgets.budget(deleted=True)}/restore", {}, 200
+    ),
     ("access:api_agent", "PATCH"): lambda w: Call(f"/api/agents/{w.agent_id}", {"name": "renamed"}, 200),
     ("routing:api-policies", "POST"): lambda w: Call("/api/policies", {"document": routing.document()}, 201),
     ("routing:api-policy", "PATCH"): lambda w: Call(
@@ -209,6 +220,9 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ),
 }
 WITHOUT_AUDIT = {
+    ("budgets:api-reservations", "POST"): "reservations are themselves the record of what was held",
+    ("budgets:api-reservation-extend", "POST"): "reservations are themselves the record of what was held",
+    ("budgets:api-reservation-release", "POST"): "reservations are themselves the record of what was held",
     ("theme", "POST"): "a cookie of one's own browser",
     ("styleguide", "POST"): "shows a form with its errors; nothing is stored",
     ("costs:usage-list", "POST"): "usage is itself the record of what happened",

@@ -70,3 +70,14 @@ def assert_ledger_balances() -> None:
         assert counter.spent == sum((row.spent for row in rows), Decimal(0)), counter
         assert counter.reserved == sum((row.reserved for row in rows), Decimal(0)), counter
         assert counter.unpriced_calls == sum(row.unpriced_calls for row in rows), counter
+
+
+SENT = {"name": "Month", "limit_usd": "5", "period": "month"}
+
+
+def budget(*, deleted: bool = False) -> int:
+    """A budget that acts can be done to; its id."""
+    made = make_budget("5", name="Acted on")
+    if deleted:
+        editing.delete_budget(caller=OWNER, budget_id=made.pk)
+    return made.pk

@@ -48,12 +48,14 @@ class Facts:
 class Scope:
     """A scope with its names resolved: a project that was renamed is still the same project.
 
-    `agents` are the ids of agents that are, or once were, called `agent`; its subordinates are `agent/…`.
+    `agents` are the ids, and `names` the names, of agents that are or once were called `agent`; its subordinates are
+    `agent/…`.
     """
 
     project_id: int | None = None
     agent: str | None = None
     agents: frozenset[int] = frozenset()
+    names: frozenset[str] = frozenset()
     keys: frozenset[int] | None = None
     plain: tuple[tuple[str, str], ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
@@ -81,7 +83,9 @@ class Scope:
     def _covers_agent(self, facts: Facts) -> bool:
         if facts.agent is None:
             return False
-        return facts.agent == self.agent or facts.agent.startswith(f"{self.agent}/") or facts.agent_id in self.agents
+        if facts.agent == self.agent or facts.agent.startswith(f"{self.agent}/"):
+            return True
+        return facts.agent_id in self.agents if facts.agent_id is not None else facts.agent in self.names
 
 
 def each_value(each: str, facts: Facts) -> str | None:

@@ -152,7 +152,8 @@ def rules_of(budgets: Iterable[Budget]) -> list[Rule]:
         return Scope(
             project_id=project_id if "project" in scope else None,
             agent=scope.get("agent"),
-            agents=agents.get(scope.get("agent", ""), frozenset()),
+            agents=frozenset(number for number, _ in agents.get(scope.get("agent", ""), ())),
+            names=frozenset(name for _, name in agents.get(scope.get("agent", ""), ())),
             keys=keys.get(scope["key"], frozenset()) if "key" in scope else None,
             plain=tuple(pair for pair in plain if not pair[0].startswith(TAG)),
             tags=tuple((name.removeprefix(TAG), value) for name, value in plain if name.startswith(TAG)),
@@ -193,13 +194,14 @@ def _fetched(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
         return found
 
 
-def _agents(names: set[str]) -> dict[str, frozenset[int]]:
-    """The ids of agents that have each name, or had it before they were renamed."""
+def _agents(names: set[str]) -> dict[str, frozenset[tuple[int, str]]]:
+    """The ids and present names of agents that have each name, or had it before they were renamed."""
     sql = (
-        "SELECT name, id FROM access_agent WHERE name = ANY(%s)"
-        " UNION SELECT name, agent_id FROM access_formeragentname WHERE name = ANY(%s)"
+        "SELECT name, id, name FROM access_agent WHERE name = ANY(%s) UNION SELECT f.name, a.id, a.name"
+        " FROM access_formeragentname f JOIN access_agent a ON a.id = f.agent_id WHERE f.name = ANY(%s)"
     )
-    return _grouped(_fetched(sql, [list(names), list(names)]) if names else [])
+    rows = _fetched(sql, [list(names), list(names)]) if names else []
+    return _grouped((row[0], row[1:]) for row in rows)
 
 
 def _keys(texts: set[str]) -> dict[str, frozenset[int]]:
@@ -218,11 +220,11 @@ def _projects(names: set[str]) -> dict[str, int]:
     return dict(_fetched(sql, [list(names), list(names)])) if names else {}
 
 
-def _grouped(pairs: Iterable[tuple[Any, ...]]) -> dict[str, frozenset[int]]:
-    found: dict[str, set[int]] = {}
-    for name, number in pairs:
-        found.setdefault(name, set()).add(number)
-    return {name: frozenset(ids) for name, ids in found.items()}
+def _grouped(pairs: Iterable[tuple[Any, ...]]) -> dict[str, frozenset[Any]]:
+    found: dict[str, set[Any]] = {}
+    for name, value in pairs:
+        found.setdefault(name, set()).add(value)
+    return {name: frozenset(values) for name, values in found.items()}
 
 
 _CELLS = """

@@ -264,7 +264,7 @@ def move(known: Matcher, charged: Charged, ids: Mapping[Place, int], *, now: dat
         raise ChangedMeanwhile
     _keep_holds(charged.holds, ids)
     states = [state_of_row(wanted, rows[ids[wanted.place]]) for wanted, _ in places]
-    note_crossings(states=states, rules=known.by_id, now=now)
+    states = note_crossings(states=states, rules=known.by_id, now=now)
     return [state for state in states if state.starts_at <= now and (state.resets_at is None or now < state.resets_at)]
 
 

@@ -1,6 +1,7 @@
 """Thresholds that begin or cease to hold: what is in force is kept, and each beginning raises its alert."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -31,18 +32,23 @@ def note_crossings(
     now: datetime,
     forecasts: Mapping[int, Decimal] | None = None,
     afresh: bool = False,
-) -> list[Crossing]:
+) -> list[BudgetState]:
     """Keep what holds now of counters this transaction has just changed, and raise alerts for what begins to.
+
+    Gives the states as they are then.
 
     Levels of the forecast move only where `forecasts` says it, by counter. With `afresh`, as after a raise or an edit,
     what held before does not hold on until the spending has fallen somewhat below.
     """
     changes: dict[int, tuple[str, ...]] = {}
     raised: list[Crossing] = []
+    now_held: list[BudgetState] = []
     for state in states:
         if state.paused or state.counter_id is None:
+            now_held.append(state)
             continue
         held = _held(state, forecasts, afresh)
+        now_held.append(replace(state, in_force=held))
         if set(held) == set(state.in_force):
             continue
         changes[state.counter_id] = held
@@ -54,7 +60,7 @@ def note_crossings(
             )
     _keep(changes)
     raise_alerts(crossings=raised, now=now)
-    return raised
+    return now_held
 
 
 def _held(state: BudgetState, forecasts: Mapping[int, Decimal] | None, afresh: bool) -> tuple[str, ...]:

@@ -1,0 +1,153 @@
+"""Budgets as the API writes and reads them."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.budgets.domain.cycles import Period
+from apps.budgets.domain.scopes import EACH
+from apps.budgets.domain.states import amount_text
+from apps.budgets.domain.thresholds import Action
+from apps.budgets.models import Budget
+
+MONEY = r"^[0-9]{1,12}(\.[0-9]{1,15})?\Z"
+
+
+class MoneyField(serializers.RegexField):
+    """A decimal string; a JSON number is refused, which may have lost digits on its way."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(MONEY, **more)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class ThresholdField(serializers.Serializer[Any]):
+    percent = serializers.CharField(required=False, help_text="of the limit")
+    usd = serializers.CharField(required=False)
+    on = serializers.ChoiceField(choices=("actual", "forecast"), required=False)
+    action = serializers.ChoiceField(choices=[action.value for action in Action])
+    tier = serializers.CharField(required=False, help_text="of a downgrade")
+
+
+class BudgetIn(serializers.Serializer[Any]):
+    """For the schema; apps/budgets/domain/drafts.py checks."""
+
+    name = serializers.CharField(max_length=128)
+    scope = serializers.DictField(child=serializers.CharField(), required=False, help_text="{} is everything")
+    each = serializers.ChoiceField(choices=EACH, required=False, allow_null=True)
+    limit_usd = serializers.CharField(required=False)
+    limit_tokens = serializers.IntegerField(required=False)
+    limit_calls = serializers.IntegerField(required=False)
+    period = serializers.ChoiceField(choices=[period.value for period in Period])
+    rolling_days = serializers.IntegerField(required=False)
+    week_start = serializers.IntegerField(required=False, help_text="Monday is 0")
+    fiscal_start = serializers.IntegerField(required=False, help_text="a month, 1 to 12")
+    timezone = serializers.CharField(required=False)
+    counts_from = serializers.ChoiceField(choices=("period_start", "now"), required=False)
+    thresholds = ThresholdField(many=True, required=False)
+    recipients = serializers.ListField(child=serializers.CharField(), required=False)
+    exempt = serializers.ListField(child=serializers.DictField(child=serializers.CharField()), required=False)
+    grace_percent = serializers.CharField(required=False)
+    paused = serializers.BooleanField(required=False)
+
+
+class BudgetPatch(BudgetIn):
+    usage = serializers.ChoiceField(choices=("keep", "reset"), required=False)
+
+
+class RaiseIn(serializers.Serializer[Any]):
+    amount_usd = MoneyField(required=False)
+    amount_tokens = serializers.IntegerField(required=False, min_value=1)
+    amount_calls = serializers.IntegerField(required=False, min_value=1)
+    periods = serializers.IntegerField(default=1, min_value=1, max_value=366)
+    reason = serializers.CharField(max_length=200, default="", allow_blank=True)
+
+
+class PauseIn(serializers.Serializer[Any]):
+    paused = serializers.BooleanField(default=True)
+
+
+class RaiseOut(serializers.Serializer[Any]):
+    amount = serializers.CharField()
+    periods = serializers.IntegerField()
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField(allow_blank=True)
+    created_by = serializers.CharField()
+
+
+class BudgetOut(BudgetIn):
+    id = serializers.CharField()
+    raises = RaiseOut(many=True)
+    origin = serializers.CharField(allow_null=True)
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+
+
+class EachOut(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    value = serializers.CharField(allow_blank=True)
+
+
+class StateOut(serializers.Serializer[Any]):
+    """How a budget stands; its amounts are in its unit: `limit_usd`, `limit_tokens` or `limit_calls`, and so on."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    each = EachOut(required=False)
+    limit_usd = serializers.CharField(required=False)
+    spent_usd = serializers.CharField(required=False)
+    reserved_usd = serializers.CharField(required=False)
+    remaining_usd = serializers.CharField(required=False)
+    state = serializers.ChoiceField(choices=("ok", "warn", "over", "blocked", "paused"))
+    action = serializers.ChoiceField(choices=("none", "advise", "cheapest", "downgrade", "block"))
+    tier = serializers.CharField(required=False)
+    unpriced_calls = serializers.IntegerField(required=False)
+    resets_at = serializers.DateTimeField(allow_null=True)
+
+
+class StatesOut(serializers.Serializer[Any]):
+    results = StateOut(many=True)
+
+
+def told(budget: Budget) -> dict[str, Any]:
+    """A budget as it is set; how it stands is told by the status."""
+    unit = budget.unit
+    return {
+        "id": str(budget.pk),
+        "name": budget.name,
+        "scope": budget.scope,
+        "each": budget.each or None,
+        f"limit_{unit}": amount_text(budget.limit, unit),
+        "period": budget.period,
+        **({"rolling_days": budget.rolling_days} if budget.rolling_days else {}),
+        "week_start": budget.week_start,
+        "fiscal_start": budget.fiscal_start,
+        "timezone": budget.timezone,
+        "counts_from": budget.counts_from,
+        "thresholds": budget.thresholds,
+        "recipients": budget.recipients,
+        "exempt": budget.exempt,
+        "grace_percent": f"{budget.grace_percent.normalize():f}",
+        "paused": budget.paused_at is not None,
+        "raises": [
+            {
+                "amount": str(amount_text(one.amount, unit)),
+                "periods": one.periods,
+                "starts_at": one.starts_at.isoformat(),
+                "ends_at": one.ends_at.isoformat() if one.ends_at else None,
+                "reason": one.reason,
+                "created_by": one.created_by,
+            }
+            for one in budget.raises.order_by("id")
+        ],
+        "origin": budget.origin or None,
+        "created_by": budget.created_by,
+        "created_at": budget.created_at.isoformat(),
+        "changed_at": budget.changed_at.isoformat(),
+    }

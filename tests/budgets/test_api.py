@@ -1,0 +1,122 @@
+"""The API of budgets and reservations, as agents and administrators speak it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.access.domain.identity import Role, Scope
+from apps.access.models import AuditEntry, Project
+from tests.budgets.acts import BLOCKING, make_budget, spend
+from tests.cast import HeldKey, make_person
+from tests.costs.posting import call, posted
+
+pytestmark = pytest.mark.django_db
+JSON = "application/json"
+SENT = {
+    "name": "Support",
+    "scope": {"agent": "support", "tag:team": "x"},
+    "limit_usd": "500.00",
+    "period": "month",
+    "timezone": "Europe/Berlin",
+    "thresholds": [{"percent": 80, "action": "notify"}, {"percent": 100, "action": "downgrade", "tier": "simple"}],
+}
+
+
+def send(key: HeldKey, path: str, body: Any = None, *, method: str = "post", **headers: str) -> Any:
+    return getattr(key.client, method)(path, body or {}, content_type=JSON, headers=headers)
+
+
+def test_a_budget_is_made_read_changed_raised_paused_and_deleted(admin_key: HeldKey) -> None:
+    made = send(admin_key, "/api/budgets", SENT)
+    assert made.status_code == 201, made.content
+    budget = made.json()
+    assert budget["limit_usd"] == "500.00"
+    assert budget["thresholds"][1] == {"percent": "100", "on": "actual", "action": "downgrade", "tier": "simple"}
+    path = f"/api/budgets/{budget['id']}"
+    assert send(admin_key, path, {"limit_usd": "600"}, method="patch").status_code == 428
+    changed = send(
+        admin_key, path, {"limit_usd": "600", "period": "week"}, method="patch", **{"If-Match": made["ETag"]}
+    )
+    assert (changed.json()["limit_usd"], changed.json()["period"]) == ("600.00", "week")
+    assert send(admin_key, path, {"limit_usd": "1"}, method="patch", **{"If-Match": made["ETag"]}).status_code == 412
+    assert send(admin_key, f"{path}/raise", {"amount_tokens": 5}).status_code == 422
+    assert (
+        send(admin_key, f"{path}/raise", {"amount_usd": "50", "reason": "fair"}).json()["raises"][0]["amount"]
+        == "50.00"
+    )
+    assert send(admin_key, f"{path}/pause").json()["paused"] is True
+    assert send(admin_key, f"{path}/pause", {"paused": False}).json()["paused"] is False
+    assert send(admin_key, path, method="delete").status_code == 204
+    assert admin_key.client.get(path).status_code == 404
+    assert send(admin_key, f"{path}/restore").status_code == 200
+    assert [row["id"] for row in admin_key.client.get("/api/budgets").json()["results"]] == [budget["id"]]
+    acts = AuditEntry.objects.filter(object_type="budget").order_by("id").values_list("action", flat=True)
+    assert list(acts) == [
+        f"budget.{verb}" for verb in ("created", "changed", "raised", "paused", "resumed", "deleted", "restored")
+    ]
+
+
+def test_usage_answers_with_the_budgets_that_apply(writer: HeldKey) -> None:
+    wide, tight = make_budget("100", name="Wide"), make_budget("4", name="Tight", each="conversation", period="day")
+    told = posted(writer, [call(cost_usd="1.5", conversation_id="c"), call(cost_usd="2", conversation_id="c")], "")
+    assert [row["id"] for row in told["budgets"]] == [str(tight.pk), str(wide.pk)]
+    row = told["budgets"][0]
+    assert (row["spent_usd"], row["remaining_usd"], row["state"], row["action"]) == ("3.50", "0.50", "warn", "none")
+    assert row["each"] == {"field": "conversation", "value": "c"}
+    assert row["resets_at"].endswith("Z")
+    assert posted(writer, call(project="else", cost_usd="0.5"))["budgets"][0]["spent_usd"] == "4.00"
+
+
+def test_a_refused_reservation_says_which_budget_when_and_who(make_held_key: Any) -> None:
+    agent = make_held_key(Scope.ROUTING_USE, Scope.USAGE_WRITE)
+    budget = make_budget("1", name="Small")
+    made = send(agent, "/api/reservations", {"id": "r1", "amount_usd": "0.75", "agent": "coder"})
+    assert made.status_code == 201, made.content
+    assert made.json()["amount_usd"] == "0.75"
+    again = send(agent, "/api/reservations", {"id": "r1", "amount_usd": "0.75", "agent": "coder"})
+    assert again.json() == made.json()
+    assert send(agent, "/api/reservations", {"id": "r1", "amount_usd": "0.7"}).status_code == 409
+    refused = send(agent, "/api/reservations", {"amount_usd": "0.3"})
+    assert refused.status_code == 402
+    body = refused.json()
+    assert (body["type"], body["limit_source"], body["budget_id"]) == (
+        "urn:bursar:problem:budget",
+        "budget",
+        str(budget.pk),
+    )
+    assert (body["limit_usd"], body["spent_usd"], body["reserved_usd"]) == ("1.00", "0.00", "0.75")
+    assert body["raise_contacts"] == ["alice@example.org"]
+    assert datetime.fromisoformat(body["resets_at"]) > datetime.now(UTC)
+    assert send(agent, "/api/reservations/r1/extend", {"ttl_s": 600}).status_code == 200
+    assert send(agent, "/api/reservations/r1/release").json() == {"id": "r1", "released": True}
+    assert send(agent, "/api/reservations/r1/release").json()["released"] is False
+    assert send(agent, "/api/reservations/r1/extend").status_code == 409
+    assert send(agent, "/api/reservations", {"amount_usd": 0.3}).status_code == 422
+    assert send(agent, "/api/reservations", {"amount_usd": "1", "parent_reservation_id": "x"}).status_code == 422
+
+
+def test_the_status_reads_fresh(make_held_key: Any) -> None:
+    agent = make_held_key(Scope.ROUTING_USE)
+    make_budget("10", name="Coder", scope={"agent": "coder", "tag:team": "x"}, exempt=[{"user": "ceo"}])
+    spend("10", tags={"team": "x"})
+    rows = agent.client.get("/api/budgets/status?agent=coder/sub&tag:team=x").json()["results"]
+    assert [(row["name"], row["state"], row["action"]) for row in rows] == [("Coder", "blocked", "block")]
+    rows = agent.client.get("/api/budgets/status?agent=coder&tag:team=x&user=ceo").json()["results"]
+    assert [row["action"] for row in rows] == ["none"]
+    assert agent.client.get("/api/budgets/status?agent=coder").json()["results"] == []
+
+
+def test_keys_and_people_of_one_project_stay_there(make_held_key: Any, support: Project, signed_in: Any) -> None:
+    make_budget(name="Everywhere")
+    make_budget(name="Here", scope={"project": "support"})
+    bound = make_held_key(Scope.ROUTING_USE, project_id=support.pk)
+    assert send(bound, "/api/reservations", {"amount_usd": "1", "project": "sales"}).status_code == 403
+    assert send(bound, "/api/reservations", {"id": "a", "amount_usd": "1"}).status_code == 201
+    assert send(make_held_key(Scope.ROUTING_USE), "/api/reservations/a/release").status_code == 404
+    dora: Client = signed_in(make_person("dora@example.org", Role.ADMIN, support))
+    assert [row["name"] for row in dora.get("/api/budgets").json()["results"]] == ["Here"]
+    for scope, status in (({}, 403), ({"project": "sales"}, 403), ({"project": "support"}, 201)):
+        sent = SENT | {"scope": scope, "thresholds": list(BLOCKING)}
+        assert dora.post("/api/budgets", sent, content_type=JSON).status_code == status
