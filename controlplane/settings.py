@@ -289,6 +289,9 @@ PRICE_PREVIEW_RECORDS = env.int("BURSAR_PRICE_PREVIEW_RECORDS", default=100_000)
 # Questions that no rollup answers read the records: so many days at a time, and for so long.
 RECORD_QUESTION_DAYS = env.int("BURSAR_RECORD_QUESTION_DAYS", default=31)
 RECORD_QUESTION_MS = env.int("BURSAR_RECORD_QUESTION_MS", default=2000)
+# When a call could have read its prompt from the provider's cache: so soon after the call before, from so many tokens.
+PROMPT_CACHE_SECONDS = env.int("BURSAR_PROMPT_CACHE_SECONDS", default=300)
+PROMPT_CACHE_LEAST_TOKENS = env.int("BURSAR_PROMPT_CACHE_LEAST_TOKENS", default=1024)
 RETENTION_RECORD_DAYS = env.int("BURSAR_RETENTION_RECORD_DAYS", default=400)
 RETENTION_ROLLUP_DAYS = env.int("BURSAR_RETENTION_ROLLUP_DAYS", default=1100)
 FOLD_DAYS_PER_RUN = env.int("BURSAR_FOLD_DAYS_PER_RUN", default=40)

@@ -23,7 +23,7 @@ DIMENSIONS = {
     "task_type": "Task type",
     "status": "Status",
 }
-BEYOND = {"user": "User", "key": "Key", "tool": "Tool", "conversation": "Conversation"}
+BEYOND = {"user": "User", "key": "Key", "tool": "Tool", "error_type": "Error type", "conversation": "Conversation"}
 """What only pages that read the narrow rollups, or single records, can group and filter by; tags besides."""
 NO_VALUE = "(none)"
 MOST_LETTERS = 132

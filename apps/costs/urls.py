@@ -8,6 +8,7 @@ from apps.costs.api.invoices import InvoicesView, InvoiceView, RestoreInvoiceVie
 from apps.costs.api.match import MatchView
 from apps.costs.api.metrics import CostMetricsView
 from apps.costs.api.outcomes import OutcomesView
+from apps.costs.api.rated_metrics import EfficiencyView, PerformanceView
 from apps.costs.api.rerates import (
     AbandonView,
     ApproveView,
@@ -37,6 +38,8 @@ from apps.costs.views.prices import table as prices
 app_name = "costs"
 urlpatterns = [
     path("api/metrics/cost", CostMetricsView.as_view(), name="metrics-cost"),
+    path("api/metrics/performance", PerformanceView.as_view(), name="metrics-performance"),
+    path("api/metrics/efficiency", EfficiencyView.as_view(), name="metrics-efficiency"),
     path("api/prices/match", MatchView.as_view(), name="match"),
     path("api/prices/estimate", EstimateView.as_view(), name="estimate"),
     path("api/rerates", ReratesView.as_view(), name="rerates-api"),

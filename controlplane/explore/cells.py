@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from apps.costs.selectors import metrics
-from apps.costs.selectors.metrics import Totals, UsageQuery
-from controlplane.explore.measures import Cell, Measure
+from apps.costs.selectors.metrics import UsageQuery
+from controlplane.explore.measures import Cell, Measure, Source
 
-NOTHING = Cell(Totals(), {})
+NOTHING = Cell()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,28 @@ def placed(
     Raises BadQuery where the records would have to be read for too long a time.
     """
     cuts = sorted(set(edges))
-    if measure.reads_histogram:
-        found = metrics.histograms(query, group_by, edges=cuts, column=measure.needs[0])
-        return [Placed(row.values, row.bucket, Cell(NOTHING.totals, row.counts)) for row in found]
+    match measure.source:
+        case Source.HISTOGRAM:
+            found = metrics.histograms(query, group_by, edges=cuts, column=measure.needs[0])
+            return [Placed(row.values, row.bucket, Cell(counts=row.counts)) for row in found]
+        case Source.TASKS:
+            tasks = metrics.tasks_by(query, group_by, edges=cuts)
+            return [Placed(row.values, row.bucket, Cell(tasks=row.totals)) for row in tasks]
+        case Source.WASTE | Source.FAILED:
+            only_failed = measure.source is Source.FAILED
+            waste = metrics.waste_by(query, group_by, edges=cuts, from_rollups=only_failed)
+            return [Placed(row.values, row.bucket, Cell(waste=row.totals)) for row in waste]
     rows = metrics.grouped(query, group_by, edges=cuts, wanted=measure.needs, whole=True)
-    return [Placed(row.values, row.bucket, Cell(row.totals, {})) for row in rows]
+    return [Placed(row.values, row.bucket, Cell(row.totals)) for row in rows]
 
 
 def reads_records(query: UsageQuery, group_by: Sequence[str], measure: Measure) -> bool:
     """Whether the records have to be read for it."""
+    match measure.source:
+        case Source.TASKS:
+            return metrics.reads_first_calls(query, group_by)
+        case Source.WASTE:
+            return True
+        case Source.FAILED:
+            return metrics.from_records_only(query, (*group_by, "status"), ("observed_calls",))
     return metrics.from_records_only(query, group_by, measure.needs)

@@ -4,14 +4,14 @@ So "Other", totals and running totals of a rate are the rate of the sums, never 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
 from apps.costs.domain import formats
 from apps.costs.domain.latency import percentile
 from apps.costs.selectors import metrics
-from apps.costs.selectors.metrics import Totals
+from apps.costs.selectors.metrics import TaskTotals, Totals, WasteTotals
 
 Counts = dict[int, int]
 
@@ -26,12 +26,24 @@ class Unit(StrEnum):
     MS = "ms"
 
 
+class Source(StrEnum):
+    """What a measure is read from."""
+
+    SUMS = "sums"
+    HISTOGRAM = "histogram"
+    TASKS = "tasks"
+    FAILED = "failed"
+    WASTE = "waste"
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """All usage of one group, or of one piece of time: sums, and a histogram where a measure needs one."""
+    """All usage of one group, or of one piece of time: what a measure's source says of it, the rest empty."""
 
-    totals: Totals
-    counts: Counts
+    totals: Totals = Totals()
+    counts: Counts = field(default_factory=dict)
+    tasks: TaskTotals = TaskTotals()
+    waste: WasteTotals = WasteTotals()
 
 
 Value = Decimal | None
@@ -51,11 +63,7 @@ class Measure:
     of: Callable[[Cell], Value]
     how: str
     is_additive: bool = True
-
-    @property
-    def reads_histogram(self) -> bool:
-        """Whether it is computed from the histogram of latency."""
-        return self.needs[0].endswith("_bins")
+    source: Source = Source.SUMS
 
     @property
     def column(self) -> str:
@@ -68,7 +76,12 @@ def merged(cells: Iterable[Cell]) -> Cell:
     found = list(cells)
     if len(found) == 1:
         return found[0]
-    return Cell(metrics.added([cell.totals for cell in found]), metrics.merged(cell.counts for cell in found))
+    return Cell(
+        metrics.added([cell.totals for cell in found]),
+        metrics.merged(cell.counts for cell in found),
+        metrics.task_totals(cell.tasks for cell in found),
+        metrics.waste_totals(cell.waste for cell in found),
+    )
 
 
 def _summed(key: str, label: str, unit: Unit = Unit.TOKENS, how: str = "tokens") -> Measure:
@@ -91,8 +104,51 @@ def _percentile(share: str) -> Callable[[Cell], Value]:
     return of
 
 
-def _latency(key: str, label: str, share: str, column: str = "latency_bins") -> Measure:
-    return Measure(key, label, Unit.MS, (column,), _percentile(share), "latency", is_additive=False)
+def _rate(
+    key: str,
+    label: str,
+    part: str,
+    whole: Callable[[Totals], int],
+    how: str,
+    *,
+    needs: tuple[str, ...],
+    unit: Unit = Unit.SHARE,
+) -> Measure:
+    return Measure(
+        key, label, unit, (part, *needs), _ratio(lambda sums: getattr(sums, part), whole), how, is_additive=False
+    )
+
+
+def _latency(key: str, label: str, share: str, column: str = "latency_bins", how: str = "latency") -> Measure:
+    return Measure(key, label, Unit.MS, (column,), _percentile(share), how, is_additive=False, source=Source.HISTOGRAM)
+
+
+def _tasks(
+    key: str, label: str, unit: Unit, of: Callable[[TaskTotals], Value | int], how: str, *, adds_up: bool = False
+) -> Measure:
+    def value(cell: Cell) -> Value:
+        found = of(cell.tasks)
+        return None if found is None else Decimal(found)
+
+    return Measure(key, label, unit, (), value, how, is_additive=adds_up, source=Source.TASKS)
+
+
+def _wasted(
+    key: str, label: str, unit: Unit, of: Callable[[WasteTotals], Decimal | int], source: Source = Source.WASTE
+) -> Measure:
+    return Measure(key, label, unit, (), lambda cell: Decimal(of(cell.waste)), "waste", source=source)
+
+
+def _repeated(key: str, label: str, of: Callable[[WasteTotals], int]) -> Measure:
+    def value(cell: Cell) -> Value:
+        observed = cell.waste.observed_calls
+        return Decimal(of(cell.waste)) / observed if observed else None
+
+    return Measure(key, label, Unit.SHARE, (), value, "repeats", is_additive=False, source=Source.WASTE)
+
+
+def _ended(sums: Totals) -> int:
+    return sums.ok_calls + sums.error_calls
 
 
 _ALL = (
@@ -139,13 +195,41 @@ _ALL = (
         Unit.SHARE,
         ("cache_read_input_tokens", "input_tokens"),
         _ratio(lambda sums: sums.cache_read_input_tokens, lambda sums: sums.input_tokens),
-        "tokens",
+        "cache",
         is_additive=False,
     ),
     _latency("latency_p50", "Latency p50", "0.5"),
     _latency("latency_p95", "Latency p95", "0.95"),
-    _latency("first_token_p50", "Time to first token p50", "0.5", "first_token_bins"),
-)
+    _latency("latency_p99", "Latency p99", "0.99"),
+    _rate("latency_mean", "Latency, mean", "latency_ms_sum", lambda sums: sums.latency_calls, "latency",
+          needs=("latency_calls",), unit=Unit.MS),
+    _latency("first_token_p50", "Time to first token p50", "0.5", "first_token_bins", "first-token"),
+    _latency("first_token_p95", "Time to first token p95", "0.95", "first_token_bins", "first-token"),
+    _rate("error_rate", "Error rate", "error_calls", _ended, "success", needs=("ok_calls",)),
+    _rate("repeat_rate", "Repeated calls, share", "repeated_calls", lambda sums: sums.observed_calls, "repeats",
+          needs=("observed_calls",)),
+    _repeated("retry_rate", "Retry rate", lambda waste: waste.retries),
+    _repeated("failover_rate", "Failover rate", lambda waste: waste.failovers),
+    _tasks("tasks", "Tasks", Unit.COUNT, lambda tasks: tasks.tasks, "tasks", adds_up=True),
+    _tasks("judged_tasks", "Tasks judged", Unit.COUNT, lambda tasks: tasks.judged_tasks, "tasks", adds_up=True),
+    _tasks("completion_rate", "Task completion rate", Unit.SHARE, lambda tasks: tasks.completion_rate, "tasks"),
+    _tasks("cost_per_success", "Cost per successful task", Unit.USD, lambda tasks: tasks.usd_per_success,
+           "per-success"),
+    _tasks("failed_tasks_usd", "Spend on failed tasks", Unit.USD, lambda tasks: tasks.failed_usd, "failed-tasks",
+           adds_up=True),
+    _tasks("tokens_per_success", "Tokens per completed task", Unit.TOKENS, lambda tasks: tasks.tokens_per_success,
+           "per-success"),
+    _tasks("quality", "Quality", Unit.SHARE, lambda tasks: tasks.quality, "quality"),
+    _summed("cache_hits", "Response cache hits", Unit.COUNT, "response-cache"),
+    _rate("cache_hit_rate", "Response cache hit rate", "cache_hits", lambda sums: sums.calls, "response-cache",
+          needs=("calls",)),
+    _summed("avoided_usd", "Saved by response cache", Unit.USD, "response-cache"),
+    _wasted("waste_usd", "Waste", Unit.USD, lambda waste: waste.usd),
+    _wasted("failed_usd", "Waste: failed calls", Unit.USD, lambda waste: waste.failed_usd, Source.FAILED),
+    _wasted("failover_usd", "Waste: failovers", Unit.USD, lambda waste: waste.failover_usd),
+    _wasted("missed_usd", "Waste: cache misses", Unit.USD, lambda waste: waste.missed_usd),
+    _wasted("missed_tokens", "Missed cache tokens", Unit.TOKENS, lambda waste: waste.missed_tokens),
+)  # fmt: skip
 MEASURES = {measure.key: measure for measure in _ALL}
 DEFAULT = _ALL[0]
 

@@ -29,6 +29,7 @@ FILTERS = (
     "key",
     "status",
     "conversation",
+    "error_type",
 )
 DEFAULT_RANGE = timedelta(days=30)
 

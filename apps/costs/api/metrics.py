@@ -1,6 +1,7 @@
 """`/api/metrics/cost`: sums of usage for programs, from the same questions the pages ask."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, ClassVar, cast
@@ -21,6 +22,7 @@ from apps.costs.domain.calendars import Unit, cut
 from apps.costs.domain.invoicing import ErrorBar
 from apps.costs.domain.money_format import format_money
 from apps.costs.selectors import metrics
+from apps.costs.selectors.conversations import conversation_sums
 from apps.costs.selectors.invoices import error_bar
 from apps.costs.selectors.metrics import BadQuery, GroupRow, Totals, UsageQuery
 from apps.costs.selectors.subscriptions import FeeRow, fees_usd, subscription_costs
@@ -54,13 +56,14 @@ class CostMetricsView(APIView):
         only some projects, and when filtered by anything but the provider.
         """
         query = usage_query(request.query_params, cast(Caller, request.auth))
-        group_by = _group_by(request.query_params)
-        interval, edges = _edges(request.query_params, query)
+        group_by = asked_group_by(request.query_params)
+        interval, edges = asked_edges(request.query_params, query)
         try:
             with metrics.one_snapshot():
                 rows = metrics.grouped(query, group_by, edges=edges)
                 fees = subscription_costs(query, now=timezone.now(), edges=edges)
                 bar = error_bar(query, now=timezone.now())
+                more = _beside(query)
                 freshness = metrics.freshness(query) if not query.filters else metrics.freshness()
         except BadQuery as error:
             raise ValidationError({error.path: error.message}) from error
@@ -76,10 +79,48 @@ class CostMetricsView(APIView):
                 "totals": _told(metrics.added([row.totals for row in rows]), sums),
                 "error_bar": None if bar is None else _bar(bar),
                 "results": [_row(row, group_by, sums) for row in rows],
+                **more,
                 "subscriptions": None if fees is None else _fees(fees),
                 "freshness": freshness,
             }
         )
+
+
+def _beside(query: UsageQuery) -> dict[str, Any]:
+    """What stands beside the sums of a range: its conversations, its tools, and the same length directly before."""
+    found = conversation_sums(query)
+    conversations = None if found is None else _conversations(*found)
+    return {"conversations": conversations, "tools": _tools(query), "trend": _before(query)}
+
+
+def _before(query: UsageQuery) -> dict[str, Any] | None:
+    """The same length directly before; null where there is no such time."""
+    try:
+        before = replace(query, start=query.start - (query.end - query.start), end=query.start)
+    except OverflowError:
+        return None
+    rows = metrics.grouped(before, (), edges=())
+    usd = metrics.added([row.totals for row in rows]).cost_usd
+    return {"from": before.start, "to": before.end, "cost_usd": usd}
+
+
+def _conversations(count: int, usd: Decimal) -> dict[str, Any]:
+    return {"count": count, "cost_usd": usd, "cost_per_conversation_usd": _each(usd, count)}
+
+
+def _tools(query: UsageQuery) -> dict[str, Any] | None:
+    """What executions of tools and calls on their behalf cost; null where that is too much to read."""
+    try:
+        rows = metrics.grouped(query, ("tool",), edges=())
+    except BadQuery:
+        return None
+    sums = metrics.added([row.totals for row in rows])
+    usd, count = sums.cost_usd, sums.tool_executions
+    return {"executions": count, "cost_usd": usd, "cost_per_execution_usd": _each(usd, count)}
+
+
+def _each(usd: Decimal, count: int) -> Decimal | None:
+    return (Decimal(usd) / count).quantize(USD_STEP) if count else None
 
 
 def _fees(rows: Sequence[FeeRow]) -> dict[str, Any]:
@@ -114,14 +155,16 @@ def _told(totals: Totals, sums: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(totals, name) for name in sums}
 
 
-def _group_by(parameters: QueryDict) -> list[str]:
+def asked_group_by(parameters: QueryDict) -> list[str]:
+    """The dimensions asked for. Raises ValidationError for too many."""
     names = [name for text in parameters.getlist("group_by") for name in text.split(",") if name]
     if len(names) > MAX_GROUPS or len(set(names)) < len(names):
         raise ValidationError({"group_by": f"At most {MAX_GROUPS} different names."})
     return names
 
 
-def _edges(parameters: QueryDict, query: UsageQuery) -> tuple[str, list[datetime]]:
+def asked_edges(parameters: QueryDict, query: UsageQuery) -> tuple[str, list[datetime]]:
+    """The interval asked for, and the bucket edges it means. Raises ValidationError."""
     interval = parameters.get("interval", "none")
     if interval not in INTERVALS:
         raise ValidationError({"interval": f"Expected one of {', '.join(INTERVALS)}."})

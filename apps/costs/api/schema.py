@@ -175,7 +175,24 @@ COST_METRICS = {
         totals={"type": "object"},
         error_bar=nullable(_object(percent=TEXT, error_usd=MONEY, covered_percent=NUMBER, invoice_lines=NUMBER)),
         results=_list({"type": "object"}),
+        conversations=nullable(_object(count=NUMBER, cost_usd=MONEY, cost_per_conversation_usd=nullable(MONEY))),
+        tools=nullable(_object(executions=NUMBER, cost_usd=MONEY, cost_per_execution_usd=nullable(MONEY))),
+        trend=nullable(_object(**{"from": MOMENT}, to=MOMENT, cost_usd=MONEY)),
         subscriptions=nullable(_object(cost_usd=MONEY, results=_list({"type": "object"}))),
+        freshness=nullable(MOMENT),
+    )
+}
+
+RATED_METRICS = {
+    (200, "application/json"): _object(
+        **{"from": MOMENT},
+        to=MOMENT,
+        tz=TEXT,
+        interval=TEXT,
+        group_by=_list(TEXT),
+        totals={"type": "object"},
+        results=_list({"type": "object"}),
+        unanswered=_list(_object(path=TEXT, message=TEXT)),
         freshness=nullable(MOMENT),
     )
 }

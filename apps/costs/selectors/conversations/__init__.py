@@ -8,6 +8,7 @@ from apps.costs.selectors.conversations.listing import (
     Verdict,
     conversation,
     conversation_page,
+    conversation_sums,
 )
 from apps.costs.selectors.conversations.shares import ModelShare, ToolShare, model_shares, tool_shares
 from apps.costs.selectors.conversations.timeline import Step, timeline
@@ -26,6 +27,7 @@ __all__ = [
     "Verdict",
     "conversation",
     "conversation_page",
+    "conversation_sums",
     "judgements",
     "model_shares",
     "tasks_in",

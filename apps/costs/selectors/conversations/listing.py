@@ -146,6 +146,20 @@ def conversation(
     return found[0] if found else None
 
 
+def conversation_sums(query: UsageQuery) -> tuple[int, Decimal] | None:
+    """How many conversations were going on, and what they cost as a whole; None where filters look into records."""
+    where, parameters, reads_records = _conditions(query)
+    if reads_records:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*), coalesce(sum(t.cost_usd), 0) FROM costs_conversationtotal t WHERE {' AND '.join(where)}",
+            parameters,
+        )
+        found: tuple[int, Decimal] = cursor.fetchone()
+    return found
+
+
 def _conditions(query: UsageQuery) -> tuple[list[str], dict[str, Any], bool]:
     """Conditions on t, their parameters, and whether they look into the records."""
     of_project = {name: values for name, values in query.filters.items() if name == "project"}

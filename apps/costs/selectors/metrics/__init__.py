@@ -22,6 +22,8 @@ from apps.costs.selectors.metrics.shapes import (
     UsageQuery,
 )
 from apps.costs.selectors.metrics.snapshot import one_snapshot
+from apps.costs.selectors.metrics.tasks import TaskRow, TaskTotals, reads_first_calls, task_totals, tasks_by
+from apps.costs.selectors.metrics.waste import WasteRow, WasteTotals, waste_by, waste_totals
 
 __all__ = [
     "OTHER",
@@ -30,8 +32,12 @@ __all__ = [
     "GroupHistogram",
     "GroupRow",
     "SeriesRow",
+    "TaskRow",
+    "TaskTotals",
     "Totals",
     "UsageQuery",
+    "WasteTotals",
+    "WasteRow",
     "added",
     "breakdown",
     "breakdown_of",
@@ -43,6 +49,11 @@ __all__ = [
     "kept",
     "merged",
     "one_snapshot",
+    "reads_first_calls",
     "series",
+    "task_totals",
+    "tasks_by",
     "totals",
+    "waste_by",
+    "waste_totals",
 ]

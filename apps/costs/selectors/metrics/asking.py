@@ -18,7 +18,7 @@ def from_records_only(query: UsageQuery, group_by: Sequence[str], wanted: Collec
     """Whether only the records can answer a question: they are read for few days at a time."""
     unknown = [name for name in (*group_by, *query.filters) if not from_records.is_known(name)]
     if unknown:
-        known = f"{', '.join(COLUMNS)}, user, key, tool, conversation, tag:…"
+        known = f"{', '.join(COLUMNS)}, user, key, tool, error_type, conversation, tag:…"
         path = "group_by" if unknown[0] in group_by else unknown[0]
         raise BadQuery(path, f"Cannot group or filter by {unknown[0]}; known are {known}.")
     return not narrow.is_kept(query, group_by, wanted)

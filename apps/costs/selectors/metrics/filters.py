@@ -109,7 +109,11 @@ def key_ids(texts: Sequence[str]) -> list[int]:
     return sorted({*numbers, *(_named("access_apikey", tuple(names)) if names else ())})
 
 
-LABEL_FILTERS = {"user": ("user_id", LabelKind.USER), "tool": ("tool_id", LabelKind.TOOL)}
+LABEL_FILTERS = {
+    "user": ("user_id", LabelKind.USER),
+    "tool": ("tool_id", LabelKind.TOOL),
+    "error_type": ("error_type_id", LabelKind.ERROR_TYPE),
+}
 
 
 def record_filter(name: str, values: tuple[str, ...], parameter: str) -> tuple[str, dict[str, Any]]:

@@ -19,7 +19,12 @@ from apps.costs.selectors.metrics.filters import COLUMNS, conditions, record_fil
 from apps.costs.selectors.metrics.shapes import BadQuery, UsageQuery
 from apps.costs.selectors.metrics.sources import Source
 
-IDS = {"user": "r.user_id", "tool": "r.tool_id", "key": "coalesce(r.key_id, 0)"}
+IDS = {
+    "user": "r.user_id",
+    "tool": "r.tool_id",
+    "key": "coalesce(r.key_id, 0)",
+    "error_type": "r.error_type_id",
+}
 TEXTS = ("conversation",)
 _NONE = {True: "''", False: "0"}
 CLOCK_CHANGE = timedelta(hours=1)
@@ -61,7 +66,7 @@ def source(query: UsageQuery, group_by: Sequence[str], measures: Sequence[str], 
     for name in [*group_by, *query.filters]:
         if not is_known(name):
             raise BadQuery("group_by", f"{name} is not a dimension of usage.")
-    where, parameters = _conditions(query)
+    where, parameters = conditions_on_records(query)
     chosen: dict[str, str] = {}
     for number, name in enumerate(group_by):
         value = chosen[column(name, group_by)] = _value(name, number)
@@ -78,7 +83,8 @@ def source(query: UsageQuery, group_by: Sequence[str], measures: Sequence[str], 
     )
 
 
-def _conditions(query: UsageQuery) -> tuple[str, dict[str, Any]]:
+def conditions_on_records(query: UsageQuery) -> tuple[str, dict[str, Any]]:
+    """SQL over a record r and its cell c for all that a query asks, and its parameters."""
     cube = {name: values for name, values in query.filters.items() if name in COLUMNS}
     where, parameters = conditions(replace(query, filters=cube)).where("c")
     where += (
@@ -90,6 +96,15 @@ def _conditions(query: UsageQuery) -> tuple[str, dict[str, Any]]:
         part, more = record_filter(name, query.filters[name], f"other{number}")
         where, parameters = f"{where} AND {part}", parameters | more
     return where, parameters
+
+
+def columns_of(group_by: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """The dimensions of a question as SQL over a record r and its cell c, by name, and the parameters of tags."""
+    columns = {name: _value(name, number) for number, name in enumerate(group_by)}
+    tags = {
+        f"tag{number}": name.removeprefix("tag:") for number, name in enumerate(group_by) if name.startswith("tag:")
+    }
+    return columns, tags
 
 
 def _value(name: str, number: int) -> str:

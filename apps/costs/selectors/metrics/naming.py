@@ -8,7 +8,7 @@ from apps.costs.domain.kinds import NarrowKind, Status
 from apps.costs.selectors.metrics import from_records, narrow
 from apps.costs.selectors.metrics.filters import LABELLED
 
-OUTSIDE = {"user": "costs_label", "tool": "costs_label", "key": "access_apikey"}
+OUTSIDE = {"user": "costs_label", "tool": "costs_label", "error_type": "costs_label", "key": "access_apikey"}
 
 
 def names_of(name: str, wanted: set[Any], slim: narrow.Narrow | None) -> dict[Any, str]:
