@@ -32,7 +32,7 @@ check: tools ## lint, types, layers, templates, migrations, deployment, locks
 
 e2e: tools packages ## drive every page in a real browser
 	@test -x "$(CHROMIUM)" || { echo "No Chromium at $(CHROMIUM): install the package chromium, or set CHROMIUM."; exit 1; }
-	@$(RUN) pytest -q -rs -m e2e
+	@$(RUN) pytest -q -rs -m e2e -n $(WORKERS) --dist load
 
 prove: tools packages ## the long proofs: kills, random histories, fuzzing
 	@$(RUN) pytest -q -rs -m prove
