@@ -11,7 +11,7 @@ from .pricing.units import is_token_unit
 BIG_CHANGE = Decimal(5)
 # No public price per million tokens is below this; a price per token always is.
 PER_TOKEN_BELOW = Decimal("0.001")
-# Of the input and output prices of both public lists fewer than one in a hundred is below this; a price per thousand is.
+# Fewer than one in a hundred input and output prices of the public lists is below this; a price per thousand is.
 PER_THOUSAND_BELOW = Decimal("0.01")
 _WHOLE_UNITS = ("input_tokens", "output_tokens")
 _SLIPS = (("per token", Decimal(10**6)), ("per 1,000 tokens", Decimal(10**3)))
