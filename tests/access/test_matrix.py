@@ -68,7 +68,7 @@ def test_what_changes_things_needs_more_than_reading() -> None:
 
 
 def test_pages_by_role(charlie: Client, ann: User, bob: User, alice: User, signed_in: SignIn) -> None:
-    wrong = []
+    wrong: list[tuple[Any, ...]] = []
     sessions = {person: cookie_of(signed_in(person)) for person in (ann, bob, alice)}
     for endpoint, method in itertools.product(PAGES, ("GET", "POST")):
         with undone():
