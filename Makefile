@@ -6,7 +6,7 @@ CHROMIUM ?= /usr/bin/chromium
 WORKERS ?= 2
 export CHROMIUM
 .DEFAULT_GOAL := help
-.PHONY: help run test check e2e prove bench locks runtime tools packages
+.PHONY: help run test check e2e integrations prove bench locks runtime tools packages
 
 # The environment's own Python, else the first supported one; the script says what is missing.
 python = $$(for python in $(BIN)/python $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -14,7 +14,7 @@ python = $$(for python in $(BIN)/python $(PYTHON) python3 python3.14 python3.13 
 	&& echo "$$python" && exit; done; echo python3)
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: runtime ## set up and run everything on this machine; Ctrl-C stops it
 	@exec $(RUN) controlplane.launch
@@ -34,6 +34,10 @@ e2e: tools packages ## drive every page in a real browser
 	@test -x "$(CHROMIUM)" || { echo "No Chromium at $(CHROMIUM): install the package chromium, or set CHROMIUM."; exit 1; }
 	@$(RUN) pytest -q -rs -m e2e -n $(WORKERS) --dist load
 
+integrations: ## the client with the libraries of providers, in an environment of their own
+	@$(python) controlplane/launch/install.py integrations/python/requirements-test.lock .venv-integrations
+	@cd integrations/python && ../../.venv-integrations/bin/python -m pytest -q -rs
+
 prove: tools packages ## the long proofs: kills, random histories, fuzzing
 	@$(RUN) pytest -q -rs -m prove
 
@@ -43,6 +47,7 @@ bench: tools ## measure speed; every file of benchmarks/ prints its own table
 locks: ## resolve pyproject.toml into the two lock files again (needs uv)
 	uv pip compile $(LOCK) pyproject.toml --output-file requirements.lock
 	uv pip compile $(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
+	uv pip compile $(LOCK) --group integrations/python/pyproject.toml:test --output-file integrations/python/requirements-test.lock
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 

@@ -1,4 +1,4 @@
-"""`python install.py LOCK`: make `.venv` and install exactly what a lock file names, when that has not happened yet.
+"""`python install.py LOCK [ENVIRONMENT]`: make `.venv` and install exactly what a lock names, if that is still to do.
 
 It runs by path, under whatever Python is at hand, with the standard library alone.
 """
@@ -14,28 +14,28 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 ENVIRONMENT = BASE_DIR / ".venv"
-PYTHON = ENVIRONMENT / "bin" / "python"
 SUPPORTED = ((3, 11), (3, 15))
 REPORT_SECONDS = 2.0
 KEPT_LINES = 30
 
 
-def main(lock: Path) -> int:
+def main(lock: Path, environment: Path = ENVIRONMENT) -> int:
     """Returns the exit code: 0 when the environment holds what the lock names."""
     if not SUPPORTED[0] <= sys.version_info[:2] < SUPPORTED[1]:
         return _refuse(f"Bursar needs Python 3.11 to 3.14, this is {sys.version.split()[0]}.")
-    stamp = ENVIRONMENT / f"{lock.stem}.sha256"
+    python = environment / "bin" / "python"
+    stamp = environment / f"{lock.stem}.sha256"
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+    if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return 0
-    if not _has_pip():
+    if not _has_pip(python):
         if importlib.util.find_spec("ensurepip") is None:
             return _refuse("Python's venv module is incomplete. On Debian or Ubuntu: apt-get install python3-venv")
-        print("Making the Python environment .venv …", flush=True)
-        if ENVIRONMENT.exists():
-            shutil.rmtree(ENVIRONMENT)
-        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
-    code = _install(lock)
+        print(f"Making the Python environment {environment.name} …", flush=True)
+        if environment.exists():
+            shutil.rmtree(environment)
+        subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    code = _install(lock, python)
     if code == 0:
         stamp.write_text(wanted)
     return code
@@ -46,16 +46,16 @@ def _refuse(reason: str) -> int:
     return 1
 
 
-def _has_pip() -> bool:
+def _has_pip(python: Path) -> bool:
     """An environment that was left half made, or whose Python has gone, is made again."""
-    if not PYTHON.exists():
+    if not python.exists():
         return False
-    return subprocess.run([str(PYTHON), "-c", "import pip"], capture_output=True).returncode == 0
+    return subprocess.run([str(python), "-c", "import pip"], capture_output=True).returncode == 0
 
 
-def _install(lock: Path) -> int:
+def _install(lock: Path, python: Path) -> int:
     """Run pip and say every few seconds how far it is; its own words are shown only when it fails."""
-    command = [str(PYTHON), "-m", "pip", "install", "--require-hashes", "--no-deps", "--progress-bar", "off"]
+    command = [str(python), "-m", "pip", "install", "--require-hashes", "--no-deps", "--progress-bar", "off"]
     started = told = time.monotonic()
     found = 0
     last_lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
@@ -84,4 +84,4 @@ def _install(lock: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).resolve()))
+    sys.exit(main(*(Path(argument).resolve() for argument in sys.argv[1:])))

@@ -80,7 +80,7 @@ def test_both_locks_agree() -> None:
     assert {n: v for n, v in pins("requirements.lock").items() if development.get(n) != v} == {}
 
 
-@pytest.mark.parametrize("lock", [lock for lock, _ in LOCKS])
+@pytest.mark.parametrize("lock", [*(lock for lock, _ in LOCKS), "integrations/python/requirements-test.lock"])
 def test_every_locked_package_has_hashes(lock: str) -> None:
     entries = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())
 

@@ -64,7 +64,7 @@ def test_how_long_a_decision_holds(
     fake.decision = answer
     client = make_client(fake)
     client.decide(**FIRST)
-    again = client.decide(**second)  # type: ignore[arg-type]
+    again = client.decide(**second)
     assert fake.paths().count(DECISIONS) == asked
     assert again.source == ("cache" if asked == 1 else "server")
 
@@ -106,7 +106,7 @@ def test_the_last_config_decides_then_the_agent(
     with serving(away):
         make_client(away).config()
     # Another process, which finds only what the first one left on disk.
-    decision = make_client(away).decide(**question)  # type: ignore[arg-type]
+    decision = make_client(away).decide(**question)
     assert (decision.action, decision.model, decision.source) == (action, model, source)
     assert "Bursar cannot be reached" in decision.reason
 

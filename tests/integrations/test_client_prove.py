@@ -89,7 +89,7 @@ def test_spooled_records_arrive_exactly_once(tmp_path: Path) -> None:
             web.kill_worker(dice)
         last = Client(agents.url, agents.key, spool=tmp_path / "spool", linger=0.05, longest_wait=1.0)
         last.report(provider="openai", model="gpt-4.1", input_tokens=1, output_tokens=1)
-        deadline = time.monotonic() + 600
+        deadline = time.monotonic() + 300
         while len(found := stored(place.database.url)) < len(agents.accepted()) and time.monotonic() < deadline:
             time.sleep(0.5)
         took = time.monotonic() - began

@@ -208,21 +208,20 @@ def test_an_environment_with_the_stamp_of_its_lock_is_left_alone(
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
     (tmp_path / "requirements.sha256").write_text("2f5a8d5f")
-    monkeypatch.setattr(install, "ENVIRONMENT", tmp_path)
-    monkeypatch.setattr(install, "PYTHON", tmp_path / "bin" / "python")
     installed: list[Path] = []
 
-    def note(lock: Path) -> int:
+    def note(lock: Path, python: Path) -> int:
+        assert python == tmp_path / "bin" / "python"
         installed.append(lock)
         return 0
 
     monkeypatch.setattr(install, "_install", note)
 
-    assert (install.main(lock), install.main(lock)) == (0, 0)
+    assert (install.main(lock, tmp_path), install.main(lock, tmp_path)) == (0, 0)
 
     assert installed == [lock]
     lock.write_text("x==2")
-    assert install.main(lock) == 0
+    assert install.main(lock, tmp_path) == 0
     assert installed == [lock, lock]
 
 

@@ -26,8 +26,10 @@ from .spool import Dropped, Spool, note
 from .transport import Transport
 
 logger = logging.getLogger("bursar_client")
-# The interpreter makes a thread wait for up to 5 ms for its turn, so only longer ones are the disk's.
+# The interpreter lets a thread wait for 5 ms for its turn, and a busy machine for longer, now and then. A disk is slow
+# when it takes long several times in a row.
 SLOW_WRITE_SECONDS = 0.02
+SLOW_WRITES = 3
 SLOW_DISK_SECONDS = 10.0
 ADOPT_EVERY = 30.0
 FIRST_WAIT = 0.5
@@ -151,7 +153,7 @@ class Reporter:
 
     def _begin_threads(self) -> None:
         self._is_running = False
-        self._slow_until = 0.0
+        self._slow_until, self._slow_writes = 0.0, 0
         self._spool: Spool | None = None
         self._threads: list[threading.Thread] = []
         self._stop, self._wake = threading.Event(), threading.Event()
@@ -191,8 +193,10 @@ class Reporter:
             if not self._memory:
                 logger.error("The spool cannot be written (%s): records are kept in memory for now.", error)
             return False
-        if time.perf_counter() - begin > SLOW_WRITE_SECONDS:
-            self._slow_until = time.monotonic() + SLOW_DISK_SECONDS
+        is_slow = time.perf_counter() - begin > SLOW_WRITE_SECONDS
+        self._slow_writes = self._slow_writes + 1 if is_slow else 0
+        if self._slow_writes >= SLOW_WRITES:
+            self._slow_until, self._slow_writes = time.monotonic() + SLOW_DISK_SECONDS, 0
         return True
 
     def _remember(self, line: bytes) -> None:
