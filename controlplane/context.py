@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.access.domain.identity import Role
+from apps.budgets.selectors.inbox import firing_count
 from controlplane import health, navigation
 from controlplane.theme import chosen_theme
 
@@ -30,6 +31,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "logout_url": reverse("access:logout"),
         "docs_url": reverse("api-docs"),
         "health": health_dot,
+        "firing": lambda: firing_count(user.caller()),
     }
 
 

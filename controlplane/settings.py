@@ -251,6 +251,8 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     },
     "tend-budgets": {"task": "apps.budgets.tasks.tend_budgets", "schedule": 30.0, "options": {"expires": 30}},
     "rerates": {"task": "apps.costs.tasks.carry_out_rerates", "schedule": 3.0, "options": {"expires": 3}},
+    "outbox": {"task": "apps.budgets.tasks.send_outbox", "schedule": 5.0, "options": {"expires": 5}},
+    "follow-alerts": {"task": "apps.budgets.tasks.follow_alerts", "schedule": 60.0, "options": {"expires": 60}},
 }
 
 # The web server (controlplane/gunicorn_conf.py).
@@ -324,6 +326,21 @@ if EMAIL_URL:
     }
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("BURSAR_MAIL_FROM", default="bursar@localhost")
+
+# Where people and mails find this installation: links lead there.
+_host = next((host for host in ALLOWED_HOSTS if not host.startswith((".", "*"))), "localhost")
+_port = f":{WEB_PORT}" if INSECURE_HTTP else ""
+PUBLIC_URL = env.str("BURSAR_PUBLIC_URL", default="") or f"http{'' if INSECURE_HTTP else 's'}://{_host}{_port}/"
+
+# Alerts and their delivery (docs/alerts.md).
+OUTBOX_LEASE_SECONDS = env.int("BURSAR_OUTBOX_LEASE_SECONDS", default=120)
+ALERT_FOLD_ABOVE = env.int("BURSAR_ALERT_FOLD_ABOVE", default=10)
+ALERT_RECIPIENTS_MOST = env.int("BURSAR_ALERT_RECIPIENTS_MOST", default=50)
+ALERT_REMINDERS_MOST = env.int("BURSAR_ALERT_REMINDERS_MOST", default=3)
+ALERT_LINK_DAYS = env.int("BURSAR_ALERT_LINK_DAYS", default=14)
+ALERT_KEPT_DAYS = env.int("BURSAR_ALERT_KEPT_DAYS", default=400)
+WEBHOOK_OFF_AFTER_DAYS = env.int("BURSAR_WEBHOOK_OFF_AFTER_DAYS", default=3)
+WEBHOOK_ROTATION_HOURS = env.int("BURSAR_WEBHOOK_ROTATION_HOURS", default=24)
 
 # Webhooks go to addresses that people typed: what they may reach, and for how long (apps/budgets/services/outbound).
 OUTBOUND_PORTS = env.str("BURSAR_OUTBOUND_PORTS", default="443,8443").split(",")

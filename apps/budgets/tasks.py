@@ -1,9 +1,11 @@
-"""The background work of budgets. Each task is a sweep over rows: it carries no data and may run twice at once."""
+"""The background work of budgets and alerts. Each task sweeps rows: it carries no data and may run twice at once."""
 
 from celery import shared_task
 from django.utils import timezone
 
 from apps.budgets.services import reserving, tending
+from apps.budgets.services.alerting import following
+from apps.budgets.services.outbox import sweeping
 from apps.costs.services import sweeps
 
 
@@ -18,3 +20,20 @@ def tend_budgets() -> None:
     """Counts changed budgets anew, and ends what the end of a period ends."""
     run = tending.tend(now=timezone.now())
     sweeps.note("tend-budgets", words=run.words, behind=False)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def send_outbox() -> None:
+    """Addresses what was announced, and sends what is due."""
+    run = sweeping.sweep()
+    if run is not None:
+        sweeps.note("outbox", words=run.words, behind=run.left)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def follow_alerts() -> None:
+    """Ends silences, tells critical alerts again, deletes old ones."""
+    now = timezone.now()
+    ended, told = following.end_silences(now=now), following.remind(now=now)
+    dropped = following.drop_old(now=now)
+    sweeps.note("follow-alerts", words=f"ended {ended} silences, told {told} again, deleted {dropped}", behind=False)

@@ -1,7 +1,8 @@
-"""Addresses of budgets."""
+"""Addresses of budgets and alerts."""
 
 from django.urls import path
 
+from apps.budgets import alert_urls
 from apps.budgets.api.budgets import (
     BudgetStatusView,
     BudgetsView,
@@ -27,4 +28,5 @@ urlpatterns = [
         ReleaseReservationView.as_view(),
         name="api-reservation-release",
     ),
+    *alert_urls.patterns,
 ]

@@ -19,6 +19,7 @@ from apps.access.models import AuditEntry, Invitation, Project, User
 from apps.access.services import audit
 from apps.access.services.people import NewInvitation, Standing, invite
 from tests.budgets import acts as budgets
+from tests.budgets import alert_acts as alerts
 from tests.cast import PASSWORD, HeldKey, make_person
 from tests.costs.lists import acts as lists
 from tests.costs.rerating import acts as rerating
@@ -208,6 +209,16 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("budgets:api-budget-restore", "POST"): lambda w: Call(
         f"/api/budgets/{budgets.budget(deleted=True)}/restore", {}, 200
     ),
+    ("budgets:alert-acknowledge", "POST"): lambda w: Call(f"/alerts/{alerts.firing()}/acknowledge", {}, 303),
+    ("budgets:alert-silence", "POST"): lambda w: Call(f"/alerts/{alerts.firing()}/silence", {"hours": "8"}, 303),
+    ("budgets:alert-take-back", "POST"): lambda w: Call(f"/alerts/{alerts.acknowledged()}/take-back", {}, 303),
+    ("budgets:acknowledge-by-mail", "POST"): lambda w: Call(alerts.link(w.bob.email), {}, 200, Client()),
+    ("budgets:agree-by-mail", "POST"): lambda w: Call(alerts.agreement("dan@example.org"), {}, 200, Client()),
+    ("budgets:api-alert-acknowledge", "POST"): lambda w: Call(f"/api/alerts/{alerts.firing()}/acknowledge", {}, 200),
+    ("budgets:api-alert-silence", "POST"): lambda w: Call(
+        f"/api/alerts/{alerts.firing()}/silence", {"until": alerts.TOMORROW}, 200
+    ),
+    ("budgets:api-alert-take-back", "POST"): lambda w: Call(f"/api/alerts/{alerts.acknowledged()}/take-back", {}, 200),
     ("access:api_agent", "PATCH"): lambda w: Call(f"/api/agents/{w.agent_id}", {"name": "renamed"}, 200),
     ("routing:api-policies", "POST"): lambda w: Call("/api/policies", {"document": routing.document()}, 201),
     ("routing:api-policy", "PATCH"): lambda w: Call(

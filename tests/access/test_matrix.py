@@ -27,6 +27,8 @@ PUBLIC = {
     "access:forgot_password",
     "access:login",
     "access:reset_password",
+    "budgets:acknowledge-by-mail",
+    "budgets:agree-by-mail",
     "healthz",
     "healthz-background",
     "readyz",

@@ -14,8 +14,8 @@ from tests.cast import HeldKey, make_person
 
 SignIn = Callable[[User], Client]
 
-# Session and person, then what the page shows, then the views with which pages open.
-PAGES = {"/keys?show=all": 6, "/people": 7, "/audit": 5, "/keys/new": 4, "/health": 17}
+# Session and person, then what the page shows, then the views with which pages open and the bell of the alerts.
+PAGES = {"/keys?show=all": 7, "/people": 8, "/audit": 6, "/keys/new": 5, "/health": 18}
 
 
 @pytest.mark.parametrize(("path", "queries"), PAGES.items())

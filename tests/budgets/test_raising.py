@@ -3,31 +3,16 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from apps.budgets.domain.crossings import Crossing
 from apps.budgets.models import Alert, AlertState, Announcement
 from apps.budgets.services.alerting.raising import raise_alerts, resolve_alerts
+from tests.budgets.alerting import crossing
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-
-
-def crossing(number: int = 1, **values: Any) -> Crossing:
-    usual: dict[str, Any] = {
-        "kind": "budget_threshold",
-        "subject": f"budget:{number}",
-        "occurrence": "2026-11-01 actual 80%",
-        "severity": "warning",
-        "title": f"Budget {number} is at 80 %",
-        "facts": {"Spent": "$401.20", "Limit": "$500.00"},
-        "budget_id": number,
-        "project_id": None,
-    }
-    return Crossing(**usual | values)
 
 
 def test_a_crossing_becomes_one_alert_and_one_announcement(db: None) -> None:

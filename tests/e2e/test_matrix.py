@@ -56,6 +56,9 @@ PAGES = (
     f"/prices/unpriced/same?provider=acme&name={UNPRICED}",
     "/prices/rerates",
     "/prices/rerates/new?name=gpt-4.1&provider=openai&from=2026-11-01",
+    "/alerts",
+    "/alerts?state=all&severity=critical",
+    "/alerts?state=silenced",
     "/nothing-here",
 )
 

@@ -1,0 +1,74 @@
+"""Reads of alerts: the inbox with its filters, how many fire, and one alert with whom it was told to."""
+
+from dataclasses import dataclass
+
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+
+from apps.access.domain.identity import Caller
+from apps.budgets.models import Alert, AlertState, Delivery, Severity
+
+# The kinds of alerts in words; one that is missing here is shown as it is named.
+KIND_WORDS = {
+    "budget_threshold": "Budget",
+    "anomaly": "Unusual spend",
+    "unpriced_usage": "Usage without a price",
+    "price_disagreement": "Price lists disagree",
+    "provider_down": "Provider fails",
+    "background_late": "Background work is late",
+    "channel_off": "Channel switched off",
+}
+OPEN, ALL = "open", "all"
+STATES = (OPEN, *AlertState.values, ALL)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """What to look for; empty fields match everything."""
+
+    state: str = OPEN
+    severity: str = ""
+    kind: str = ""
+    budget_id: int | None = None
+
+
+def alerts_of(caller: Caller, wanted: AlertFilter) -> QuerySet[Alert]:
+    """Alerts the caller may see, newest first."""
+    alerts = Alert.objects.visible_to(caller)
+    if wanted.state == OPEN:
+        alerts = alerts.open()
+    elif wanted.state != ALL:
+        alerts = alerts.filter(state=wanted.state)
+    exact = {"severity": wanted.severity, "kind": wanted.kind, "budget_id": wanted.budget_id}
+    return alerts.filter(**{name: value for name, value in exact.items() if value}).order_by("-raised_at", "-id")
+
+
+def firing_count(caller: Caller) -> int:
+    """How many alerts nobody has taken up, of those the caller may see."""
+    return Alert.objects.visible_to(caller).firing().count()
+
+
+def most_urgent(caller: Caller, limit: int) -> list[Alert]:
+    """The firing alerts to show first: the gravest, of those the newest."""
+    ranks = [When(severity=Severity.CRITICAL, then=Value(0)), When(severity=Severity.WARNING, then=Value(1))]
+    rank = Case(*ranks, default=Value(2), output_field=IntegerField())
+    return list(Alert.objects.visible_to(caller).firing().order_by(rank, "-raised_at", "-id")[:limit])
+
+
+def known_kinds(caller: Caller) -> list[str]:
+    """Every kind there is an alert of, for the filter's list."""
+    return sorted(Alert.objects.visible_to(caller).order_by().values_list("kind", flat=True).distinct())
+
+
+def kind_words(kind: str) -> str:
+    """A kind of alert in words."""
+    return KIND_WORDS.get(kind) or kind.replace("_", " ").capitalize()
+
+
+def deliveries_of(alert: Alert) -> QuerySet[Delivery]:
+    """Every message that told of it, newest first."""
+    return (
+        Delivery.objects.filter(items__announcement__alert=alert)
+        .select_related("channel", "folded_into")
+        .distinct()
+        .order_by("-id")
+    )

@@ -1,0 +1,71 @@
+"""Leases on deliveries, and how they end. A lease is known by the number of the try: a later one makes it void."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from apps.budgets.models import Channel, Delivery, DeliveryItem, DeliveryState, Purpose
+from apps.budgets.selectors.receivers import Receiver
+
+STALE = timedelta(hours=24)
+ERROR_LENGTH = 500
+
+
+@transaction.atomic
+def lease_next(*, now: datetime, resting: Collection[Receiver] = (), mail_rests: bool = False) -> Delivery | None:
+    """Take the longest due message for this worker alone, for a while; None when there is nothing to do.
+
+    Left out are receivers that failed just now, and all mail if the mail server did.
+    """
+    due = Delivery.objects.due(now).exclude(channel__in=[one.channel_id for one in resting if one.channel_id])
+    due = due.exclude(Q(channel=None) & Q(address__in=[one.address for one in resting if one.address]))
+    if mail_rests:
+        due = due.exclude(channel=None)
+    delivery = due.select_for_update(skip_locked=True, of=("self",)).select_related("channel").first()
+    if delivery is None:
+        return None
+    delivery.tries += 1
+    delivery.leased_until = now + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
+    delivery.save(update_fields=["tries", "leased_until"])
+    if delivery.channel_id is None and delivery.purpose == Purpose.ALERTS and delivery.made_at < now - STALE:
+        _fold_stale(delivery, now)
+    return delivery
+
+
+def mark_sent(delivery: Delivery, *, now: datetime) -> bool:
+    """It is delivered. False if another worker has leased it meanwhile."""
+    _channel_works(delivery)
+    return _end(delivery, state=DeliveryState.SENT, sent_at=now, error="")
+
+
+def mark_failed(delivery: Delivery, *, why: str, retry_at: datetime | None) -> bool:
+    """This try failed; it is tried again then, or given up. False if another worker has leased it meanwhile."""
+    error = why[:ERROR_LENGTH]
+    if retry_at is None:
+        return _end(delivery, state=DeliveryState.GIVEN_UP, error=error)
+    return _end(delivery, due_at=retry_at, error=error)
+
+
+def _end(delivery: Delivery, **values: object) -> bool:
+    mine = Delivery.objects.filter(id=delivery.pk, tries=delivery.tries, state=DeliveryState.WAITING)
+    return bool(mine.update(leased_until=None, **values))
+
+
+def _channel_works(delivery: Delivery) -> None:
+    if delivery.channel_id is not None:
+        Channel.objects.filter(id=delivery.channel_id).exclude(failing_since=None).update(failing_since=None)
+
+
+def _fold_stale(delivery: Delivery, now: datetime) -> None:
+    """Mails that waited for a day, because the server was away, go out as one."""
+    others = Delivery.objects.due(now).filter(
+        address=delivery.address, channel=None, purpose=Purpose.ALERTS, made_at__lt=now - STALE
+    )
+    ids = list(others.exclude(id=delivery.pk).select_for_update(skip_locked=True).values_list("id", flat=True))
+    DeliveryItem.objects.filter(delivery__in=ids).update(delivery=delivery)
+    Delivery.objects.filter(id__in=ids).update(
+        state=DeliveryState.FOLDED, folded_into=delivery, leased_until=None, error=""
+    )
