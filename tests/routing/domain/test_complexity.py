@@ -1,15 +1,21 @@
 """The complexity of asks: what is read, what is left out, and that nothing fools or slows it."""
 
+import math
 import time
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.routing.domain.complexity import DEFAULT_WEIGHTS, Ask, Complexity, ConversationState, analyze
+from apps.routing.domain.complexity.factors import FACTORS
+from apps.routing.domain.complexity.fitting import Asks, Prior, fit
+from apps.routing.domain.complexity.fitting import told as told_by
 from apps.routing.domain.complexity.stripping import strip
+from apps.routing.domain.complexity.weights import FITTED, overridden
 
 HARD = (
     "Prove that the scheduler never starves a task, step by step, then refactor it into three modules, keep the public"
@@ -33,8 +39,9 @@ def test_asks_are_ordered_as_a_person_would_order_them() -> None:
     asks = ["thanks!", "What time is it?", "Compare these two plans and explain which is cheaper.", HARD]
     scores = [score(ask) for ask in asks]
     assert scores == sorted(scores)
-    assert scores[1] < 0.3
-    assert scores[-1] > 0.7
+    assert scores[0] < 0.1
+    assert scores[1] < 0.4
+    assert scores[-1] > 0.6
 
 
 def test_every_factor_says_what_it_adds_and_what_it_saw() -> None:
@@ -115,7 +122,6 @@ def test_stuffed_keywords_do_not_make_an_ask_hard() -> None:
     stuffed = "prove derive optimize algorithm theorem refactor architecture debug " * 30
     assert score(f"What is 2 + 2? {stuffed}") < score(HARD)
     assert score("prove " * 5_000) < 0.7
-    assert told(stuffed).confidence < told(HARD).confidence
 
 
 ATTACKS = [
@@ -163,3 +169,61 @@ def test_the_scan_is_capped_and_sees_both_ends() -> None:
     middle = analyze(Ask("x " * 1_000 + "Prove it." + " x" * 1_000), None, weights)
     assert "prove" in ends.factors[0].evidence
     assert middle.factors[0].value == 0
+
+
+def test_the_shipped_weights_say_where_they_come_from_and_keep_their_signs() -> None:
+    weights = DEFAULT_WEIGHTS
+    assert weights.provenance["rows"] == {"rl_": 8493, "lr_": 3167}, "nothing else may shape them"
+    assert weights.weights.keys() == FACTORS.keys()
+    assert all(weight <= 0 if name == "small_talk" else weight >= 0 or name == "creativity"
+               for name, weight in weights.weights.items())  # fmt: skip
+    assert sum(file.stat().st_size for file in FITTED.iterdir()) < 512 * 1024
+
+
+def test_words_that_speak_are_named() -> None:
+    wording = next(factor for factor in told("Which enzyme catalyzes this?").factors if factor.name == "wording")
+    assert wording.evidence.startswith("harder: " if wording.contribution > 0 else "easier: ")
+    unknown = next(factor for factor in told("qwzx vbnmkl").factors if factor.name == "wording")
+    assert abs(unknown.contribution) < 1
+
+
+def test_a_policy_overrides_weights_and_lexicons_and_nothing_impossible() -> None:
+    ask = Ask("Please frobnicate the ledger.")
+    before = analyze(ask, None, DEFAULT_WEIGHTS)
+    changes = {
+        "lexicons": {"reasoning": {"add": ["Frobnicate"]}},
+        "weights": {"reasoning_depth": 9},
+        "wording_share": 0,
+    }
+    after = analyze(ask, None, overridden(DEFAULT_WEIGHTS, changes))
+    assert after.score > before.score
+    assert after.factors[0].evidence == "frobnicate"
+    assert overridden(DEFAULT_WEIGHTS, {}) == DEFAULT_WEIGHTS
+    for impossible, message in (
+        ({"mood": 1}, "mood is nothing the analyzer has"),
+        ({"weights": {"mood": 1}}, "no factor is called mood"),
+        ({"weights": {"creativity": math.inf}}, "creativity must be a number"),
+        ({"weights": {"creativity": 21}}, "creativity must be between -20 and 20, not 21"),
+        ({"lexicons": {"mood": {}}}, "no lexicon is called mood"),
+        ({"lexicons": {"code": {"add": ["x" * 61]}}}, "longer than 60"),
+        ({"lexicons": {"code": {"add": [f"w{n}" for n in range(2_000)]}}}, "1000 are the most"),
+        ({"edges": [0.7, 0.3]}, "edges must rise"),
+        ({"wording_share": 2}, "wording_share must be between 0 and 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            overridden(DEFAULT_WEIGHTS, impossible)
+
+
+def test_fitting_finds_a_gain_that_words_and_factors_carry_and_keeps_signs() -> None:
+    """Asks whose gain is 1 with one word and 0 without, and a factor that pretends the opposite of its sign."""
+    generator = np.random.default_rng(1)
+    hard = generator.random(400) < 0.5
+    places = [frozenset({1, 100 + n % 7, 7 if is_hard else 8}) for n, is_hard in enumerate(hard)]
+    asks = Asks(np.column_stack([1.0 - hard, generator.random(400)]), places, least=3)
+    prior = Prior(np.array([0.5, 0.5]), np.array([1.0, 1.0]), firmness=0.001)
+    fitted = fit(asks, hard.astype(float), np.ones(400), prior)
+    predicted = told_by(asks, fitted)
+    assert fitted.factors[0] == 0, "it would have turned negative"
+    assert fitted.factors[1] == pytest.approx(0, abs=0.1)
+    assert predicted[hard].min() > predicted[~hard].max()
+    assert asks.common.sum() == 10

@@ -7,6 +7,7 @@ from apps.routing.domain.complexity.factors import FACTORS, Look, continuation
 from apps.routing.domain.complexity.reading import read
 from apps.routing.domain.complexity.stripping import strip
 from apps.routing.domain.complexity.weights import Weights
+from apps.routing.domain.complexity.wording import Heard, hear
 
 _MOST_LOG_ODDS = 6.0
 
@@ -23,18 +24,26 @@ def analyze(ask: Ask, state: ConversationState | None, weights: Weights) -> Comp
     reading = read(stripped.ask, word_characters=weights.word_characters)
     look = Look(ask, state, stripped, reading, weights.lexicons)
     factors = [_weighed(name, look, weights) for name in FACTORS]
+    heard = hear(reading, weights.wording) if weights.wording else None
+    if heard:
+        factors.append(_worded(heard, weights))
     own = weights.bias + sum(factor.contribution for factor in factors)
     going_on = _going_on(look, own)
     total = _bounded(own + going_on.contribution)
     factors.append(going_on)
     score = _logistic(total)
-    return Complexity(score, _confidence(total, look, weights), tuple(factors))
+    return Complexity(score, _confidence(total, look, heard, weights), tuple(factors))
 
 
 def _weighed(name: str, look: Look, weights: Weights) -> Factor:
     found = FACTORS[name](look)
     pull = weights.weights.get(name, 0.0) * (found.value - weights.typical.get(name, 0.0))
     return Factor(name, found.value, pull, found.evidence)
+
+
+def _worded(heard: Heard, weights: Weights) -> Factor:
+    pull = weights.wording_share * heard.log_odds
+    return Factor("wording", _logistic(_bounded(heard.log_odds)), pull, heard.evidence)
 
 
 def _going_on(look: Look, own: float) -> Factor:
@@ -46,9 +55,12 @@ def _going_on(look: Look, own: float) -> Factor:
     return Factor("continuation", found.value, pull, f"{found.evidence}; the score before was {before:.2f}")
 
 
-def _confidence(total: float, look: Look, weights: Weights) -> float:
+def _confidence(total: float, look: Look, heard: Heard | None, weights: Weights) -> float:
+    """The spread grows for asks of few words, of words never seen, and of nothing but keywords."""
     distance = min((abs(total - _log_odds(edge)) for edge in weights.edges), default=_MOST_LOG_ODDS)
     spread = weights.spread * (1.0 if look.reading.size >= 4 else 1.5) * (2.0 - look.stuffing)
+    if heard and weights.wording:
+        spread *= math.sqrt(max(1.0, weights.wording.usual_known / max(0.1, heard.known)))
     return 0.5 * (1.0 + math.erf(distance / (spread * math.sqrt(2.0))))
 
 

@@ -14,14 +14,14 @@ from apps.routing.domain.complexity.asking import Ask, ConversationState
 from apps.routing.domain.complexity.reading import Reading
 from apps.routing.domain.complexity.stripping import Stripped
 
-_MATHS = re.compile(r"\\[a-z]{2,12}|[=<>≤≥≠∑∫√^±×÷∀∃∈→]|\$[^$\n]{1,80}\$")
-_CODE_SIGNS = re.compile(r"\w\(\w*\)|\w\.\w+\(|[{};]\s*$|::|=>|->|</\w|#include|\bdef \w|>>> ", re.MULTILINE)
-_STEPS = re.compile(r"^\s{0,8}(?:\d{1,2}[.)]|[-*•])\s", re.MULTILINE)
+_FORMULA_SIGNS = ("\\", "$", "=", "<", "≤", "≥", "≠", "∑", "∫", "√", "^", "±", "×", "÷", "∀", "∃", "∈")
+_CODE_SIGNS = ("()", "();", "{", "}", "::", "=>", "->", "</", "#include", "def ", ">>> ", "self.")
+_UNITS = frozenset(("word", "words", "sentence", "sentences", "paragraph", "paragraphs", "page", "pages", "line",
+                    "lines", "wörter", "sätze", "seiten", "mots", "palabras", "páginas"))  # fmt: skip
 _LENGTH_ASKED = re.compile(
     r"\b(\d{1,5})[ -]?(words?|sentences?|paragraphs?|pages?|lines?|wörter|sätze|seiten|mots|pages|palabras|páginas)\b"
 )
 _TOKENS_PER = {"word": 1.3, "sentence": 25, "paragraph": 130, "page": 650, "line": 12}
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _HOUSEKEEPING = frozenset((
     "rename_chat", "title", "title_generation", "summary", "summarize", "history_summary", "memory_recall", "memorize",
     "memory", "utility", "embedding", "compaction", "keyword_extraction", "classification",
@@ -47,26 +47,24 @@ class Look:
     @cached_property
     def stuffing(self) -> float:
         """1 for prose; less, down to 0, the more of a longer ask is nothing but words of the lexicons."""
-        words = self.reading.words
-        if len(words) < 12:
+        if self.reading.words < 12:
             return 1.0
-        listed = frozenset().union(*self.hits.values())
-        share = sum(word in listed for word in words) / len(words)
+        listed = set().union(*self.hits.values())
+        share = sum(map(listed.__contains__, self.reading.tokens)) / self.reading.words
         return min(1.0, max(0.0, (0.8 - share) / 0.4))
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Entries that are plain words, and those to be looked for in the text."""
+    """Entries of one word, entries of several with the hashes of their pairs, and those of scripts without blanks."""
 
     words: frozenset[str]
-    spaced: tuple[str, ...]
+    phrases: tuple[tuple[str, frozenset[int]], ...]
     unspaced: tuple[str, ...]
 
     def found(self, reading: Reading) -> list[str]:
-        hits = [*(self.words & reading.vocabulary)]
-        hits.sort()
-        hits += [entry for entry in self.spaced if entry in reading.lower]
+        hits = sorted(self.words & reading.vocabulary)
+        hits += [entry for entry, pairs in self.phrases if pairs <= reading.pairs]
         if reading.unspaced_characters:
             hits += [entry for entry in self.unspaced if entry in reading.lower]
         return hits
@@ -83,8 +81,8 @@ class Reasoned:
 def reasoning_depth(look: Look) -> Reasoned:
     """Words of reasoning, sub-questions and formulas."""
     words = look.hits["reasoning"]
-    questions = look.reading.text.count("?") + look.reading.text.count("？")
-    formulas = len(_MATHS.findall(look.reading.text))
+    questions = look.reading.count("?", "？")
+    formulas = look.reading.count(*_FORMULA_SIGNS)
     amount = look.stuffing * len(words) + 0.5 * max(0, min(questions, 6) - 1) + 0.25 * min(formulas, 12)
     told = [_quoted(words), _count(questions, "question") if questions > 1 else "", _count(formulas, "formula sign")]
     return Reasoned(_saturating(amount, 2.5), _joined(told))
@@ -93,7 +91,7 @@ def reasoning_depth(look: Look) -> Reasoned:
 def tool_chaining(look: Look) -> Reasoned:
     """Distinct actions asked for and the steps between them; tools that are only offered do not count."""
     actions, order = look.hits["actions"], look.hits["sequence"]
-    steps = min(len(_STEPS.findall(look.reading.text)), 12)
+    steps = min(look.reading.listed_steps, 12)
     amount = look.stuffing * (max(0, len(actions) - 1) + 0.5 * len(order)) + 0.4 * steps
     used = look.state.tools_used if look.state else 0
     amount += 0.3 * min(used, 10)
@@ -104,7 +102,7 @@ def tool_chaining(look: Look) -> Reasoned:
 def code_generation(look: Look) -> Reasoned:
     """Words and signs of programs, code that was pasted, and a declared task of coding."""
     words = look.hits["code"]
-    signs = min(len(_CODE_SIGNS.findall(look.reading.text)), 12)
+    signs = min(look.reading.count(*_CODE_SIGNS), 12)
     declared = (look.ask.task_type or "").lower() in ("code", "coding", "debugging")
     amount = look.stuffing * len(words) + 0.4 * signs + min(look.stripped.fences, 3) + (2 if declared else 0)
     told = [_quoted(words), _count(signs, "sign", " of code"), _count(look.stripped.fences, "fenced block"),
@@ -125,7 +123,7 @@ def response_length(look: Look) -> Reasoned:
     expected = look.ask.expected_output_tokens
     if expected is not None:
         return Reasoned(_log_share(expected, 8_000), f"{expected:,} tokens declared")
-    asked = _asked_length(look.reading.lower)
+    asked = 0.0 if _UNITS.isdisjoint(look.reading.vocabulary) else _asked_length(look.reading.lower)
     if asked:
         return Reasoned(_log_share(asked, 8_000), f"about {asked:,.0f} tokens asked for")
     mean = look.state.output_tokens_mean if look.state else None
@@ -139,10 +137,10 @@ def response_length(look: Look) -> Reasoned:
 def constraint_density(look: Look) -> Reasoned:
     """How many conditions the answer has to meet at once."""
     words = look.hits["constraint"]
-    listed = min(len(_STEPS.findall(look.reading.text)), 10)
-    numbers = min(len(_NUMBER.findall(look.reading.text)), 20)
+    listed = min(look.reading.listed_steps, 10)
+    numbers = min(sum(map(str.isdigit, look.reading.vocabulary)), 20)
     amount = look.stuffing * len(words) + 0.3 * listed + 0.1 * numbers
-    told = [_quoted(words), _count(listed, "listed condition"), _count(numbers, "number")]
+    told = [_quoted(words), _count(listed, "listed condition"), _count(numbers, "distinct number")]
     return Reasoned(_saturating(amount, 4.0), _joined(told))
 
 
@@ -204,7 +202,7 @@ def continuation(look: Look) -> Reasoned:
     """How much the ask merely lets the agent go on; it then is as hard as what went before."""
     size = look.reading.size
     words = look.hits["go_on"]
-    if not look.reading.words:
+    if not look.reading.tokens:
         return Reasoned(1.0, "nothing asked")
     if not words or size > 10:
         return Reasoned(0.0, "")

@@ -1,26 +1,44 @@
-"""An ask cut into words, once, for all factors."""
+"""An ask cut into words and signs, once, for everything that reads it."""
 
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from zlib import crc32
 
-# Words longer than this are cut: a megabyte without a blank is then many words, not one.
-_WORD = re.compile(r"\w{1,40}")
+# Longer words are cut: a megabyte without a blank is then many words, not one.
+_TOKEN = re.compile(r"\w{1,40}|[^\w\s]")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_SENTENCE_END = re.compile(r"[.!?;:。！？]+(?=\s|$)|\n+")
+_STEP = re.compile(r"^[ \t]{0,8}(?:\d{1,2}[.)]|[-*•])[ \t]", re.MULTILINE)
+
+# The hash of a pair goes on from that of its first token, changed so that "ab" is not "a" followed by "b".
+_PAIR = 0x9E3779B9
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The head and the tail of an ask, in lower case, and its words."""
+    """The head and the tail of an ask. Tokens are its words and signs, in lower case."""
 
     text: str
     lower: str
-    words: list[str]
+    tokens: list[str]
 
     @cached_property
     def vocabulary(self) -> frozenset[str]:
-        return frozenset(self.words)
+        return frozenset(self.tokens)
+
+    @cached_property
+    def hashes(self) -> list[int]:
+        """The hash of each token."""
+        return [crc32(token.encode("utf-8", "surrogatepass")) for token in self.tokens]
+
+    @cached_property
+    def pairs(self) -> frozenset[int]:
+        """The hashes of every two tokens that follow each other."""
+        return pairs_of(self.tokens, self.hashes)
+
+    @cached_property
+    def words(self) -> int:
+        return sum(map(str.isalnum, self.tokens))
 
     @cached_property
     def unspaced_characters(self) -> int:
@@ -30,11 +48,16 @@ class Reading:
     @cached_property
     def size(self) -> float:
         """About how many words it has; two characters of a script without blanks count as one."""
-        return len(self.words) + self.unspaced_characters / 2
+        return self.words + self.unspaced_characters / 2
 
     @cached_property
-    def sentences(self) -> int:
-        return max(1, len(_SENTENCE_END.findall(self.text)))
+    def listed_steps(self) -> int:
+        """Lines that begin as an item of a list."""
+        return len(_STEP.findall(self.text))
+
+    def count(self, *signs: str) -> int:
+        """How often the text has any of these signs."""
+        return sum(map(self.text.count, signs))
 
 
 def read(ask: str, *, word_characters: int) -> Reading:
@@ -43,4 +66,15 @@ def read(ask: str, *, word_characters: int) -> Reading:
         tail = word_characters // 4
         ask = f"{ask[: word_characters - tail]}\n{ask[len(ask) - tail :]}"
     lower = ask.lower()
-    return Reading(ask, lower, _WORD.findall(lower))
+    return Reading(ask, lower, tokens_of(lower))
+
+
+def tokens_of(lower: str) -> list[str]:
+    """Words and signs of a text in lower case, in their order."""
+    return _TOKEN.findall(lower)
+
+
+def pairs_of(tokens: list[str], hashes: list[int]) -> frozenset[int]:
+    """The hashes of every two neighbours."""
+    written = [token.encode("utf-8", "surrogatepass") for token in tokens[1:]]
+    return frozenset([crc32(second, first ^ _PAIR) for second, first in zip(written, hashes, strict=False)])
