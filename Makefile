@@ -28,11 +28,11 @@ check: tools ## lint, types, layers, templates, migrations, deployment, locks
 	@echo "mypy"; $(RUN) mypy
 	@echo "layers"; $(BIN)/lint-imports --no-cache
 	@echo "templates"; find templates apps -name '*.html' -exec $(BIN)/djade --check --target-version 5.2 {} +
-	@echo "house"; $(RUN) pytest -q -n $(WORKERS) tests/house
+	@echo "house"; $(RUN) pytest -q -n $(WORKERS) tests/house tests/access/test_audit.py tests/access/test_matrix.py tests/proofs/test_no_float.py
 
 e2e: tools packages ## drive every page in a real browser
 	@test -x "$(CHROMIUM)" || { echo "No Chromium at $(CHROMIUM): install the package chromium, or set CHROMIUM."; exit 1; }
-	@$(RUN) pytest -q -rs -m e2e -n $(WORKERS) --dist load
+	@$(RUN) pytest -q -rs -m e2e
 
 integrations: ## the client with the libraries of providers, in an environment of their own
 	@$(python) controlplane/launch/install.py integrations/python/requirements-test.lock .venv-integrations

@@ -250,6 +250,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "options": {"expires": 5},
     },
     "tend-budgets": {"task": "apps.budgets.tasks.tend_budgets", "schedule": 30.0, "options": {"expires": 30}},
+    "quality": {"task": "apps.routing.tasks.refresh_quality", "schedule": 300.0, "options": {"expires": 300}},
     "rerates": {"task": "apps.costs.tasks.carry_out_rerates", "schedule": 3.0, "options": {"expires": 3}},
     "outbox": {"task": "apps.budgets.tasks.send_outbox", "schedule": 5.0, "options": {"expires": 5}},
     "follow-alerts": {"task": "apps.budgets.tasks.follow_alerts", "schedule": 60.0, "options": {"expires": 60}},
@@ -283,6 +284,9 @@ MAX_BUDGETS = env.int("BURSAR_MAX_BUDGETS", default=1000)
 RESERVATION_SECONDS = env.int("BURSAR_RESERVATION_SECONDS", default=120)
 RESERVATION_MAX_SECONDS = env.int("BURSAR_RESERVATION_MAX_SECONDS", default=3600)
 OUTCOME_WAIT_DAYS = env.int("BURSAR_OUTCOME_WAIT_DAYS", default=35)
+# Statistics of quality read judged tasks so far back, and at most so many of the newest.
+QUALITY_DAYS = env.int("BURSAR_QUALITY_DAYS", default=180)
+QUALITY_MAX_TASKS = env.int("BURSAR_QUALITY_MAX_TASKS", default=100_000)
 QUARTERS_KEPT_DAYS = env.int("BURSAR_QUARTERS_KEPT_DAYS", default=40)
 BACKGROUND_LATE_SECONDS = env.int("BURSAR_BACKGROUND_LATE_SECONDS", default=3600)
 PRICE_IMPORT_LINES = env.int("BURSAR_PRICE_IMPORT_LINES", default=5_000)

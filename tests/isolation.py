@@ -13,7 +13,7 @@ from apps.budgets.services import opening
 from apps.costs.selectors import invoices, rate_book
 from apps.costs.services import names, partitions
 from apps.costs.services.ingest import placing
-from apps.routing.selectors import catalogue, config, in_force
+from apps.routing.selectors import catalogue, config, in_force, quality
 from controlplane import context
 
 
@@ -35,10 +35,6 @@ def marked_test_database(request: pytest.FixtureRequest, django_db_blocker: Djan
 
 @pytest.fixture(autouse=True)
 def fresh_memory() -> None:
-    forget_everything()
-
-
-def forget_everything() -> None:
     """Forgets what the process remembers between requests."""
     context._seen_health = (monotonic(), "ok")  # pages in tests do not ask for the dot of the footer
     places.forget()
@@ -52,6 +48,7 @@ def forget_everything() -> None:
     in_force.forget()
     catalogue.forget()
     config.forget()
+    quality.forget()
     matching.forget()
     opening.forget()
 

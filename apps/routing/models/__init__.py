@@ -2,5 +2,6 @@
 
 from apps.routing.models.decisions import Decision
 from apps.routing.models.policies import PolicyVersion, RoutingState
+from apps.routing.models.quality import ModelQuality, QualityState
 
-__all__ = ["Decision", "PolicyVersion", "RoutingState"]
+__all__ = ["Decision", "ModelQuality", "PolicyVersion", "QualityState", "RoutingState"]

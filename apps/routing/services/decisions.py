@@ -30,6 +30,7 @@ from apps.routing.selectors.catalogue import Catalogue, catalogue_of
 from apps.routing.selectors.conversations import conversation_of
 from apps.routing.selectors.decisions import answer_of
 from apps.routing.selectors.in_force import InForce, in_force
+from apps.routing.selectors.quality import qualities_of
 
 COUNTED_AS = "gpt-4.1"
 
@@ -111,7 +112,8 @@ def _answer(asking: _Asking) -> tuple[dict[str, Any], Choice | None, Complexity 
     complexity = _complexity(asked, conversation)
     sizes = _sizes(asked, conversation)
     catalogue = catalogue_of(found, now=asking.now)
-    known = Known(asking.now, _cost_of(catalogue, asking.now), catalogue.windows, {}, {}, conversation)
+    qualities = qualities_of(found.policy, asked.task_type)
+    known = Known(asking.now, _cost_of(catalogue, asking.now), catalogue.windows, {}, qualities, conversation)
     choice = choose(
         asked, found.policy, complexity, known, sizes,
         is_user_turn=_is_user_turn(asking, conversation), trial=_trial(asking.identity),
