@@ -32,6 +32,8 @@ from controlplane.viewstate import DIMENSIONS, ViewState, read
 
 TABLES = (("Models", "model"), ("Task types", "task_type"), ("Agents", "agent"))
 MOST_MODELS = 1000
+SHOWN = (*exports.MEASURES, "latency_calls")
+"""The sums this page shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Asked:
 
     def series(self, span: Span, edges: list[datetime], group_by: str | None = None) -> list[SeriesRow]:
         """The rows of a span cut at the edges; edges may touch where clocks were changed."""
-        return metrics.series(self.state.query(span, self.caller), buckets=sorted(set(edges)), group_by=group_by)
+        query = self.state.query(span, self.caller)
+        return metrics.series(query, buckets=sorted(set(edges)), group_by=group_by, only=SHOWN)
 
 
 def asked(request: PageRequest) -> Asked:
@@ -130,7 +133,7 @@ def _tables(question: Asked, rows: list[SeriesRow], totals: Totals, colours: dic
     def breakdown(dimension: str, limit: int) -> list[BreakdownRow]:
         if dimension == state.group:
             return metrics.breakdown_of(rows, limit=limit)
-        return metrics.breakdown(query, group_by=dimension, limit=limit)
+        return metrics.breakdown(query, group_by=dimension, limit=limit, only=SHOWN)
 
     tables = [
         figures.table(
@@ -209,5 +212,5 @@ def _table_lines(question: Asked, dimension: str) -> Iterator[list[Any]]:
     query = question.state.query(period.span, question.caller)
     cut = [exports.local(moment, period.zone) for moment in (period.span.start, period.span.end)]
     yield ["start", "end", "zone", dimension, *exports.MEASURES]
-    for row in metrics.breakdown(query, group_by=dimension, limit=MOST_MODELS):
+    for row in metrics.breakdown(query, group_by=dimension, limit=MOST_MODELS, only=SHOWN):
         yield [*cut, period.zone.key, row.label, *exports.measures(row.totals)]

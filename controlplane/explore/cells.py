@@ -39,7 +39,7 @@ def placed(
             only_failed = measure.source is Source.FAILED
             waste = metrics.waste_by(query, group_by, edges=cuts, from_rollups=only_failed)
             return [Placed(row.values, row.bucket, Cell(waste=row.totals)) for row in waste]
-    rows = metrics.grouped(query, group_by, edges=cuts, wanted=measure.needs, whole=True)
+    rows = metrics.grouped(query, group_by, edges=cuts, wanted=measure.needs, only=measure.needs, whole=True)
     return [Placed(row.values, row.bucket, Cell(row.totals)) for row in rows]
 
 

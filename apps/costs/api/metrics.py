@@ -60,7 +60,7 @@ class CostMetricsView(APIView):
         interval, edges = asked_edges(request.query_params, query)
         try:
             with metrics.one_snapshot():
-                rows = metrics.grouped(query, group_by, edges=edges)
+                rows = metrics.grouped(query, group_by, edges=edges, only=CUBE_SUMS)
                 fees = subscription_costs(query, now=timezone.now(), edges=edges)
                 bar = error_bar(query, now=timezone.now())
                 more = _beside(query)

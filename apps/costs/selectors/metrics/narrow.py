@@ -64,7 +64,9 @@ def is_kept(query: UsageQuery, group_by: Sequence[str], measures: Collection[str
     return is_one and beside and set(measures) <= set(NARROW_SUMS) and "" not in query.filters.get(outside[0], ())
 
 
-def source(query: UsageQuery, narrow: Narrow, limits: Conditions, edges: Sequence[datetime]) -> Source:
+def source(
+    query: UsageQuery, narrow: Narrow, limits: Conditions, edges: Sequence[datetime], measures: Sequence[str]
+) -> Source:
     """The rows of a question by a narrow dimension, as the cube's: bucket, project_id, model_id, value_id, measures."""
     cut = pieces(query.start, query.end, edges)
     where, parameters = limits.where("n")
@@ -78,29 +80,33 @@ def source(query: UsageQuery, narrow: Narrow, limits: Conditions, edges: Sequenc
     for number, (begin, until) in enumerate(cut.whole):
         parameters |= {f"from{number}": begin, f"until{number}": until}
         parts.append(
-            f"SELECT n.bucket, n.project_id, n.model_id, n.value_id, {', '.join('n.' + name for name in NARROW_SUMS)}"
+            f"SELECT n.bucket, n.project_id, n.model_id, n.value_id, {_listed(measures)}"
             " FROM costs_usagequarterby n WHERE n.kind = %(kind)s"
             f" AND n.bucket >= %(from{number})s AND n.bucket < %(until{number})s AND {where}{only}"
         )
     parameters |= recount.parameters() if cut.loose else {}
     for number, (begin, until) in enumerate(cut.loose):
         parameters |= {f"after{number}": begin, f"before{number}": until}
-        parts.append(_from_records(narrow.kind, number, limits, only))
-    return Source(" UNION ALL ".join(parts) or _nothing(), parameters)
+        parts.append(_from_records(narrow.kind, number, limits, only, measures))
+    return Source(" UNION ALL ".join(parts) or _nothing(measures), parameters)
 
 
-def _nothing() -> str:
-    measures = ", ".join(f"n.{name}" for name in NARROW_SUMS)
-    return f"SELECT n.bucket, n.project_id, n.model_id, n.value_id, {measures} FROM costs_usagequarterby n WHERE false"
+def _listed(measures: Sequence[str]) -> str:
+    return ", ".join(f"n.{name}" for name in measures)
 
 
-def _from_records(kind: NarrowKind, number: int, limits: Conditions, only: str) -> str:
+def _nothing(measures: Sequence[str]) -> str:
+    columns = f"n.bucket, n.project_id, n.model_id, n.value_id, {_listed(measures)}"
+    return f"SELECT {columns} FROM costs_usagequarterby n WHERE false"
+
+
+def _from_records(kind: NarrowKind, number: int, limits: Conditions, only: str, measures: Sequence[str]) -> str:
     value, present, join = _RECORD_VALUES[kind]
     where, _ = limits.where("c")
-    measures = ", ".join(f"{recount.MEASURES[name]} AS {name}" for name in NARROW_SUMS)
+    counted = ", ".join(f"{recount.MEASURES[name]} AS {name}" for name in measures)
     return (
         "SELECT * FROM ("
-        f"SELECT r.occurred_at AS bucket, r.project_id, c.model_id, {value}::bigint AS value_id, {measures}"
+        f"SELECT r.occurred_at AS bucket, r.project_id, c.model_id, {value}::bigint AS value_id, {counted}"
         f" FROM costs_usagerecord r JOIN costs_cell c ON c.id = r.cell_id{join}"
         f" WHERE r.occurred_at >= %(after{number})s AND r.occurred_at < %(before{number})s AND {present} AND {where}"
         f") AS edge{number} WHERE true{only}"

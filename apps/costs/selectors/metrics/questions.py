@@ -1,12 +1,12 @@
 """The questions pages and the API ask. Sums are exact; the order of rows is by cost, then by name."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
+import msgspec
 from django.db import connection
 
 from apps.costs.domain.latency import percentile
@@ -35,9 +35,9 @@ def totals(query: UsageQuery, *, first_token: bool = False, of: Sequence[SeriesR
     return _with(added([row.totals for row in rows]), latencies)
 
 
-def breakdown(query: UsageQuery, *, group_by: str, limit: int) -> list[BreakdownRow]:
+def breakdown(query: UsageQuery, *, group_by: str, limit: int, only: Collection[str] = SUMS) -> list[BreakdownRow]:
     """The sums by one dimension, dearest first; past the limit one OTHER row, so that the rows add up to the total."""
-    return _limited(grouped(query, (group_by,), edges=()), limit)
+    return _limited(grouped(query, (group_by,), edges=(), only=only), limit)
 
 
 def breakdown_of(rows: Sequence[SeriesRow], *, limit: int) -> list[BreakdownRow]:
@@ -58,9 +58,11 @@ def _limited(found: Sequence[GroupRow], limit: int) -> list[BreakdownRow]:
     return answer
 
 
-def series(query: UsageQuery, *, buckets: Sequence[datetime], group_by: str | None) -> list[SeriesRow]:
+def series(
+    query: UsageQuery, *, buckets: Sequence[datetime], group_by: str | None, only: Collection[str] = SUMS
+) -> list[SeriesRow]:
     """The sums by bucket, and by one dimension if given. `buckets` are the buckets' starts and the last one's end."""
-    rows = grouped(query, (group_by,) if group_by else (), edges=tuple(buckets))
+    rows = grouped(query, (group_by,) if group_by else (), edges=tuple(buckets), only=only)
     return [SeriesRow(row.bucket, row.values[0] if group_by else None, row.totals) for row in rows if row.bucket]
 
 
@@ -70,35 +72,45 @@ def grouped(
     *,
     edges: Sequence[datetime],
     wanted: Collection[str] = (),
+    only: Collection[str] = SUMS,
     whole: bool = False,
 ) -> list[GroupRow]:
     """The sums by dimensions, and by bucket when edges (bucket starts and the last end) are given.
 
-    `wanted` are measures that must not be missing: `kept` names those of an answer, the others are 0. Usage without a
+    `wanted` are measures that must not be missing: `kept` names those of an answer, the others are 0. With `only` no
+    others than these, calls and tool executions are added up: the fewer, the faster. Usage without a
     user, key, tool or tag has no row when grouped by it; with `whole` it has one, named "", and the rows add up to all
     usage. What no rollup keeps is read from the records. Raises BadQuery for an unknown dimension, or for a question to
     the records over too long a time, or that took too long.
     """
     if from_records_only(query, group_by, wanted):
-        return _of_records(query, group_by, edges, whole)
+        return _of_records(query, group_by, edges, only, whole=whole)
     slim = narrow.narrow_of(query, group_by)
     columns = {name: _column(name, slim) for name in group_by}
     limits = conditions(query, without=(slim.name,) if slim else ())
-    measures = NARROW_SUMS if slim else SUMS
+    measures = _some(NARROW_SUMS if slim else SUMS, only)
     if slim:
-        source = narrow.source(query, slim, limits, edges)
+        source = narrow.source(query, slim, limits, edges, measures)
     else:
         source = sources.cube(query.start, query.end, set(columns.values()), limits, edges, measures)
     found = _added_up(source, list(dict.fromkeys(columns.values())), measures, edges)
     rows = _named(found, columns, edges, slim)
-    return _with_rest(rows, query, group_by, edges, slim.name) if slim and whole else rows
+    return _with_rest(rows, query, group_by, edges, only, name=slim.name) if slim and whole else rows
 
 
-def _of_records(query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime], whole: bool) -> list[GroupRow]:
-    source = from_records.source(query, group_by, SUMS, whole=whole)
+def _some(measures: Sequence[str], only: Collection[str]) -> tuple[str, ...]:
+    """Those asked for, and the two that tell whether there is any usage."""
+    return tuple(name for name in measures if name in only or name in ("calls", "tool_executions"))
+
+
+def _of_records(
+    query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime], only: Collection[str], *, whole: bool
+) -> list[GroupRow]:
+    measures = _some(SUMS, only)
+    source = from_records.source(query, group_by, measures, whole=whole)
     columns = {name: from_records.column(name, group_by) for name in group_by}
     with from_records.bounded():
-        found = _added_up(source, list(dict.fromkeys(columns.values())), SUMS, edges)
+        found = _added_up(source, list(dict.fromkeys(columns.values())), measures, edges)
     return _named(found, columns, edges, None)
 
 
@@ -106,18 +118,26 @@ def _named(
     found: Sequence["_Sums"], columns: Mapping[str, str], edges: Sequence[datetime], slim: narrow.Narrow | None
 ) -> list[GroupRow]:
     """Rows by the names of their values; of several ids with one name the sums are added up."""
-    names = {name: names_of(name, {row.ids[column] for row in found}, slim) for name, column in columns.items()}
+    stored = list(dict.fromkeys(columns.values()))
+    names = [
+        (place, names_of(name, {row.ids[place] for row in found}, slim))
+        for name, place in ((name, stored.index(column)) for name, column in columns.items())
+    ]
     rows: dict[Key, list[Totals]] = {}
     for row in found:
-        moment = edges[row.bucket - 1] if edges else None
-        rows.setdefault((moment, *(names[name][row.ids[column]] for name, column in columns.items())), []).append(
-            row.totals
-        )
-    return [GroupRow(key[1:], added(parts), key[0]) for key, parts in rows.items()]
+        key = (row.bucket, *[named[row.ids[place]] for place, named in names])
+        rows.setdefault(key, []).append(row.totals)
+    return [GroupRow(key[1:], added(parts), edges[key[0] - 1] if edges else None) for key, parts in rows.items()]
 
 
 def _with_rest(
-    rows: list[GroupRow], query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime], name: str
+    rows: list[GroupRow],
+    query: UsageQuery,
+    group_by: Sequence[str],
+    edges: Sequence[datetime],
+    only: Collection[str],
+    *,
+    name: str,
 ) -> list[GroupRow]:
     """The rows of a narrow rollup, and what all usage is more than they: usage without a value, named ""."""
     if name not in group_by or name in query.filters:
@@ -128,7 +148,7 @@ def _with_rest(
     for row in rows:
         parts.setdefault((row.bucket, *row.values[:place], *row.values[place + 1 :]), []).append(row.totals)
     rest = []
-    for row in grouped(query, beside, edges=edges):
+    for row in grouped(query, beside, edges=edges, only=only):
         left = _less(row.totals, added(parts.get((row.bucket, *row.values), [])))
         if any(_sums_of(left)):
             rest.append(GroupRow((*row.values[:place], "", *row.values[place:]), left, row.bucket))
@@ -139,10 +159,9 @@ def _less(whole: Totals, part: Totals) -> Totals:
     return Totals(**{name: getattr(whole, name) - getattr(part, name) for name in NARROW_SUMS})
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
+class _Sums(msgspec.Struct, frozen=True, gc=False):
     bucket: int
-    ids: dict[str, Any]
+    ids: tuple[Any, ...]
     totals: Totals
 
 
@@ -158,11 +177,8 @@ def _added_up(
             f"SELECT {keys}, {sums} FROM ({source.sql}) r GROUP BY {positions}",
             {**source.parameters, "edges": list(edges)},
         )
-        width = len(columns) + 1
-        return [
-            _Sums(row[0], dict(zip(columns, row[1:width], strict=True)), _totals(measures, row[width:]))
-            for row in cursor.fetchall()
-        ]
+        width, made = len(columns) + 1, _maker(measures)
+        return [_Sums(row[0], row[1:width], made(row[width:])) for row in cursor.fetchall()]
 
 
 def _column(name: str, slim: narrow.Narrow | None) -> str:
@@ -210,8 +226,11 @@ def _by_cost(row: GroupRow) -> tuple[Decimal, int, tuple[str, ...]]:
     return (-row.totals.cost_usd, -row.totals.calls, row.values)
 
 
-def _totals(measures: Sequence[str], values: Sequence[Any]) -> Totals:
-    return Totals(**dict(zip(measures, values, strict=True)))
+def _maker(measures: Sequence[str]) -> Callable[[Sequence[Any]], Totals]:
+    """What makes Totals of the values of these measures, in the order of SUMS; the others are 0."""
+    if tuple(measures) == SUMS:
+        return lambda values: Totals(*values)
+    return lambda values: Totals(**dict(zip(measures, values, strict=True)))
 
 
 def _zero(name: str) -> Any:
@@ -219,7 +238,7 @@ def _zero(name: str) -> Any:
 
 
 def _with(found: Totals, more: Mapping[str, float | None]) -> Totals:
-    return Totals(**{field.name: getattr(found, field.name) for field in fields(Totals)} | dict(more))
+    return msgspec.structs.replace(found, **more)
 
 
 def _percentiles(query: UsageQuery, wanted: Sequence[str]) -> dict[str, float | None]:

@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 OTHER: Final = "\0other"
 """The key of the row that sums up what a limited breakdown leaves out; no name can be it."""
 
@@ -37,9 +39,12 @@ class UsageQuery:
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums of usage. Latencies in ms, within 2 % (see domain/latency.py); None where nothing was measured."""
+class Totals(msgspec.Struct, frozen=True, gc=False):
+    """Sums of usage. Latencies in ms, within 2 % (see domain/latency.py); None where nothing was measured.
+
+    The fields begin with SUMS, in that order. A large answer has thousands of these, made in a tenth of the time that
+    a dataclass takes.
+    """
 
     calls: int = 0
     observed_calls: int = 0

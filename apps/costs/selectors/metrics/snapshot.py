@@ -43,9 +43,9 @@ def _same_view() -> Iterator[None]:
         return
     with transaction.atomic():
         with connection.cursor() as cursor:
-            # Parallel workers take longer to start than these short questions take.
+            # Parallel workers take longer to start than these short questions take; large answers add up in memory.
             cursor.execute(
                 "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
-                " SET LOCAL max_parallel_workers_per_gather = 0"
+                " SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '32MB'"
             )
         yield
