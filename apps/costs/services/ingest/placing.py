@@ -37,7 +37,7 @@ class Place:
     sent_provider_id: int
     provider: str
     model: str
-    status: Status
+    status: int
     is_tool: bool
 
 
@@ -189,7 +189,7 @@ def _places(
             sent_provider_id=labels[LabelKind.PROVIDER, key[2]] if key[2] else 0,
             provider=key[2] or "",
             model=key[3] or "",
-            status=Status(cell[6]),
+            status=cell[6],
             is_tool=key[8] == Operation.EXECUTE_TOOL,
         )
         for key, cell in cells.items()

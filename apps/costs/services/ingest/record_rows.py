@@ -1,122 +1,125 @@
-"""Records as rows of their table: which columns a batch needs, and the values in them."""
+"""A batch as columns: those of the table of records, and what its sums are grouped by."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 from typing import Any
 
 from apps.costs.domain import pricing
 from apps.costs.domain.kinds import ServiceTier
 from apps.costs.domain.usage import OTHER_TOKENS
-from apps.costs.services.ingest.deltas import ERROR_LABEL, TOOL_LABEL, USER_LABEL, Labels
+from apps.costs.services.ingest.labelling import ERROR_LABEL, TOOL_LABEL, USER_LABEL, Labels
 from apps.costs.services.ingest.literals import array, text_array, to_json
 from apps.costs.services.ingest.reading import Row
 
-FIXED = (
-    "project_id",
-    "usage_id",
-    "occurred_at",
-    "cell_id",
-    "key_id",
-    "operation_id",
-    "sent_provider_id",
-    "input_tokens",
-    "output_tokens",
-    "cost_source",
-    "cost_usd",
-    "price_id",
-    "assumed",
-)
 DIRECT = (
     "conversation_id", "task_id", "run_id", "parent_id", "request_id", "response_id", "tool_call_id", "decision_id",
     "reservation_id", "compression_id", "cache_read_input_tokens", "cache_creation_input_tokens",
     "cache_creation_1h_input_tokens", "reasoning_output_tokens", "web_searches", "requests", "calls", "attempt",
     "latency_ms", "time_to_first_token_ms", "cache_hit", "compressed", "success", "quality",
 )  # fmt: skip
+_DIRECT = frozenset(DIRECT)
 SERVICE_TIERS = {tier.name.lower(): int(tier) for tier in ServiceTier}
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 """Column names, and rows of values."""
+Value = Callable[[Row], Any]
 TEXTS = frozenset({"usage_id", "tags", "other_tokens", *DIRECT[:10]})
 """Columns of free text, whose control characters an array literal made from JSON would spoil."""
+OF_ROW = (
+    "usage_id", "occurred_at", "input_tokens", "output_tokens", "cost_source", "cost_usd", "price_id", "assumed",
+    "id_hash", "fingerprint",
+)  # fmt: skip
+OF_PLACE = ("project_id", "cell_id", "operation_id", "sent_provider_id", "agent_id", "model_id", "status", "is_tool")
+BESIDE = frozenset({"id_hash", "fingerprint", "agent_id", "model_id", "status", "is_tool"})
+"""What is not a column of the table of records, but claims ids and groups sums."""
+FIXED = tuple(name for name in (*OF_ROW, *OF_PLACE) if name not in BESIDE)
+"""The columns every record has a value of."""
+_of_row = attrgetter(*({"usage_id": "id", "cost_usd": "cost"}.get(name, name) for name in OF_ROW))
+_of_place = attrgetter(*OF_PLACE)
 TYPES = {
-    "project_id": "int", "occurred_at": "timestamptz", "cell_id": "int", "key_id": "bigint", "operation_id": "int",
+    "project_id": "int", "occurred_at": "timestamptz", "cell_id": "int", "operation_id": "int",
     "sent_provider_id": "int", "cost_source": "smallint", "cost_usd": "numeric", "price_id": "int", "assumed": "int",
     "user_id": "int", "tool_id": "int", "error_type_id": "int", "tags": "jsonb", "other_tokens": "jsonb",
     "service_tier": "smallint", "usage_source": "smallint", "price_cost_usd": "numeric", "cache_hit": "bool",
     "compressed": "bool", "success": "bool", "quality": "float8", "web_searches": "int", "requests": "int",
-    "calls": "int", "attempt": "int",
+    "calls": "int", "attempt": "int", "id_hash": "uuid", "fingerprint": "uuid", "agent_id": "int", "model_id": "int",
+    "status": "smallint", "is_tool": "bool",
 }  # fmt: skip
 """Types of the columns that are neither text nor, like all token counts and times in ms, bigint."""
 
 
-def record_table(rows: Sequence[Row], fields: Collection[str], labels: Labels, key_id: int | None) -> Table:
-    """The names of the columns that any record of a batch uses, and a row of values for each."""
-    direct = tuple(name for name in DIRECT if name in fields or name in ("calls", "requests"))
-    direct_of = attrgetter(*direct)
-    extras = [extra for extra in _extras(labels) if any(name in fields for name in extra[1])]
-    table = [
-        (
-            one.place.project_id,
-            one.id,
-            one.occurred_at,
-            one.place.cell_id,
-            key_id,
-            one.place.operation_id,
-            one.place.sent_provider_id,
-            one.input_tokens,
-            one.output_tokens,
-            one.cost_source,
-            None if one.cost is None else f"{one.cost}e-15",
-            one.price_id,
-            one.assumed,
-            *direct_of(one.usage),
-        )
-        for one in rows
-    ]
-    if extras:
-        table = [(*row, *(value(one) for _, _, value in extras)) for row, one in zip(table, rows, strict=True)]
-    return (*FIXED, *direct, *(name for name, _, _ in extras)), table
-
-
-def _extras(labels: Labels) -> list[tuple[str, tuple[str, ...], Any]]:
-    """Columns that are not a field as sent: name, the fields that make them needed, and their value."""
-    return [
-        ("user_id", ("user",), lambda one: labels[USER_LABEL, one.usage.user] if one.usage.user else 0),
-        ("tool_id", ("tool",), lambda one: labels[TOOL_LABEL, one.usage.tool] if one.usage.tool else 0),
-        (
-            "error_type_id",
-            ("error_type",),
-            lambda one: labels[ERROR_LABEL, one.usage.error_type] if one.usage.error_type else 0,
-        ),
-        ("tags", ("tags",), lambda one: to_json(one.usage.tags).decode() if one.usage.tags else None),
-        ("other_tokens", OTHER_TOKENS, lambda one: to_json(one.other).decode() if one.other else None),
-        ("service_tier", ("service_tier",), lambda one: SERVICE_TIERS[one.usage.service_tier]),
-        (
-            "usage_source",
-            ("usage_source", "input_text", "output_text"),
-            lambda one: int(one.usage.usage_source == "estimate"),
-        ),
-        (
-            "price_cost_usd",
-            ("cost_usd", "cache_hit"),
-            lambda one: (
-                None if one.price_cost is None or one.price_cost == one.cost else pricing.usd_text(one.price_cost)
-            ),
-        ),
-    ]
-
-
-def record_part(
-    rows: Sequence[Row], fields: Collection[str], labels: Labels, key_id: int | None
-) -> tuple[str, list[Any]]:
-    """A statement that inserts records, with its parameters: one array a column."""
-    columns, table = record_table(rows, fields, labels, key_id)
-    types = ", ".join(f"%s::{_type(column)}[]" for column in columns)
-    values = [
-        text_array(column) if name in TEXTS else array(column)
-        for name, column in zip(columns, zip(*table, strict=True), strict=True)
-    ]
-    return f"INSERT INTO costs_usagerecord ({', '.join(columns)}) SELECT * FROM unnest({types})", values  # noqa: S608
-
-
-def _type(column: str) -> str:
+def type_of(column: str) -> str:
+    """The type of a column, in SQL."""
     return TYPES.get(column, "text" if column in TEXTS else "bigint")
+
+
+Shape = tuple[str, ...]
+"""The columns of the table of records that a batch needs beside the fixed ones."""
+
+
+def shape_of(fields: Collection[str]) -> Shape:
+    """The columns that any record of a batch uses; `fields` are those any of them has. The others stay as they are."""
+    direct = (name for name in DIRECT if name in fields)
+    extra = (name for name, needed_by, _ in _EXTRAS if any(field in fields for field in needed_by))
+    return (*direct, *extra)
+
+
+def columns_of(rows: Sequence[Row], shape: Shape, labels: Labels) -> dict[str, Sequence[Any]]:
+    """The values of a batch by column: of OF_ROW, OF_PLACE and the shape, in this order."""
+    found: dict[str, Sequence[Any]] = dict(zip(OF_ROW, zip(*map(_of_row, rows), strict=True), strict=True))
+    found["cost_usd"] = [None if cost is None else f"{cost}e-15" for cost in found["cost_usd"]]
+    found |= zip(OF_PLACE, zip(*map(_of_place, [one.place for one in rows]), strict=True), strict=True)
+    direct = [name for name in shape if name in _DIRECT]
+    if direct:
+        # The last name is only there so that there are always several.
+        of_usage = attrgetter(*direct, "status")
+        found |= zip(direct, zip(*map(of_usage, [one.usage for one in rows]), strict=True), strict=False)
+    own = {name: make for name, _, make in _EXTRAS}
+    found |= {name: list(map(own[name](labels), rows)) for name in shape if name in own}
+    return found
+
+
+def record_table(rows: Sequence[Row], fields: Collection[str], labels: Labels, key_id: int | None) -> Table:
+    """The names of the columns that a batch needs, and a row of values for each record."""
+    found = columns_of(rows, shape_of(fields), labels)
+    names = tuple(name for name in found if name not in BESIDE)
+    return (*names, "key_id"), list(zip(*(found[name] for name in names), [key_id] * len(rows), strict=True))
+
+
+def arrays_of(rows: Sequence[Row], shape: Shape, labels: Labels) -> list[Any]:
+    """The columns of a batch as parameters, in the order of `columns_of`."""
+    found = columns_of(rows, shape, labels)
+    return [text_array(column) if name in TEXTS else array(column) for name, column in found.items()]
+
+
+def _label(kind: int, field: str) -> Callable[[Labels], Value]:
+    name_of = attrgetter(f"usage.{field}")
+
+    def make(labels: Labels) -> Value:
+        return lambda one: labels[kind, name] if (name := name_of(one)) else 0
+
+    return make
+
+
+def _plain(value: Value) -> Callable[[Labels], Value]:
+    return lambda _: value
+
+
+def _other_price(one: Row) -> str | None:
+    return None if one.price_cost is None or one.price_cost == one.cost else pricing.usd_text(one.price_cost)
+
+
+# Columns that are not a field as sent: name, the fields that make them needed, and what gives their value.
+_EXTRAS: tuple[tuple[str, tuple[str, ...], Callable[[Labels], Value]], ...] = (
+    ("user_id", ("user",), _label(USER_LABEL, "user")),
+    ("tool_id", ("tool",), _label(TOOL_LABEL, "tool")),
+    ("error_type_id", ("error_type",), _label(ERROR_LABEL, "error_type")),
+    ("tags", ("tags",), _plain(lambda one: to_json(one.usage.tags).decode() if one.usage.tags else None)),
+    ("other_tokens", OTHER_TOKENS, _plain(lambda one: to_json(one.other).decode() if one.other else None)),
+    ("service_tier", ("service_tier",), _plain(lambda one: SERVICE_TIERS[one.usage.service_tier])),
+    (
+        "usage_source",
+        ("usage_source", "input_text", "output_text"),
+        _plain(lambda one: int(one.usage.usage_source == "estimate")),
+    ),
+    ("price_cost_usd", ("cost_usd", "cache_hit"), _plain(_other_price)),
+)

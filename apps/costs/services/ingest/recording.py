@@ -17,7 +17,7 @@ from apps.costs.extension_points import ChangedMeanwhile, Charge, charging
 from apps.costs.selectors.rate_book import current_rate_book, rate_book
 from apps.costs.services import names, partitions
 from apps.costs.services.ingest import writing
-from apps.costs.services.ingest.deltas import Labels, wanted_labels
+from apps.costs.services.ingest.labelling import Labels, wanted_labels
 from apps.costs.services.ingest.placing import place
 from apps.costs.services.ingest.pricing import price
 from apps.costs.services.ingest.reading import OTHER, Row, Window, read

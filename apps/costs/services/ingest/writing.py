@@ -2,34 +2,22 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, cast
 
 import psycopg
 from django.db import connection
 
-from apps.costs.services.ingest.deltas import Deltas, Labels
+from apps.costs.services.ingest.labelling import TAG_LABEL, Labels
 from apps.costs.services.ingest.literals import array
 from apps.costs.services.ingest.reading import QUARTER_SECONDS, Row
-from apps.costs.services.ingest.record_rows import record_part
-from apps.costs.services.ingest.rollup_rows import rollup_parts
+from apps.costs.services.ingest.record_rows import arrays_of, shape_of
+from apps.costs.services.ingest.statement import statement
 
 LATE = timedelta(minutes=30)
 """Younger records cannot lie in a folded day: days are folded two hours after their end."""
 
 CHANGED = "BU001"
-"""What the database raises when ids were known already, or prices have changed: nothing of the batch is written."""
-
-_CLAIM = """
-    INSERT INTO costs_usagekey (project_id, id_hash, fingerprint, occurred_at)
-    SELECT * FROM unnest(%s::int[], %s::uuid[], %s::uuid[], %s::timestamptz[])
-    ON CONFLICT DO NOTHING RETURNING 1
-"""
-_EXPECT = """
-    SELECT bursar_expect(
-        (SELECT count(*) FROM claimed), %s::bigint, coalesce((SELECT version FROM costs_pricebookstate), 0), %s::bigint
-    )
-"""
+"""What the database raises when prices have changed: nothing of the batch is written."""
 
 
 class Changed(Exception):
@@ -47,44 +35,41 @@ def _raw_cursor() -> psycopg.RawCursor[Any]:
     return psycopg.RawCursor(cast("psycopg.Connection[Any]", connection.connection))
 
 
-@lru_cache(maxsize=256)
-def _numbered(sql: str) -> bytes:
-    """The statement with PostgreSQL's own placeholders: the driver would look for its own in it at every call."""
-    pieces = sql.split("%s")
-    return "".join(f"{piece}${number}" for number, piece in enumerate(pieces[:-1], 1)).encode() + pieces[-1].encode()
-
-
 def write(
     rows: Sequence[Row], fields: Collection[str], labels: Labels, key_id: int | None, *, price_book_version: int
 ) -> None:
     """Claim the ids, insert the records and add them to the rollups, in one statement and so one trip.
 
-    The ids are claimed first; the database refuses the whole statement when not all were new, or when it sees another
-    version of the price book. Raises Changed then.
+    The database refuses the whole statement when an id was claimed before, or when it sees another version of the
+    price book. Raises Changed then.
     """
-    parts = [
-        ("claimed", (_CLAIM, _claim_parameters(rows))),
-        ("stored", record_part(rows, fields, labels, key_id)),
-        *((f"rollup{number}", part) for number, part in enumerate(rollup_parts(Deltas(rows, labels, key_id)))),
-    ]
-    ctes = ", ".join(f"{name} AS ({sql})" for name, (sql, _) in parts)
-    parameters = [value for _, (_, values) in parts for value in values]
+    shape = shape_of(fields)
+    parameters = [str(price_book_version)]
+    if key_id is not None:
+        parameters.append(str(key_id))
+    if "tags" in shape:
+        parameters += _tag_arrays(rows, labels)
+    parameters += arrays_of(rows, shape, labels)
     try:
-        _raw_cursor().execute(_numbered(f"WITH {ctes} {_EXPECT}"), [*parameters, len(rows), price_book_version])
+        _raw_cursor().execute(statement(shape, has_key=key_id is not None), parameters)
+    except psycopg.errors.UniqueViolation as error:
+        if error.diag.table_name == "costs_usagekey":
+            raise Changed from None
+        raise
     except psycopg.Error as error:
         if error.sqlstate == CHANGED:
             raise Changed from None
         raise
 
 
-def _claim_parameters(rows: Sequence[Row]) -> list[Any]:
-    ordered = sorted(rows, key=lambda one: (one.place.project_id, one.id_hash))
-    return [
-        array([one.place.project_id for one in ordered]),
-        array([one.id_hash for one in ordered]),
-        array([one.fingerprint for one in ordered]),
-        array([one.occurred_at for one in ordered]),
+def _tag_arrays(rows: Sequence[Row], labels: Labels) -> list[str]:
+    """Which record, counted from 1, has which label."""
+    pairs = [
+        (place, labels[TAG_LABEL, f"{name}={value}"])
+        for place, one in enumerate(rows, 1)
+        for name, value in (one.usage.tags or {}).items()
     ]
+    return [array([place for place, _ in pairs]), array([label for _, label in pairs])]
 
 
 def known_fingerprints(rows: Sequence[Row]) -> dict[tuple[int, str], str]:
