@@ -1,5 +1,6 @@
 """How gunicorn serves Bursar. Every number is a setting."""
 
+import gc
 from pathlib import Path
 
 from controlplane import settings
@@ -19,3 +20,14 @@ proc_name = "bursar-web"
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 # The control socket would be shared by every installation of this account.
 control_socket_disable = True
+
+
+def post_worker_init(worker: object) -> None:
+    """Keep what a worker has loaded out of garbage collection, and collect less often: a batch makes many objects.
+
+    What a request leaves behind in circles is little; looking for it after every 700 new objects took a tenth of the
+    time of ingest.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)

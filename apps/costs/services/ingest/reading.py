@@ -1,11 +1,12 @@
 """The first step of ingest: decoded JSON objects become valid records, or refusals that name every field."""
 
+import contextlib
 import secrets
 import time
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -18,6 +19,8 @@ from apps.costs.domain.usage import FieldError, Usage
 OTHER = frozenset(records.OTHER_TOKENS)
 QUARTER_SECONDS = 900
 _canonical = msgspec.json.Encoder(order="sorted").encode
+_lines = msgspec.json.Encoder(order="sorted").encode_lines
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class Known(Usage, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -26,7 +29,7 @@ class Known(Usage, frozen=True, gc=False, forbid_unknown_fields=True):
 
 # msgspec prepares a type at its first use, and two threads doing so at once crash the process: use it here, while the
 # import lock lets only one thread in.
-msgspec.convert({}, Known)
+msgspec.convert([{}], list[Known])
 
 
 class Row(msgspec.Struct, gc=False):
@@ -80,18 +83,47 @@ def read(
     `fields` are those any of the records has.
     """
     has_media = not OTHER.isdisjoint(fields)
-    sent: list[Row] = []
-    refused: list[Refused] = []
-    for index, raw in enumerate(items):
-        try:
-            one = _judged(index, raw, window, odd_text_possible, has_media)
-        except RecursionError:
-            one = Refused(index, _id_of(raw), [FieldError("", "too_deep", "The record is nested too deeply.")])
-        if isinstance(one, Row):
-            sent.append(one)
-        else:
-            refused.append(one)
-    return sent, refused
+    if not (has_media or odd_text_possible):
+        with contextlib.suppress(msgspec.ValidationError, RecursionError):
+            return _read_plainly(items, msgspec.convert(items, list[Known]), window)
+    found = [_judged_safely(index, raw, window, odd_text_possible, has_media) for index, raw in enumerate(items)]
+    return _split(found)
+
+
+def _read_plainly(items: Sequence[Any], usages: Sequence[Usage], window: Window) -> tuple[list[Row], list[Refused]]:
+    """The same for a batch of which every field has its type; what is no ordinary call is still judged by itself."""
+    now, earliest, latest = window.now, window.earliest or _FIRST, window.latest or _LAST
+    found: list[Row | Refused] = []
+    for index, (usage, line) in enumerate(zip(usages, _lines(items).split(b"\n"), strict=False)):
+        moment = usage.occurred_at or now
+        if not records.is_plain(usage) or not earliest <= moment <= latest:
+            found.append(_judged(index, items[index], window, False, False))
+            continue
+        identity = usage.id or new_id()
+        found.append(
+            Row(
+                index,
+                usage,
+                identity,
+                records.key_of(identity),
+                sha256(line).hexdigest()[:32],
+                moment,
+                int(moment.timestamp()) // QUARTER_SECONDS,
+            )
+        )
+    return _split(found)
+
+
+def _split(found: Sequence[Row | Refused]) -> tuple[list[Row], list[Refused]]:
+    rows = [one for one in found if type(one) is Row]
+    return rows, [] if len(rows) == len(found) else [one for one in found if isinstance(one, Refused)]
+
+
+def _judged_safely(index: int, raw: Any, window: Window, odd_text_possible: bool, has_media: bool) -> Row | Refused:
+    try:
+        return _judged(index, raw, window, odd_text_possible, has_media)
+    except RecursionError:
+        return Refused(index, _id_of(raw), [FieldError("", "too_deep", "The record is nested too deeply.")])
 
 
 def _judged(index: int, raw: Any, window: Window, odd_text_possible: bool, has_media: bool) -> Row | Refused:

@@ -53,7 +53,7 @@ class IngestResult:
 
     def count(self, status: str) -> int:
         """How many records ended with this status: accepted, duplicate, conflict or rejected."""
-        return sum(outcome.status == status for outcome in self.outcomes)
+        return [outcome.status for outcome in self.outcomes].count(status)
 
     @property
     def unpriced(self) -> int:
