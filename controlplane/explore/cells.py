@@ -8,8 +8,6 @@ from apps.costs.selectors import metrics
 from apps.costs.selectors.metrics import UsageQuery
 from controlplane.explore.measures import Cell, Measure, Source
 
-NOTHING = Cell()
-
 
 @dataclass(frozen=True, slots=True)
 class Placed:

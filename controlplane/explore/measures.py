@@ -71,16 +71,25 @@ class Measure:
         return self.key if self.unit is not Unit.SHARE else f"{self.key}_percent"
 
 
+NOTHING = Cell()
+"""A cell without any usage; most pieces of time of most groups are this one."""
+
+
 def merged(cells: Iterable[Cell]) -> Cell:
     """Several groups or pieces as one."""
-    found = list(cells)
-    if len(found) == 1:
-        return found[0]
+    found = [cell for cell in cells if cell is not NOTHING]
+    if len(found) < 2:
+        return found[0] if found else NOTHING
+    # What the source of a measure does not tell is in every cell the same empty thing.
+    has_sums, has_tasks, has_waste = (
+        any(getattr(cell, part) is not getattr(NOTHING, part) for cell in found)
+        for part in ("totals", "tasks", "waste")
+    )
     return Cell(
-        metrics.added([cell.totals for cell in found]),
+        metrics.added([cell.totals for cell in found]) if has_sums else NOTHING.totals,
         metrics.merged(cell.counts for cell in found),
-        metrics.task_totals(cell.tasks for cell in found),
-        metrics.waste_totals(cell.waste for cell in found),
+        metrics.task_totals(cell.tasks for cell in found) if has_tasks else NOTHING.tasks,
+        metrics.waste_totals(cell.waste for cell in found) if has_waste else NOTHING.waste,
     )
 
 

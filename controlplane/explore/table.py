@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from apps.costs.domain.formats import Delta, delta
-from controlplane.explore.cells import NOTHING, Placed
+from controlplane.explore.cells import Placed
 from controlplane.explore.chart import rank
-from controlplane.explore.measures import Cell, Measure, Value, exact, merged, written
+from controlplane.explore.measures import NOTHING, Cell, Measure, Value, exact, merged, written
 from controlplane.explore.state import PATH, Explored
 from controlplane.viewstate import NO_VALUE, dimension_name
 
