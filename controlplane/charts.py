@@ -68,8 +68,12 @@ def spend_chart(
     previous: Sequence[SeriesRow],
     comparison: Comparison | None,
     numbers: Mapping[str, int],
+    marks: Sequence[int] = (),
 ) -> Chart:
-    """Stacks spend by group: the six dearest and the rest, with the earlier period's total beside each piece."""
+    """Stacks spend by group: the six dearest and the rest, with the earlier period's total beside each piece.
+
+    `marks` are the pieces in which something happened that a line shall show.
+    """
     series = _stack(period, current, numbers)
     totals = [sum(column, _ZERO) for column in zip(*(one.values for one in series), strict=True)]
     totals = totals or [_ZERO] * (len(period.pieces) - 1)
@@ -78,7 +82,7 @@ def spend_chart(
         series=series,
         rows=_rows(period, series, totals, before),
         totals=[money(one.total) for one in series],
-        data=canvas(period, [(one.name, one.slot, one.values) for one in series], comparison, before),
+        data=canvas(period, [(one.name, one.slot, one.values) for one in series], comparison, before, marks=marks),
         summary=_summary(period, series, totals),
         has_previous=bool(before),
         running=period.running_piece is not None,
@@ -163,6 +167,7 @@ def canvas(
     *,
     unit: str = "usd",
     lines: bool = False,
+    marks: Sequence[int] = (),
 ) -> str:
     """What charts.js draws: bars that are stacked, or lines where values cannot be added up."""
     starts = period.pieces[:-1]
@@ -173,6 +178,7 @@ def canvas(
         "lines": lines,
         "series": [{"name": name, "slot": slot, "values": _pixels(values)} for name, slot, values in series],
         "previous": None,
+        "marks": sorted(set(marks)),
     }
     if comparison and before:
         titles = [piece_title(start, period.unit, period.zone) for start in comparison.pieces[:-1]]

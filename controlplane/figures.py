@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.urls import reverse
 
 from apps.costs.domain.formats import Delta, delta, money_column, money_exact, percent
-from apps.costs.selectors.metrics import OTHER, BreakdownRow, SeriesRow, Totals
+from apps.costs.selectors.metrics import OTHER, BreakdownRow, GroupRow, SeriesRow, Totals
 from controlplane.viewstate import DIMENSIONS, NO_VALUE, ViewState
 
 MOST_ROWS = 10
@@ -144,6 +144,34 @@ def _maker(
         )
 
     return make
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRow:
+    """One tool: what its executions and the calls on its behalf cost; `url` leads to their records."""
+
+    label: str
+    url: str
+    spend: str
+    exact: str
+    totals: Totals
+
+
+def tool_rows(rows: Sequence[GroupRow], state: ViewState) -> list[ToolRow]:
+    """The tools that cost most."""
+    kept = sorted(rows, key=lambda row: (-row.totals.cost_usd, -row.totals.tool_executions, row.values))[:MOST_ROWS]
+    spends = money_column([row.totals.cost_usd for row in kept])
+    path = reverse("explore-records")
+    return [
+        ToolRow(
+            row.values[0],
+            state.only("tool", row.values[0]).url(path),
+            spend,
+            money_exact(row.totals.cost_usd),
+            row.totals,
+        )
+        for row, spend in zip(kept, spends, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

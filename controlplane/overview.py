@@ -17,9 +17,11 @@ from django.views.decorators.http import require_GET
 from apps.access.domain.identity import Caller, Role
 from apps.access.pages import PageRequest, page
 from apps.costs.domain.calendars import zone_words
+from apps.costs.domain.formats import count, money_column
 from apps.costs.domain.money_format import format_money
 from apps.costs.domain.periods import Comparison, Period, Span, compare, days_words
 from apps.costs.selectors import metrics
+from apps.costs.selectors.conversations import conversation_page
 from apps.costs.selectors.demo import DemoState, demo_state
 from apps.costs.selectors.first_seen import first_seen_numbers
 from apps.costs.selectors.invoices import error_bar
@@ -27,11 +29,15 @@ from apps.costs.selectors.metrics import BreakdownRow, SeriesRow, Totals
 from apps.costs.selectors.subscriptions import FeeRow, fees_usd, subscription_costs
 from controlplane import exports, figures, filterbar
 from controlplane.charts import Chart, spend_chart
+from controlplane.context import health_dot
+from controlplane.conversations.links import conversation_url
 from controlplane.onboarding import welcome
+from controlplane.outlook import Attention, anomaly_lines, chart_marks, outlook, task_figure
 from controlplane.viewstate import DIMENSIONS, ViewState, read
 
 TABLES = (("Models", "model"), ("Task types", "task_type"), ("Agents", "agent"))
 MOST_MODELS = 1000
+MOST_DEAR = 5
 SHOWN = (*exports.MEASURES, "latency_calls")
 """The sums this page shows."""
 
@@ -77,7 +83,8 @@ def _context(question: Asked, *, demo: DemoState) -> dict[str, Any]:
     state, period = question.state, question.period
     query = state.query(period.span, question.caller)
     comparison = compare(period)
-    chart, moved, rows = _spend_over_time(question, comparison)
+    marks = chart_marks(period)
+    chart, moved, rows = _spend_over_time(question, comparison, [mark.piece for mark in marks])
     totals = metrics.totals(query, of=rows)
     colours = {series.key: series.slot for series in chart.series if series.key is not None}
     context = {
@@ -95,6 +102,9 @@ def _context(question: Asked, *, demo: DemoState) -> dict[str, Any]:
         "ended_calls": totals.ok_calls + totals.error_calls,
         "token_parts": figures.token_parts(totals),
         "moved": moved,
+        "tasks": task_figure(state, period, question.caller, comparison),
+        "outlook": outlook(period, query, totals.cost_usd),
+        "marks": marks,
         "subscriptions_usd": fees_usd(subscription_costs(query, now=period.now) or []),
         "chart": chart,
         "group_name": DIMENSIONS[state.group].lower(),
@@ -103,11 +113,38 @@ def _context(question: Asked, *, demo: DemoState) -> dict[str, Any]:
         "more_url": state.url(reverse("overview-more"), seen=str(_seen(totals))),
         "announcement": f"{period.label}. {chart.summary}",
     }
-    return context | _tables(question, rows, totals, colours)
+    context |= _tables(question, rows, totals, colours) | _dearest(question)
+    return context | {"attention": _attention(question, totals)}
+
+
+def _attention(question: Asked, totals: Totals) -> list[Attention]:
+    """What is the matter now: late background work, unusual spend, calls without a price."""
+    lines, health = [], health_dot()
+    if health["level"] != "ok":
+        lines.append(
+            Attention(health["level"], health["word"], "Folded sums and alerts may be late.", health["url"], "Health")
+        )
+    lines += anomaly_lines(question.state, question.caller, question.period)
+    if totals.unpriced_calls:
+        words = f"{count(totals.unpriced_calls)} of {count(totals.calls)} calls have no known price and are in no sum."
+        lines.append(Attention("warn", "Unpriced", words, "#unpriced", "See which"))
+    return lines
+
+
+def _dearest(question: Asked) -> dict[str, Any]:
+    """Tools and conversations that cost most, where sums of them are kept for these filters."""
+    query = question.state.query(question.period.span, question.caller)
+    tools: list[figures.ToolRow] = []
+    if not metrics.from_records_only(query, ("tool",), ("tool_executions", "cost_usd")):
+        tools = figures.tool_rows(metrics.grouped(query, ("tool",), edges=()), question.state)
+    dear = [] if set(query.filters) - {"project"} else conversation_page(query, limit=MOST_DEAR).conversations
+    costs = money_column([one.cost_usd for one in dear])
+    rows = [(one, cost, conversation_url(one.project, one.id)) for one, cost in zip(dear, costs, strict=True)]
+    return {"tools": tools, "dearest": rows}
 
 
 def _spend_over_time(
-    question: Asked, comparison: Comparison | None
+    question: Asked, comparison: Comparison | None, marks: list[int]
 ) -> tuple[Chart, figures.Moved | None, list[SeriesRow]]:
     """The chart and the comparison, from two questions, and the rows of the first, which cover the whole period.
 
@@ -118,7 +155,7 @@ def _spend_over_time(
     current = question.series(period.span, edges, group)
     previous = question.series(comparison.previous, comparison.pieces) if comparison else []
     numbers = first_seen_numbers(group, {row.key or "" for row in current})
-    chart = spend_chart(period, current, previous, comparison, numbers)
+    chart = spend_chart(period, current, previous, comparison, numbers, marks)
     if comparison is None:
         return chart, None, current
     elapsed = [row for row in current if row.bucket < comparison.current.end]

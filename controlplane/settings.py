@@ -295,6 +295,10 @@ PRICE_PREVIEW_RECORDS = env.int("BURSAR_PRICE_PREVIEW_RECORDS", default=100_000)
 # Questions that no rollup answers read the records: so many days at a time, and for so long.
 RECORD_QUESTION_DAYS = env.int("BURSAR_RECORD_QUESTION_DAYS", default=31)
 RECORD_QUESTION_MS = env.int("BURSAR_RECORD_QUESTION_MS", default=2000)
+# Unusual hours of spend: how far from usual one must be in USD, how many are shown, how long an answer is remembered.
+ANOMALY_LEAST_USD = env.str("BURSAR_ANOMALY_LEAST_USD", default="1")
+ANOMALIES_SHOWN = env.int("BURSAR_ANOMALIES_SHOWN", default=3)
+ANOMALY_SECONDS = env.int("BURSAR_ANOMALY_SECONDS", default=300)
 # When a call could have read its prompt from the provider's cache: so soon after the call before, from so many tokens.
 PROMPT_CACHE_SECONDS = env.int("BURSAR_PROMPT_CACHE_SECONDS", default=300)
 PROMPT_CACHE_LEAST_TOKENS = env.int("BURSAR_PROMPT_CACHE_LEAST_TOKENS", default=1024)

@@ -1,6 +1,6 @@
 // Draws canvas[data-chart], stacked bars, or lines if `lines`, from {labels, partial: index of the running piece or null,
 // unit: usd, count, tokens, share (of 1) or ms, lines,
-// series: [{name, slot: 0-6, values}], previous: {name, values, titles} or null}.
+// series: [{name, slot: 0-6, values}], previous: {name, values, titles} or null, marks: [index of a piece]}.
 // Full titles are the row names of the table with data-for; colours are the CSS tokens.
 (() => {
   "use strict";
@@ -82,6 +82,23 @@
     },
   });
 
+  /** Dotted lines where something changed, from the top to the axis. */
+  const marks = (data) => ({
+    id: "marks",
+    afterDatasetsDraw: ({ ctx: pen, chartArea: { top, bottom }, scales: { x } }) => {
+      pen.save();
+      pen.strokeStyle = pen.fillStyle = colour("warn");
+      pen.lineWidth = 1.5;
+      pen.setLineDash([2, 3]);
+      for (const index of data.marks || []) {
+        const place = x.getPixelForValue(index);
+        pen.beginPath(); pen.moveTo(place, top); pen.lineTo(place, bottom); pen.stroke();
+        pen.beginPath(); pen.moveTo(place - 4, top); pen.lineTo(place + 4, top); pen.lineTo(place, top + 6); pen.fill();
+      }
+      pen.restore();
+    },
+  });
+
   const options = (data, titles) => {
     const font = { family: getComputedStyle(document.body).fontFamily, size: 12 };
     const ticks = { color: colour("muted"), font };
@@ -117,7 +134,7 @@
     const data = JSON.parse(canvas.dataset.chart);
     const datasets = [...(data.lines ? lines : bars)(data), ...before(data)];
     const titles = [...document.querySelectorAll(`[data-for="${canvas.id}"] tbody th`)].map((cell) => cell.textContent);
-    const chart = new Chart(canvas, { type: "bar", data: { labels: data.labels, datasets }, options: options(data, titles) });
+    const chart = new Chart(canvas, { type: "bar", data: { labels: data.labels, datasets }, options: options(data, titles), plugins: [marks(data)] });
     drawn.set(canvas, chart);
     return chart;
   };

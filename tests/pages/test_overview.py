@@ -295,9 +295,9 @@ def test_csv_cells_are_never_formulas(browser: Client) -> None:
 
 def test_every_figure_says_how_it_is_computed(browser: Client) -> None:
     report([call(NOW)], NOW)
-    links = re.findall(r'<dt><a href="/how#(\w+)"', browser.get("/").content.decode())
+    links = re.findall(r'<dt><a href="/how#([\w-]+)"', browser.get("/").content.decode())
     entries = re.findall(r'<dt id="([\w-]+)"', browser.get("/how").content.decode())
-    assert links == ["spend", "calls", "tokens", "success", "latency"]
+    assert links == ["spend", "per-success", "success", "latency", "calls"]
     assert set(links) <= set(entries)
 
 
@@ -366,10 +366,21 @@ def test_the_way_back_stays_in_the_installation(browser: Client) -> None:
 @pytest.mark.parametrize(
     "role, entries",
     [
-        (Role.ANALYST, ["Overview", "Explore", "Conversations", "Prices", "Health", "API docs"]),
+        (Role.ANALYST, ["Overview", "Explore", "Conversations", "Prices", "Statements", "Health", "API docs"]),
         (
             Role.ADMIN,
-            ["Overview", "Explore", "Conversations", "Prices", "Keys", "Projects", "Audit log", "Health", "API docs"],
+            [
+                "Overview",
+                "Explore",
+                "Conversations",
+                "Prices",
+                "Statements",
+                "Keys",
+                "Projects",
+                "Audit log",
+                "Health",
+                "API docs",
+            ],
         ),
         (
             Role.OWNER,
@@ -378,6 +389,7 @@ def test_the_way_back_stays_in_the_installation(browser: Client) -> None:
                 "Explore",
                 "Conversations",
                 "Prices",
+                "Statements",
                 "Keys",
                 "People",
                 "Projects",
