@@ -94,13 +94,14 @@ def chart_marks(period: Period) -> list[ChartMark]:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """One line of the strip: a level, what is the matter, and where to look."""
+    """One line of the strip: a level, what is the matter, where to look, and its entry on the page of formulas."""
 
     level: str
     word: str
     words: str
     url: str
     label: str
+    how: str = ""
 
 
 def anomaly_lines(state: ViewState, caller: Caller, period: Period) -> list[Attention]:
@@ -119,7 +120,9 @@ def _line(one: Anomaly, state: ViewState, zone: ZoneInfo) -> Attention:
     reasons = "; ".join(why)
     words = f"{when}: {money(one.event.spent)}, usually {money(one.event.usual)}. {reasons[:1].upper()}{reasons[1:]}"
     end_of_words = "." if why else ""
-    return Attention("warn", "Unusual spend", words.rstrip() + end_of_words, _hours_url(state, one, zone), "Look")
+    return Attention(
+        "warn", "Unusual spend", words.rstrip() + end_of_words, _hours_url(state, one, zone), "Look", "anomalies"
+    )
 
 
 def _hours_url(state: ViewState, one: Anomaly, zone: ZoneInfo) -> str:

@@ -33,7 +33,7 @@ from controlplane.context import health_dot
 from controlplane.conversations.links import conversation_url
 from controlplane.onboarding import welcome
 from controlplane.outlook import Attention, anomaly_lines, chart_marks, outlook, task_figure
-from controlplane.viewstate import DIMENSIONS, ViewState, read
+from controlplane.viewstate import DIMENSIONS, ViewState, read, whole_number
 
 TABLES = (("Models", "model"), ("Task types", "task_type"), ("Agents", "agent"))
 MOST_MODELS = 1000
@@ -198,15 +198,14 @@ def more(request: PageRequest) -> HttpResponse:
     span = question.period.span
     query = question.state.query(span, question.caller)
     rows = question.series(span, [span.start, span.end])
-    seen = request.GET.get("seen", "")
-    known = int(seen) if seen.isdecimal() and len(seen) < 19 else 0
+    known = whole_number(request.GET.get("seen", ""))
     context = {
         "newest": metrics.freshness(query),
         "arrived": max(0, sum(_seen(row.totals) for row in rows) - known),
-        "state": question.state,
+        "show_url": question.state.url(),
         "more_url": question.state.url(reverse("overview-more"), seen=str(known)),
     }
-    return render(request, "overview/_freshness.html", context)
+    return render(request, "components/_live.html", context)
 
 
 @page(role=Role.ANALYST)

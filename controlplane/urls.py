@@ -4,9 +4,10 @@ from django.urls import include, path
 
 from controlplane import api_docs, views
 from controlplane.conversations.judging import judge, undo
-from controlplane.conversations.one import conversation_by_id, one_conversation
-from controlplane.conversations.pages import conversations, conversations_csv
+from controlplane.conversations.one import conversation_by_id, more_steps, one_conversation
+from controlplane.conversations.pages import conversations, conversations_csv, more_conversations
 from controlplane.explore.downloads import explore_csv, explore_json
+from controlplane.explore.live import more as explore_more
 from controlplane.explore.pages import explore
 from controlplane.explore.records import record, records, records_csv
 from controlplane.focus.api import FocusExportView
@@ -28,6 +29,7 @@ urlpatterns = [
     path("explore", explore, name="explore"),
     path("explore.csv", explore_csv, name="explore-csv"),
     path("explore.json", explore_json, name="explore-json"),
+    path("explore/more", explore_more, name="explore-more"),
     path("explore/records", records, name="explore-records"),
     path("explore/records.csv", records_csv, name="explore-records-csv"),
     path("explore/record", record, name="explore-record"),
@@ -47,6 +49,8 @@ urlpatterns = [
     path("api/views/<int:view_id>/restore", saved_api.RestoreSavedViewView.as_view(), name="api-view-restore"),
     path("c", conversations, name="conversations"),
     path("c.csv", conversations_csv, name="conversations-csv"),
+    path("c/more", more_conversations, name="conversations-more"),
+    path("c/more-steps", more_steps, name="conversation-more"),
     path("c/by-id", conversation_by_id, name="conversation-by-id"),
     path("c/judge", judge, name="conversation-judge"),
     path("c/undo", undo, name="conversation-undo"),

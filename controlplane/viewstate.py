@@ -27,6 +27,7 @@ BEYOND = {"user": "User", "key": "Key", "tool": "Tool", "error_type": "Error typ
 """What only pages that read the narrow rollups, or single records, can group and filter by; tags besides."""
 NO_VALUE = "(none)"
 MOST_LETTERS = 132
+MOST_DIGITS = 19
 
 Filters = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -122,6 +123,11 @@ def with_added_filter(parameters: Mapping[str, Sequence[str]]) -> dict[str, Sequ
     if not added or not given.get("filter_value"):
         return dict(parameters)
     return {**parameters, added: [*parameters.get(added, ()), given["filter_value"]]}
+
+
+def whole_number(text: str) -> int:
+    """A count from an address; 0 for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < MOST_DIGITS else 0
 
 
 def is_beyond(name: str) -> bool:

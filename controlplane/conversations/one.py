@@ -17,10 +17,14 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 
 from apps.access.domain.identity import Caller, Role
+from apps.access.models import Project
 from apps.access.pages import PageRequest, page
 from apps.access.selectors.places import project_id_of
+from apps.budgets.domain.scopes import Facts
+from apps.budgets.domain.states import BudgetState, Unit
+from apps.budgets.selectors.states import budget_state
 from apps.costs.domain.calendars import zone_words
-from apps.costs.domain.formats import money_column
+from apps.costs.domain.formats import money_column, percent
 from apps.costs.selectors import metrics
 from apps.costs.selectors.conversations import (
     Conversation,
@@ -34,9 +38,12 @@ from apps.costs.selectors.conversations import (
     timeline,
     tool_shares,
 )
+from apps.routing.selectors.decisions import why_of_conversation
 from controlplane import figures
 from controlplane.conversations.links import conversation_url
+from controlplane.conversations.live import live_one
 from controlplane.filterbar import Option
+from controlplane.viewstate import whole_number
 
 ON_A_PAGE = 100
 MOST_DIGITS = 7
@@ -55,6 +62,8 @@ class Line:
     running: str
     caused: str
     whole: Decimal | None
+    why: str
+    used: str
 
 
 @gzip_page
@@ -88,12 +97,22 @@ def _shown(request: PageRequest, project: str, conversation_id: str) -> HttpResp
     with metrics.one_snapshot():
         one = find(request.caller, project, conversation_id)
         context = _context(request, one)
-    return render(request, "conversations/one.html", context)
+    fragment = request.htmx and not request.htmx.history_restore_request
+    return render(request, "conversations/_one.html" if fragment else "conversations/one.html", context)
+
+
+@page(role=Role.ANALYST)
+@require_GET
+def more_steps(request: PageRequest) -> HttpResponse:
+    """The line above the page again, with the steps that came meanwhile."""
+    one = find(request.caller, request.GET.get("project", ""), request.GET.get("id", ""))
+    return render(request, "components/_live.html", live_one(one, whole_number(request.GET.get("seen", ""))))
 
 
 def _context(request: PageRequest, one: Conversation) -> dict[str, Any]:
     number = _page_number(request)
     records = one.calls + one.tool_executions
+    budgets = conversation_budgets(one)
     steps = timeline(one, limit=ON_A_PAGE + 1, offset=(number - 1) * ON_A_PAGE)
     tasks = tasks_in(one)
     told = judgements(one.project_id, {one.id, *(task.id for task in tasks)})
@@ -105,7 +124,8 @@ def _context(request: PageRequest, one: Conversation) -> dict[str, Any]:
         "began": _clock(one.first_at, with_day=True),
         "zone": zone_words(ZoneInfo(settings.REPORTING_ZONE), timezone.now()),
         "days_url": _days_url(one),
-        "lines": _lines(one, steps[:ON_A_PAGE], (number - 1) * ON_A_PAGE),
+        "lines": _lines(one, steps[:ON_A_PAGE], (number - 1) * ON_A_PAGE, _tightest(budgets)),
+        "budgets": budgets,
         "is_estimated": any(step.record["usage_source"] == "estimate" and not step.is_tool for step in steps),
         "earlier": conversation_url(one.project, one.id, page=str(number - 1)) if number > 1 else "",
         "later": conversation_url(one.project, one.id, page=str(number + 1)) if len(steps) > ON_A_PAGE else "",
@@ -116,7 +136,9 @@ def _context(request: PageRequest, one: Conversation) -> dict[str, Any]:
         "tools": tool_shares(one),
         "tasks": tasks,
         "records_url": f"{reverse('explore-records')}?{urlencode(_records_query(one))}",
+        "announcement": f"{records:,} steps.",
         **judging(one, tasks, told, request.caller),
+        **live_one(one),
     }
 
 
@@ -142,7 +164,21 @@ def _totals(share: Any) -> metrics.Totals:
     return metrics.Totals(**{name: getattr(share, name) for name in names})
 
 
-def _lines(one: Conversation, steps: Sequence[Step], before: int) -> list[Line]:
+def conversation_budgets(one: Conversation) -> list[BudgetState]:
+    """The budgets that every conversation has a counter of its own in, as this one stands in them, tightest first."""
+    is_demo = Project.objects.filter(pk=one.project_id, is_demo=True).exists()
+    facts = Facts(project_id=one.project_id, project=one.project, agent=one.agent, conversation=one.id, is_demo=is_demo)
+    states = budget_state(facts=facts, now=timezone.now())
+    return [state for state in states if state.each == "conversation" and not state.paused]
+
+
+def _tightest(budgets: Sequence[BudgetState]) -> Decimal | None:
+    """The limit in USD that the running total is told against."""
+    return next((state.limit for state in budgets if state.unit == Unit.USD), None)
+
+
+def _lines(one: Conversation, steps: Sequence[Step], before: int, limit: Decimal | None) -> list[Line]:
+    decisions = why_of_conversation(one.project_id, one.id) if any(step.record["decision_id"] for step in steps) else {}
     costs = money_column([step.record["cost_usd"] for step in steps])
     running = money_column([step.running_usd for step in steps])
     caused = money_column([step.caused_usd for step in steps])
@@ -157,6 +193,8 @@ def _lines(one: Conversation, steps: Sequence[Step], before: int) -> list[Line]:
             running=running[place],
             caused=caused[place],
             whole=(step.record["cost_usd"] or Decimal(0)) + step.caused_usd if step.is_tool else None,
+            why=decisions.get(step.record["decision_id"], {}).get("reason", ""),
+            used=percent(step.running_usd, limit) if limit else "",
         )
         for place, step in enumerate(steps)
     ]

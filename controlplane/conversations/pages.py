@@ -36,6 +36,7 @@ from apps.costs.selectors.metrics import BadQuery, UsageQuery
 from apps.costs.selectors.tags import tag_names
 from controlplane import exports, filterbar, viewstate
 from controlplane.conversations.links import conversation_url
+from controlplane.conversations.live import live_list, moment
 from controlplane.filterbar import Link, Option
 from controlplane.viewstate import BEYOND, DIMENSIONS, ViewState, dimension_name
 
@@ -108,10 +109,21 @@ def conversations(request: PageRequest) -> HttpResponse:
         except BadQuery as error:
             context |= {"too_much": error.message, "announcement": error.message}
         else:
-            context |= _listed(question, found)
+            context |= _listed(question, found) | live_list(question.view, question.query)
     fragment = request.htmx and not request.htmx.history_restore_request
     response = render(request, "conversations/_list.html" if fragment else "conversations/list.html", context)
     return push_url(response, question.view.url()) if fragment and "filter_by" in request.GET else response
+
+
+@page(role=Role.ANALYST)
+@require_GET
+def more_conversations(request: PageRequest) -> HttpResponse:
+    """The line above the list again, with what was heard of meanwhile; 286 ends the asking where there is none."""
+    question = asked(request)
+    context = live_list(question.view, question.query, moment(request.GET.get("since", "")))
+    if not context["more_url"]:
+        return HttpResponse(status=286)
+    return render(request, "components/_live.html", context)
 
 
 def _frame(question: Asked) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from apps.costs.selectors.tags import tag_names
 from controlplane import filterbar
 from controlplane.explore.asked import Asked, asked, found
 from controlplane.explore.chart import drawn
+from controlplane.explore.live import live
 from controlplane.explore.measures import MEASURES
 from controlplane.explore.state import PATH, ROWS, Explored, Shape
 from controlplane.explore.table import table
@@ -40,7 +41,7 @@ def explore(request: PageRequest) -> HttpResponse:
     """The page, or the part of it that htmx swaps."""
     question = asked(request)
     with metrics.one_snapshot():
-        context = _frame(question) | _answer(question)
+        context = _frame(question) | _answer(question) | live(question)
     fragment = request.htmx and not request.htmx.history_restore_request
     response = render(request, "explore/_view.html" if fragment else "explore/explore.html", context)
     return push_url(response, question.state.url()) if fragment and _is_form(request) else response

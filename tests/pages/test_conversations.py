@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 import time_machine
@@ -16,7 +17,9 @@ from apps.access.domain.identity import Scope
 from apps.access.models import AuditEntry, Project, User
 from apps.costs.domain.repeats import Attempt, repeats
 from apps.costs.models import TaskTotal
+from apps.routing.models import Decision
 from controlplane.conversations.links import conversation_url
+from tests.budgets.acts import make_budget
 from tests.cast import HeldKey
 from tests.usage import call, report
 
@@ -230,3 +233,32 @@ def test_an_attempt_is_compared_with_the_one_before() -> None:
     made = [Attempt(id, "r", n, "p", model) for id, n, model in (("c", 4, "y"), ("a", 1, "x"), ("b", 2, "x"))]
     found = repeats([*made, Attempt("lonely", "q", 3, "p", "x")])
     assert {key: value.kind for key, value in found.items()} == {"b": "retry", "c": "failover", "lonely": ""}
+
+
+def test_a_step_says_why_and_how_much_of_its_budget_is_used(browser: Client) -> None:
+    report(
+        [call(at(1), conversation_id="chat", decision_id="d", cost_usd="0.1"), call(at(2), conversation_id="chat")], NOW
+    )
+    make_budget("0.5", period="conversation", name="Chats")
+    project = Project.objects.get(name="default")
+    Decision.objects.create(
+        project_id=project.pk, decision_id="d", fingerprint=UUID(int=1), conversation_id="chat", action="route",
+        reason_code="x", policy_version=1, asked={}, answer={"reason": "The cheapest that is good enough."},
+    )  # fmt: skip
+    page = text(browser.get("/c/default/chat").content)
+    assert "The cheapest that is good enough." in page
+    assert "$0.1000 20.0%" in page
+    assert "$0.1100 22.0%" in page
+    assert "Budget Chats: " in page
+
+
+def test_the_line_above_says_what_came_since(browser: Client) -> None:
+    report([call(at(1), conversation_id="a"), call(at(2), conversation_id="b")], NOW)
+    lines = [browser.get(path).context["more_url"] for path in ("/c", "/c/default/a", "/explore")]
+    assert ["Show" in text(browser.get(line).content) for line in lines] == [False, False, False]
+    report([call(at(3), conversation_id="a"), call(at(4), conversation_id="b")], NOW)
+    assert [text(browser.get(line).content).partition("Show ")[2] for line in lines] == ["2 new", "1 new", "2 new"]
+    assert browser.get("/c?user=ada").context["more_url"] == ""
+    assert browser.get("/c/more?user=ada").status_code == 286
+    assert browser.get("/explore/more?user=ada&agent=coder").status_code == 286
+    assert browser.get("/c/default/a", headers=HTMX).content.startswith(b'<div id="view"')

@@ -9,6 +9,7 @@ from apps.costs.selectors.conversations.listing import (
     conversation,
     conversation_page,
     conversation_sums,
+    heard_of_since,
 )
 from apps.costs.selectors.conversations.shares import ModelShare, ToolShare, model_shares, tool_shares
 from apps.costs.selectors.conversations.timeline import Step, timeline
@@ -28,6 +29,7 @@ __all__ = [
     "conversation",
     "conversation_page",
     "conversation_sums",
+    "heard_of_since",
     "judgements",
     "model_shares",
     "tasks_in",

@@ -146,6 +146,20 @@ def conversation(
     return found[0] if found else None
 
 
+def heard_of_since(query: UsageQuery, since: datetime | None) -> tuple[datetime | None, int]:
+    """The newest call of any conversation of a query that filters by nothing but the project, and how many
+    conversations had calls after an instant."""
+    where, parameters, _ = _conditions(query)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(t.last_at), count(*) FILTER (WHERE t.last_at > %(since)s) FROM costs_conversationtotal t"
+            f" WHERE {' AND '.join(where)} AND (%(since)s::timestamptz IS NULL OR t.last_at >= %(since)s)",
+            {**parameters, "since": since},
+        )
+        newest, count = cursor.fetchone()
+    return newest, count
+
+
 def conversation_sums(query: UsageQuery) -> tuple[int, Decimal] | None:
     """How many conversations were going on, and what they cost as a whole; None where filters look into records."""
     where, parameters, reads_records = _conditions(query)
