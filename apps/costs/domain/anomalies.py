@@ -49,10 +49,15 @@ class Driver:
 
 
 def events(hours: Sequence[Decimal], *, since: int, least: Decimal) -> list[Event]:
-    """The unusual events of consecutive hours from index `since` on; all hours may be samples of later ones."""
+    """The unusual events of consecutive hours from index `since` on; all hours may be samples of later ones.
+
+    Hours before the first that cost anything are no samples: who has just begun has nothing usual yet.
+    """
+    begun = next((place for place, spent in enumerate(hours) if spent), len(hours))
+    known = hours[begun:]
     found: list[Event] = []
-    for index in range(max(since, 0), len(hours)):
-        usual = usual_of(hours, index, least)
+    for index in range(max(since, begun), len(hours)):
+        usual = usual_of(known, index - begun, least)
         if usual is None:
             continue
         if found and found[-1].end == index:

@@ -48,7 +48,9 @@ def test_an_event_tells_what_it_cost_and_what_was_usual() -> None:
 
 def test_small_amounts_and_short_histories_are_never_unusual() -> None:
     assert events([Decimal(0)] * LEARNED + [Decimal("0.99")], since=LEARNED, least=ONE) == []
-    assert events([Decimal(0)] * LEARNED + [Decimal("1.01")], since=LEARNED, least=ONE) != []
+    quiet = [Decimal("0.01"), *[Decimal(0)] * (LEARNED - 1)]
+    assert events([*quiet, Decimal("1.02")], since=LEARNED, least=ONE) != []
+    assert events([Decimal(0)] * LEARNED + [Decimal(99)], since=LEARNED, least=ONE) == []  # just begun
     assert events([Decimal(0)] * (2 * WEEK) + [Decimal(99)], since=2 * WEEK, least=ONE) == []
 
 
