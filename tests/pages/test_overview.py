@@ -406,7 +406,7 @@ def test_the_bar_on_top_has_the_pages_of_the_role(db: None, signed_in: SignIn, r
     assert bar
     links = re.findall(r'<a href="([^"]+)"[^>]*>([^<]+)</a>', bar[0])
     assert [label for _, label in links] == entries
-    assert [client.get(url).status_code for url, _ in links] == [200] * len(entries)
+    assert [client.get(url, follow=True).status_code for url, _ in links] == [200] * len(entries)
 
 
 def test_the_footer_tells_the_state_of_the_installation(browser: Client) -> None:

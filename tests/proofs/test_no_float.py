@@ -50,6 +50,7 @@ ALLOWED = {
     ("apps/costs/selectors/metrics/questions.py", "_with"): "milliseconds",
     ("apps/costs/selectors/metrics/shapes.py", "Totals"): "milliseconds",
     ("apps/costs/selectors/rerates.py", "_preview_percent"): "the share of a period that is read",
+    ("apps/costs/selectors/spend_hours.py", "_remembered"): "seconds of a clock",
     ("apps/costs/services/demo/working.py", "SECONDS"): "seconds of a clock",
     ("apps/costs/services/imports/running.py", "Progress"): "the share of a file that is read",
     ("apps/costs/services/imports/source.py", "Source"): "the share of a file that is read",
