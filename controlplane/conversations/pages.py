@@ -28,23 +28,20 @@ from apps.costs.selectors.conversations import (
     ConversationPage,
     Order,
     Place,
-    Verdict,
     conversation_page,
 )
 from apps.costs.selectors.demo import demo_state
 from apps.costs.selectors.metrics import BadQuery, UsageQuery
 from apps.costs.selectors.tags import tag_names
-from controlplane import exports, filterbar, viewstate
+from controlplane import exports, filterbar
 from controlplane.conversations.links import conversation_url
 from controlplane.conversations.live import live_list, moment
+from controlplane.conversations.state import ORDERS, VERDICTS, Listed, read
 from controlplane.filterbar import Link, Option
 from controlplane.viewstate import BEYOND, DIMENSIONS, ViewState, dimension_name
 
-PATH = "/c"
 ON_A_PAGE = 50
 IN_A_PIECE = 1000
-ORDERS = {Order.COST: "Dearest first", Order.NEWEST: "Newest first"}
-VERDICTS = {None: "All", Verdict.SUCCEEDED: "Succeeded", Verdict.FAILED: "Failed", Verdict.UNKNOWN: "Not judged"}
 COLUMNS = (
     "project", "id", "agent", "calls", "error_calls", "tool_executions", "unpriced_calls", "input_tokens",
     "cache_read_input_tokens", "output_tokens", "cost_usd", "success", "success_source", "quality", "quality_source",
@@ -55,45 +52,31 @@ COLUMNS = (
 class Asked:
     """One request for the list."""
 
-    view: ViewState
+    state: Listed
     period: Period
     caller: Caller
-    order: Order
-    verdict: Verdict | None
     notices: list[str]
+
+    @property
+    def view(self) -> ViewState:
+        """What it shares with other reading pages."""
+        return self.state.view
 
     @property
     def query(self) -> UsageQuery:
         """The question about the whole period."""
         return self.view.query(self.period.span, self.caller)
 
-    def but(self, *, order: Order | None = None, verdict: Verdict | None) -> ViewState:
-        """The view with another order or verdict."""
-        return replace(self.view, own=_own(order or self.order, verdict))
-
     def page(self, *, limit: int, after: Place | None = None) -> ConversationPage:
         """A part of the answer. Raises BadQuery."""
-        return conversation_page(self.query, limit=limit, order=self.order, verdict=self.verdict, after=after)
-
-
-def _own(order: Order, verdict: Verdict | None) -> tuple[tuple[str, str], ...]:
-    pairs = (("outcome", verdict or ""), ("sort", "" if order is Order.COST else order.value))
-    return tuple((name, str(value)) for name, value in pairs if value)
+        state = self.state
+        return conversation_page(self.query, limit=limit, order=state.order, verdict=state.verdict, after=after)
 
 
 def asked(request: PageRequest) -> Asked:
     """Reads the address. Raises nothing: what is not understood becomes a notice."""
-    parameters = viewstate.with_added_filter(dict(request.GET.lists()))
-    view, notices = viewstate.read(parameters, ZoneInfo(settings.REPORTING_ZONE), path=PATH, beyond=True)
-    order, verdict = request.GET.get("sort", Order.COST), request.GET.get("outcome") or None
-    if order not in set(Order):
-        notices.append(f"Cannot sort by \u201c{order[:40]}\u201d; the dearest come first.")
-    if verdict and verdict not in set(Verdict):
-        notices.append(f"The outcome \u201c{verdict[:40]}\u201d is not known; all are shown.")
-    order = Order(order) if order in set(Order) else Order.COST
-    known = Verdict(verdict) if verdict in set(Verdict) else None
-    view = replace(view, own=_own(order, known))
-    return Asked(view, view.choice.at(timezone.now()), request.caller, order, known, notices)
+    state, notices = read(dict(request.GET.lists()), ZoneInfo(settings.REPORTING_ZONE))
+    return Asked(state, state.view.choice.at(timezone.now()), request.caller, notices)
 
 
 @gzip_page
@@ -105,7 +88,7 @@ def conversations(request: PageRequest) -> HttpResponse:
     with metrics.one_snapshot():
         context = _frame(question)
         try:
-            found = question.page(limit=ON_A_PAGE, after=_place(request, question.order))
+            found = question.page(limit=ON_A_PAGE, after=_place(request, question.state.order))
         except BadQuery as error:
             context |= {"too_much": error.message, "announcement": error.message}
         else:
@@ -127,7 +110,7 @@ def more_conversations(request: PageRequest) -> HttpResponse:
 
 
 def _frame(question: Asked) -> dict[str, Any]:
-    view, period = question.view, question.period
+    view, period, listed = question.view, question.period, question.state
     demo = demo_state(timezone.now(), question.caller)
     names = [*DIMENSIONS, *BEYOND, *(f"tag:{name}" for name in tag_names(question.caller.project_ids))]
     week = replace(view.choice, preset=Preset.DAYS_7, first=None, last=None, unit=None)
@@ -141,11 +124,15 @@ def _frame(question: Asked) -> dict[str, Any]:
         "notices": question.notices,
         "filterable": [Option(name, dimension_name(name)) for name in names],
         "orders": [
-            Link(words, question.but(order=order, verdict=question.verdict).url(), order is question.order)
+            Link(
+                words,
+                question.state.but(order=order, verdict=question.state.verdict).url(),
+                order is question.state.order,
+            )
             for order, words in ORDERS.items()
         ],
         "verdicts": [
-            Link(words, question.but(verdict=verdict).url(), verdict is question.verdict)
+            Link(words, listed.but(verdict=verdict).url(), verdict is listed.verdict)
             for verdict, words in VERDICTS.items()
         ],
         "ways_out": [Link("Last 7 days", replace(view, choice=week).url())],
@@ -161,7 +148,7 @@ def _listed(question: Asked, found: ConversationPage) -> dict[str, Any]:
             {"one": row, "url": conversation_url(row.project, row.id), "cost": cost}
             for row, cost in zip(rows, costs, strict=True)
         ],
-        "more": question.view.url(after=_cursor(rows[-1], question.order)) if found.has_more else "",
+        "more": question.view.url(after=_cursor(rows[-1], question.state.order)) if found.has_more else "",
         "announcement": f"{len(rows)} conversations{' and more' if found.has_more else ''}.",
     }
 
@@ -211,7 +198,7 @@ def _lines(question: Asked, found: ConversationPage) -> Iterator[list[Any]]:
         if not found.has_more:
             return
         last = found.conversations[-1]
-        value = last.cost_usd if question.order is Order.COST else last.last_at
+        value = last.cost_usd if question.state.order is Order.COST else last.last_at
         found = question.page(limit=IN_A_PIECE, after=Place(value, last.id, last.project_id))
 
 

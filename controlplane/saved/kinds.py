@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from apps.costs.domain.periods import LABELS, days_words
 from controlplane import viewstate
+from controlplane.conversations import state as conversations
 from controlplane.explore import state as explore
 from controlplane.viewstate import ViewState, dimension_name, filter_words
 
@@ -53,6 +54,11 @@ def _records(given: Parameters, zone: ZoneInfo) -> Seen:
     return Seen(replace(state.view, path=RECORDS), "Records")
 
 
+def _conversations(given: Parameters, zone: ZoneInfo) -> Seen:
+    state, _ = conversations.read(given, zone)
+    return Seen(state.view, state.title)
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A page whose states can be saved."""
@@ -65,6 +71,7 @@ KINDS: dict[str, Kind] = {
     "/": Kind("Overview", _overview),
     explore.PATH: Kind("Explore", _explore),
     RECORDS: Kind("Records", _records),
+    conversations.PATH: Kind("Conversations", _conversations),
 }
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -19,6 +20,7 @@ from apps.costs.domain.repeats import Attempt, repeats
 from apps.costs.models import TaskTotal
 from apps.routing.models import Decision
 from controlplane.conversations.links import conversation_url
+from controlplane.saved.kinds import seen
 from tests.budgets.acts import make_budget
 from tests.cast import HeldKey
 from tests.usage import call, report
@@ -262,3 +264,12 @@ def test_the_line_above_says_what_came_since(browser: Client) -> None:
     assert browser.get("/c/more?user=ada").status_code == 286
     assert browser.get("/explore/more?user=ada&agent=coder").status_code == 286
     assert browser.get("/c/default/a", headers=HTMX).content.startswith(b'<div id="view"')
+
+
+def test_a_state_of_the_list_can_be_saved(browser: Client) -> None:
+    known = seen("/c?outcome=failed&sort=newest&period=7d&agent=coder&x=1", ZoneInfo("UTC"))
+    assert known is not None
+    assert known.words == "Failed conversations, newest first, last 7 days; Agent: coder"
+    assert known.state.url() == "/c?period=7d&agent=coder&outcome=failed&sort=newest"
+    report([call(at(1), conversation_id="a")], NOW)
+    assert "Save this view" in text(browser.get("/c").content)
