@@ -60,9 +60,11 @@ def task_figure(state: ViewState, period: Period, caller: Caller, comparison: Co
     """The tasks that began in the period, beside those of the same part of the earlier one."""
     span, cut = period.span, comparison.current.end if comparison else period.span.end
     rows = metrics.tasks_by(state.query(span, caller), (), edges=sorted({span.start, cut, span.end}))
-    before = metrics.tasks_by(state.query(comparison.previous, caller), ()) if comparison else []
     usual = metrics.task_totals(row.totals for row in rows if row.bucket is not None and row.bucket < cut)
     current = usual.usd_per_success
+    before = (
+        metrics.tasks_by(state.query(comparison.previous, caller), ()) if comparison and current is not None else []
+    )
     was = metrics.task_totals(row.totals for row in before).usd_per_success
     return TaskFigure(
         metrics.task_totals(row.totals for row in rows),
