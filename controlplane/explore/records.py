@@ -27,6 +27,7 @@ from apps.costs.selectors.explained import explained
 from apps.costs.selectors.metrics import BadQuery
 from apps.costs.selectors.records import Page, Position, usage_page, usage_record
 from controlplane import exports, filterbar
+from controlplane.conversations.links import conversation_url
 from controlplane.explore.asked import Asked, asked
 from controlplane.explore.state import PATH
 from controlplane.filterbar import Link
@@ -129,7 +130,8 @@ def record(request: PageRequest) -> HttpResponse:
     one = explained(found)
     parts = [{**part, "words": unit_words(part["unit"])} for part in one["cost_parts"] or ()]
     facts = [(name.replace("_", " "), one[name]) for name in FIELDS if name in one and one[name] not in (None, "")]
-    context = {"record": one, "parts": parts, "facts": facts, "zone": settings.REPORTING_ZONE}
+    talk = conversation_url(one["project"], one["conversation_id"]) if one["conversation_id"] else ""
+    context = {"record": one, "parts": parts, "facts": facts, "zone": settings.REPORTING_ZONE, "conversation": talk}
     return render(request, "explore/record.html", context)
 
 

@@ -110,6 +110,7 @@ def test_one_is_told_step_by_step(browser: Client) -> None:
         "Nobody has said how it went",
     ):
         assert words in page, words
+    assert 'href="/c/default/chat/1">Its conversation' in browser.get(lines[0].url).content.decode()
     assert browser.get("/c/default/nothing").status_code == 404
     assert browser.get("/c/nowhere/chat/1").status_code == 404
 
