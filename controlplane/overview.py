@@ -136,7 +136,7 @@ def _dearest(question: Asked) -> dict[str, Any]:
     query = question.state.query(question.period.span, question.caller)
     tools: list[figures.ToolRow] = []
     if not metrics.from_records_only(query, ("tool",), ("tool_executions", "cost_usd")):
-        tools = figures.tool_rows(metrics.grouped(query, ("tool",), edges=()), question.state)
+        tools = figures.tool_rows(metrics.grouped(query, ("tool",), edges=(), only=("cost_usd",)), question.state)
     dear = [] if set(query.filters) - {"project"} else conversation_page(query, limit=MOST_DEAR).conversations
     costs = money_column([one.cost_usd for one in dear])
     rows = [(one, cost, conversation_url(one.project, one.id)) for one, cost in zip(dear, costs, strict=True)]

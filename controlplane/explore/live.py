@@ -21,7 +21,7 @@ def live(question: Asked, seen: int | None = None) -> dict[str, Any]:
     try:
         if metrics.from_records_only(query, ()):
             return {"more_url": ""}
-        rows = metrics.grouped(query, (), edges=())
+        rows = metrics.grouped(query, (), edges=(), only=())
     except BadQuery:
         return {"more_url": ""}
     sums = metrics.added([row.totals for row in rows])

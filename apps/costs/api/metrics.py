@@ -99,7 +99,7 @@ def _before(query: UsageQuery) -> dict[str, Any] | None:
         before = replace(query, start=query.start - (query.end - query.start), end=query.start)
     except OverflowError:
         return None
-    rows = metrics.grouped(before, (), edges=())
+    rows = metrics.grouped(before, (), edges=(), only=("cost_usd",))
     usd = metrics.added([row.totals for row in rows]).cost_usd
     return {"from": before.start, "to": before.end, "cost_usd": usd}
 
@@ -111,7 +111,7 @@ def _conversations(count: int, usd: Decimal) -> dict[str, Any]:
 def _tools(query: UsageQuery) -> dict[str, Any] | None:
     """What executions of tools and calls on their behalf cost; null where that is too much to read."""
     try:
-        rows = metrics.grouped(query, ("tool",), edges=())
+        rows = metrics.grouped(query, ("tool",), edges=(), only=("cost_usd",))
     except BadQuery:
         return None
     sums = metrics.added([row.totals for row in rows])

@@ -142,7 +142,8 @@ def _cells(asked: Asked, *, timed: bool) -> dict[Key, Cell]:
     def cell(row: Any) -> Cell:
         return cells.setdefault((row.bucket, *row.values), Cell(Totals(), TaskTotals(), {}, {}))
 
-    for row in metrics.grouped(query, group_by, edges=edges, wanted=CALLS if timed else SPENT, whole=True):
+    sums = CALLS if timed else SPENT
+    for row in metrics.grouped(query, group_by, edges=edges, wanted=sums, only=sums, whole=True):
         cell(row).sums = row.totals
     for task_row in metrics.tasks_by(query, group_by, edges=edges):
         cell(task_row).tasks = task_row.totals
@@ -177,7 +178,7 @@ def _failed(asked: Asked) -> dict[Key, WasteTotals]:
 def _errors(query: UsageQuery) -> tuple[list[dict[str, Any]] | None, list[dict[str, str]]]:
     """Failed calls by type of error, most first."""
     try:
-        rows = metrics.grouped(query, ("error_type",), edges=(), whole=True)
+        rows = metrics.grouped(query, ("error_type",), edges=(), whole=True, only=CALLS[:4])
     except BadQuery as error:
         return None, [{"path": error.path, "message": error.message}]
     observed = sum(row.totals.observed_calls for row in rows)

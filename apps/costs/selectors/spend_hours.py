@@ -41,7 +41,7 @@ def spend_by_hour(query: UsageQuery, *, until: datetime, hours: int) -> list[Dec
     """What each of so many hours before `until` cost, oldest first, with the filters of a query but not its time."""
     start = until - HOUR * hours
     edges = [start + HOUR * number for number in range(hours + 1)]
-    rows = metrics.grouped(replace(query, start=start, end=until), (), edges=edges)
+    rows = metrics.grouped(replace(query, start=start, end=until), (), edges=edges, only=("cost_usd",))
     by_start = {row.bucket: row.totals.cost_usd for row in rows}
     return [by_start.get(edge, _ZERO) for edge in edges[:-1]]
 
@@ -92,5 +92,7 @@ def _weeks_before(start: datetime, end: datetime, begin: datetime) -> Iterator[t
 
 
 def _by(query: UsageQuery, dimension: str, start: datetime, end: datetime) -> dict[str, Decimal]:
-    rows: Sequence[metrics.GroupRow] = metrics.grouped(replace(query, start=start, end=end), (dimension,), edges=())
+    rows: Sequence[metrics.GroupRow] = metrics.grouped(
+        replace(query, start=start, end=end), (dimension,), edges=(), only=("cost_usd",)
+    )
     return {row.values[0]: row.totals.cost_usd for row in rows}

@@ -29,6 +29,7 @@ from apps.costs.selectors.rate_book import rate_book, rates_of
 __all__ = ["WasteRow", "WasteTotals", "waste_by", "waste_totals"]
 
 WASTED = ("error", "cancelled")
+FAILED_SUMS = ("observed_calls", "cost_usd")
 ATTEMPTS_WITHIN = timedelta(hours=1)
 """Attempts of one request are looked for so long before the period."""
 SAME_PROMPT = ("project", "agent", "provider", "model", "role", "task_type")
@@ -72,7 +73,7 @@ def waste_by(
 def _failed(query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime]) -> list[WasteRow]:
     names = list(group_by) if "status" in group_by else [*group_by, "status"]
     rows = []
-    for row in grouped(query, names, edges=edges, whole=True, wanted=("observed_calls",)):
+    for row in grouped(query, names, edges=edges, whole=True, wanted=FAILED_SUMS, only=FAILED_SUMS):
         is_wasted, sums = row.values[names.index("status")] in WASTED, row.totals
         failed = WasteTotals(failed_calls=sums.calls, failed_usd=sums.cost_usd) if is_wasted else WasteTotals()
         rows.append(
