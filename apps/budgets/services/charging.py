@@ -233,7 +233,7 @@ def _settlements(rows: Sequence[Charge]) -> list[Settlement]:
     return [Settlement(*key, *value) for key, value in sorted(found.items())]
 
 
-_CHARGE = """
+CHARGE = """
     SELECT * FROM budgets_charge(%s, %s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[], %s::bigint[],
         %s::timestamptz[], %s::timestamptz[], %s::int[], %s::text[], %s::numeric[], %s::bool[])
 """
@@ -258,7 +258,7 @@ def move(known: Matcher, charged: Charged, ids: Mapping[Place, int], *, now: dat
         [one.final for one in charged.settlements],
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_CHARGE, parameters)
+        cursor.execute(CHARGE, parameters)
         rows = {row[0]: row for row in cursor.fetchall()}
     if _STALE in rows:
         raise ChangedMeanwhile

@@ -105,7 +105,7 @@ class _Denied(Exception):
         self.counter_id = counter_id
 
 
-_RESERVE = """
+RESERVE = """
     SELECT * FROM budgets_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s::bigint[], %s::numeric[], %s::numeric[],
         %s::bool[])
 """
@@ -135,7 +135,7 @@ def _reserve(asked: _Asked, facts: Facts, tokens: int) -> Reserved | None:
     ]
     try:
         with _alone(), connection.cursor() as cursor:
-            cursor.execute(_RESERVE, parameters)
+            cursor.execute(RESERVE, parameters)
             outcome, _, expires_at = cursor.fetchone()
     except Error as error:
         return _of_error(error, asked)
