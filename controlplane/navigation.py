@@ -13,7 +13,7 @@ MAIN = (
     ("Overview", "overview"),
     ("Explore", "explore"),
     ("Conversations", "conversations"),
-    ("Prices", "costs:prices"),
+    ("Budgets", "budgets:budgets"), ("Prices", "costs:prices"),
 )
 SETTINGS = (
     ("Statements", "statements"),

@@ -12,9 +12,19 @@ from apps.budgets.api.budgets import (
     RestoreBudgetView,
 )
 from apps.budgets.api.reservations import ExtendReservationView, ReleaseReservationView, ReservationsView
+from apps.budgets.views import budgets, editing
 
 app_name = "budgets"
 urlpatterns = [
+    path("budgets", budgets.budget_list, name="budgets"),
+    path("budgets/new", editing.new, name="budget-new"),
+    path("budgets/preview", editing.preview, name="budget-preview"),
+    path("budgets/<int:budget_id>", budgets.budget, name="budget"),
+    path("budgets/<int:budget_id>/change", editing.change, name="budget-change"),
+    path("budgets/<int:budget_id>/raise", budgets.raise_limit, name="budget-raise"),
+    path("budgets/<int:budget_id>/pause", budgets.pause, name="budget-pause"),
+    path("budgets/<int:budget_id>/delete", budgets.delete, name="budget-delete"),
+    path("budgets/<int:budget_id>/restore", budgets.restore, name="budget-restore"),
     path("api/budgets", BudgetsView.as_view(), name="api-budgets"),
     path("api/budgets/status", BudgetStatusView.as_view(), name="api-budget-status"),
     path("api/budgets/<int:budget_id>", BudgetView.as_view(), name="api-budget"),

@@ -199,6 +199,16 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("api-view", "PATCH"): lambda w: Call(f"/api/views/{saved.view(w.alice)}", {"is_shared": True}, 200),
     ("api-view", "DELETE"): lambda w: Call(f"/api/views/{saved.view(w.alice)}", {}, 204),
     ("api-view-restore", "POST"): lambda w: Call(f"/api/views/{saved.view(w.alice, deleted=True)}/restore", {}, 200),
+    ("budgets:budget-new", "POST"): lambda w: Call("/budgets/new", budgets.TYPED, 303),
+    ("budgets:budget-change", "POST"): lambda w: Call(
+        f"/budgets/{budgets.budget()}/change", budgets.TYPED | {"version": 1}, 303
+    ),
+    ("budgets:budget-raise", "POST"): lambda w: Call(
+        f"/budgets/{budgets.budget()}/raise", {"amount": "5", "periods": "1"}, 303
+    ),
+    ("budgets:budget-pause", "POST"): lambda w: Call(f"/budgets/{budgets.budget()}/pause", {"paused": "1"}, 303),
+    ("budgets:budget-delete", "POST"): lambda w: Call(f"/budgets/{budgets.budget()}/delete", {}, 303),
+    ("budgets:budget-restore", "POST"): lambda w: Call(f"/budgets/{budgets.budget(deleted=True)}/restore", {}, 303),
     ("budgets:api-budgets", "POST"): lambda w: Call("/api/budgets", budgets.SENT, 201),
     ("budgets:api-budget", "PATCH"): lambda w: Call(f"/api/budgets/{budgets.budget()}", {"limit_usd": "6"}, 200),
     ("budgets:api-budget", "DELETE"): lambda w: Call(f"/api/budgets/{budgets.budget()}", {}, 204),
@@ -231,6 +241,7 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ),
 }
 WITHOUT_AUDIT = {
+    ("budgets:budget-preview", "POST"): "shows what a budget would have done; nothing is stored",
     ("budgets:api-reservations", "POST"): "reservations are themselves the record of what was held",
     ("budgets:api-reservation-extend", "POST"): "reservations are themselves the record of what was held",
     ("budgets:api-reservation-release", "POST"): "reservations are themselves the record of what was held",

@@ -72,7 +72,14 @@ def assert_ledger_balances() -> None:
         assert counter.unpriced_calls == sum(row.unpriced_calls for row in rows), counter
 
 
-SENT = {"name": "Month", "limit_usd": "5", "period": "month"}
+SENT: dict[str, Any] = {"name": "Month", "limit_usd": "5", "period": "month"}
+
+TYPED: dict[str, Any] = {
+    "name": "Support agents", "scope_agent": "support", "limit": "500", "unit": "usd", "period": "month",
+    "timezone": "Europe/Berlin", "counts_from": "period_start", "level_0": "80%", "on_0": "actual",
+    "action_0": "notify", "level_1": "$600", "on_1": "actual", "action_1": "block", "usage": "keep",
+    "recipients": "ann@example.org, bob@example.org",
+}  # fmt: skip
 
 
 def budget(*, deleted: bool = False) -> int:

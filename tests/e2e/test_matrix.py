@@ -40,6 +40,8 @@ PAGES = (
     "/styleguide",
     "/health",
     "/how",
+    "/budgets",
+    "/budgets/new",
     "/prices",
     "/prices?q=gpt&sort=-input&page=2",
     "/prices?q=nobody-makes-this",

@@ -41,6 +41,8 @@ ALLOWED = {
     ("apps/costs/api/conversations.py", "_plain"): "quality, an outcome between 0 and 1",
     ("apps/costs/api/rated_metrics.py", "_percentiles"): "which percentiles of latency",
     ("apps/costs/api/rated_metrics.py", "_share"): "rates, and means of times and tokens",
+    ("apps/budgets/selectors/standing.py", "_used"): "a share, one Decimal by another",
+    ("apps/budgets/selectors/standing.py", "counters_of"): "a share, computed by the database",
     ("apps/costs/domain/usage.py", "Share"): "quality, an outcome between 0 and 1",
     ("apps/costs/domain/usage.py", "_field_error"): "tells a JSON number from a string, to refuse it as money",
     ("apps/costs/models/usage.py", "UsageRecord"): "quality, an outcome between 0 and 1",

@@ -1,1 +1,1 @@
-"""Forms of budgets and alerts. What is allowed is decided by services; forms only read what was typed."""
+"""Forms of budgets, alerts and channels: they read what was typed; what is allowed is decided by the domain."""

@@ -8,9 +8,9 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from apps.budgets.domain.cycles import Span
-from apps.budgets.domain.states import BudgetState
 from apps.budgets.models import Budget, Counter
 from apps.budgets.selectors.matching import Rule, is_rolling, rules_of
+from apps.budgets.selectors.standing import state_of
 from apps.budgets.selectors.used import used
 from apps.budgets.services import recounting
 from apps.budgets.services.alerting.raising import resolve_alerts
@@ -130,39 +130,10 @@ def evaluate(*, budget: Budget) -> None:
     rule = rules_of([budget])[0]
     now = timezone.now()
     with transaction.atomic():
-        states = current_states(rule, now)
+        span = rule.cycle.span(now)
+        counters = Counter.objects.filter(budget=budget, period_start=span.start).order_by("id")[:_MOST_VALUES]
+        states = [state_of(rule, span, counter) for counter in counters]
         note_crossings(states=states, rules={rule.id: rule}, now=now, afresh=True)
-
-
-def current_states(rule: Rule, now: datetime) -> list[BudgetState]:
-    """The states of all open counters of the present period."""
-    span = rule.cycle.span(now)
-    counters = Counter.objects.filter(budget_id=rule.id, period_start=span.start).order_by("id")
-    return [state_of(rule, counter, span) for counter in counters[:_MOST_VALUES]]
-
-
-def state_of(rule: Rule, counter: Counter, span: Span) -> BudgetState:
-    """One counter's state."""
-    return BudgetState(
-        budget_id=rule.id,
-        name=rule.name,
-        unit=rule.unit,
-        each=rule.each,
-        each_value=counter.each_value,
-        label=counter.label,
-        limit=counter.limit,
-        raised=counter.raised,
-        ceiling=counter.ceiling,
-        spent=counter.carried + counter.spent,
-        reserved=counter.reserved,
-        unpriced_calls=counter.unpriced_calls,
-        in_force=tuple(counter.in_force),
-        thresholds=rule.thresholds,
-        starts_at=span.start,
-        resets_at=span.end,
-        paused=rule.paused,
-        counter_id=counter.pk,
-    )
 
 
 def end_periods(*, now: datetime, most: int = 500) -> int:

@@ -1,0 +1,141 @@
+"""Budgets as charts and meters: the only place of the app where money becomes float, since pixels need no more."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from apps.budgets.domain.cycles import Cycle
+from apps.budgets.domain.replaying import Replayed
+from apps.budgets.domain.sentences import amount
+from apps.budgets.domain.states import BudgetState, Unit
+from apps.budgets.domain.thresholds import Action
+from apps.costs.domain.calendars import Unit as TimeUnit
+from apps.costs.domain.calendars import piece_name, piece_title
+
+_ZERO = Decimal(0)
+_UNITS = {Unit.USD: "usd", Unit.TOKENS: "tokens", Unit.CALLS: "count"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A threshold on a meter: where, and what it is."""
+
+    at: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A bar from nothing to a little past the largest of its amounts: widths in percent, as text."""
+
+    spent: str
+    reserved_from: str
+    reserved: str
+    forecast: str
+    limit: str
+    level: str
+    ticks: tuple[Tick, ...]
+    words: str
+
+
+def meter(state: BudgetState, forecast: Decimal | None = None) -> Meter:
+    """The meter of one counter, and the same in words."""
+    levels = [(one, one.level(state.limit, state.raised)) for one in state.thresholds]
+    most = max(state.limit, state.spent + state.reserved, forecast or _ZERO, *(level for _, level in levels)) * Decimal(
+        "1.04"
+    )
+
+    def width(value: Decimal) -> str:
+        return f"{value * 100 / most:.2f}"
+
+    unit = state.unit
+    words = [f"{amount(state.spent, unit)} spent of {amount(state.limit, unit)}"]
+    if state.reserved:
+        words.append(f"{amount(state.reserved, unit)} reserved")
+    words.append(f"{amount(state.remaining, unit)} left")
+    if forecast is not None:
+        words.append(f"{amount(forecast, unit)} forecast")
+    return Meter(
+        spent=width(state.spent),
+        reserved_from=width(state.spent),
+        reserved=width(state.reserved),
+        forecast=width(forecast) if forecast is not None else "",
+        limit=width(state.limit),
+        level={"blocked": "danger", "over": "danger", "warn": "warn"}.get(state.state, "ok"),
+        ticks=tuple(Tick(width(level), "block" if one.action is Action.BLOCK else "level") for one, level in levels),
+        words=", ".join(words),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the table under the chart."""
+
+    title: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetChart:
+    """Amounts added up over time beside the limit: JSON for the canvas, rows for the table."""
+
+    data: str
+    headings: tuple[str, ...]
+    slots: tuple[int, ...]
+    rows: tuple[Line, ...]
+
+
+def burn_down(
+    cycle: Cycle,
+    edges: Sequence[datetime],
+    spent: Sequence[Decimal | None],
+    expected: Sequence[Decimal | None],
+    limit: Decimal,
+    unit: str,
+) -> BudgetChart:
+    """What a period has used, added up piece by piece, what is still expected, and the limit as a dashed line."""
+    hours = len(edges) > 1 and (edges[1] - edges[0]).total_seconds() <= 3600
+    fine = TimeUnit.HOUR if hours else TimeUnit.DAY
+    series = [("Spent, added up", 1, spent)]
+    if any(value is not None for value in expected):
+        series.append(("Forecast", 2, expected))
+    labels = [piece_name(edge, fine, cycle.zone) for edge in edges[:-1]]
+    data = {
+        "labels": labels,
+        "partial": None,
+        "unit": _UNITS[unit],
+        "lines": True,
+        "series": [{"name": name, "slot": slot, "values": _floats(values)} for name, slot, values in series],
+        "previous": {"name": "Limit", "values": _floats([limit] * len(labels)), "titles": []},
+    }
+    rows = [
+        Line(
+            piece_title(edge, fine, cycle.zone),
+            tuple("–" if values[place] is None else amount(values[place] or _ZERO, unit) for _, _, values in series),
+        )
+        for place, edge in enumerate(edges[:-1])
+    ]
+    return BudgetChart(
+        json.dumps(data), tuple(name for name, _, _ in series), tuple(slot for _, slot, _ in series), tuple(rows)
+    )
+
+
+def replay_chart(cycle: Cycle, periods: Sequence[Replayed], limit: Decimal, unit: str) -> BudgetChart:
+    """What each of the last periods used in all, beside the drawn limit."""
+    length = TimeUnit.HOUR if cycle.period == "hour" else TimeUnit.DAY
+    labels = [piece_name(one.span.start, length, cycle.zone) for one in periods]
+    data = {
+        "labels": labels,
+        "partial": len(labels) - 1,
+        "unit": _UNITS[unit],
+        "series": [{"name": "Used in the period", "slot": 1, "values": _floats([one.total for one in periods])}],
+        "previous": {"name": "Limit", "values": _floats([limit] * len(labels)), "titles": []},
+    }
+    rows = [Line(piece_title(one.span.start, length, cycle.zone), (amount(one.total, unit),)) for one in periods]
+    return BudgetChart(json.dumps(data), ("Used in the period",), (1,), tuple(rows))
+
+
+def _floats(values: Sequence[Decimal | None]) -> list[float | None]:
+    return [None if value is None else float(value) for value in values]

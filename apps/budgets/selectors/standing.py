@@ -1,0 +1,124 @@
+"""How all budgets stand, for people: each with its counter of the present period, those at risk first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import connection
+from django.db.models import F
+
+from apps.access.domain.identity import Caller
+from apps.budgets.domain.cycles import Span
+from apps.budgets.domain.states import BudgetState
+from apps.budgets.domain.thresholds import ceiling
+from apps.budgets.models import Budget, Counter, TemporaryRaise
+from apps.budgets.selectors.budgets import budgets_of
+from apps.budgets.selectors.matching import Rule, rules_of
+
+_ZERO = Decimal(0)
+_ORDER = {"blocked": 0, "over": 1, "warn": 2, "ok": 3, "paused": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A budget with the state of its tightest counter; `counters` is how many its present period has."""
+
+    budget: Budget
+    rule: Rule
+    span: Span
+    state: BudgetState
+    counters: int
+
+
+def standings(caller: Caller, now: datetime) -> list[Standing]:
+    """The budgets a caller may see, those at risk first."""
+    budgets = list(budgets_of(caller))
+    found = _standings(budgets, now)
+    return sorted(found, key=lambda one: (_ORDER[one.state.state], -_used(one.state), one.budget.name, one.budget.pk))
+
+
+def standing(budget: Budget, now: datetime) -> Standing:
+    """How one budget stands."""
+    return _standings([budget], now)[0]
+
+
+def _used(state: BudgetState) -> Decimal:
+    return (state.spent + state.reserved) / state.limit
+
+
+def _standings(budgets: Sequence[Budget], now: datetime) -> list[Standing]:
+    rules = rules_of(budgets)
+    spans = {rule.id: rule.cycle.span(now) for rule in rules}
+    tightest = _tightest(spans)
+    raises = _raised(spans)
+    found = []
+    for budget, rule in zip(budgets, rules, strict=True):
+        span = spans[rule.id]
+        counter, many = tightest.get(rule.id, (None, 0))
+        found.append(Standing(budget, rule, span, state_of(rule, span, counter, raises.get(rule.id, _ZERO)), many))
+    return found
+
+
+def _tightest(spans: dict[int, Span]) -> dict[int, tuple[Counter, int]]:
+    """By budget: the counter of its present period that has the least left, and how many there are."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT ON (c.budget_id) c.budget_id, c.id, count(*) OVER (PARTITION BY c.budget_id)"
+            " FROM budgets_counter c JOIN unnest(%s::bigint[], %s::timestamptz[]) AS w(budget_id, period_start)"
+            " USING (budget_id, period_start)"
+            ' ORDER BY c.budget_id, (c.carried + c.spent + c.reserved) / c."limit" DESC, c.id',
+            [list(spans), [span.start for span in spans.values()]],
+        )
+        rows = cursor.fetchall()
+    counters = Counter.objects.in_bulk([row[1] for row in rows])
+    return {row[0]: (counters[row[1]], row[2]) for row in rows}
+
+
+def _raised(spans: dict[int, Span]) -> dict[int, Decimal]:
+    found: dict[int, Decimal] = {}
+    for one in TemporaryRaise.objects.filter(budget__in=spans):
+        start = spans[one.budget_id].start
+        if one.starts_at <= start and (one.ends_at is None or start < one.ends_at):
+            found[one.budget_id] = found.get(one.budget_id, _ZERO) + one.amount
+    return found
+
+
+def state_of(rule: Rule, span: Span, counter: Counter | None, raised: Decimal = _ZERO) -> BudgetState:
+    """The state of a counter, or of one that nobody has used yet."""
+    limit = counter.limit if counter else rule.limit + raised
+    raised = counter.raised if counter else raised
+    most = ceiling(rule.thresholds, limit, raised=raised, grace_percent=rule.grace_percent)
+    return BudgetState(
+        budget_id=rule.id,
+        name=rule.name,
+        unit=rule.unit,
+        each=rule.each,
+        each_value=counter.each_value if counter else "",
+        label=counter.label if counter else "",
+        limit=limit,
+        raised=raised,
+        ceiling=counter.ceiling if counter else None if rule.paused else most,
+        spent=counter.carried + counter.spent if counter else _ZERO,
+        reserved=counter.reserved if counter else _ZERO,
+        unpriced_calls=counter.unpriced_calls if counter else 0,
+        in_force=tuple(counter.in_force) if counter else (),
+        thresholds=rule.thresholds,
+        starts_at=span.start,
+        resets_at=span.end,
+        paused=rule.paused,
+        counter_id=counter.pk if counter else None,
+    )
+
+
+def counters_of(one: Standing, *, most: int = 50) -> list[BudgetState]:
+    """The counters of the present period of a budget with `each`, tightest first."""
+    used = (F("carried") + F("spent") + F("reserved")) / F("limit")
+    counters = Counter.objects.filter(budget=one.budget, period_start=one.span.start).order_by(used.desc(), "id")
+    return [state_of(one.rule, one.span, counter) for counter in counters[:most]]
+
+
+def past_counters(budget: Budget, before: datetime, *, most: int = 12) -> list[Counter]:
+    """The periods before this instant of a budget without `each`, newest first."""
+    found = Counter.objects.filter(budget=budget, each_value="", period_start__lt=before)
+    return list(found.order_by("-period_start")[:most])

@@ -1,0 +1,136 @@
+"""The form of a budget: new, changed or duplicated, with its sentence and what it would have done while it is typed."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from apps.access.domain.errors import Refused
+from apps.access.domain.identity import Role
+from apps.access.pages import PageRequest, page, see_other
+from apps.budgets.charts import BudgetChart, replay_chart
+from apps.budgets.domain.drafts import Draft
+from apps.budgets.domain.sentences import replay_values_words, replay_words, sentence, span_words
+from apps.budgets.forms.budget import BudgetForm, blank, initial, zones
+from apps.budgets.models import Budget
+from apps.budgets.selectors.budgets import budgets_of
+from apps.budgets.selectors.replays import replayed
+from apps.budgets.selectors.spending import TooMuch
+from apps.budgets.services import editing
+from apps.budgets.views.budgets import budget_of
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A draft in words: its sentence, and what it would have done, newest period first."""
+
+    sentence: str
+    lines: tuple[tuple[str, str], ...] = ()
+    chart: BudgetChart | None = None
+    too_much: bool = False
+
+
+@page(role=Role.ADMIN)
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: PageRequest) -> HttpResponse:
+    """A new budget; `?from=` starts with those of another."""
+    start = blank(settings.REPORTING_ZONE)
+    source = _source(request)
+    if source is not None:
+        start = initial(editing.draft_of(source)) | {"name": f"{source.name}, copy"[:128]}
+    start |= {name: value for name, value in request.GET.items() if name.startswith("scope_")}
+    form = BudgetForm(request.POST if request.method == "POST" else None, initial=start)
+    preview = _preview_of(form) if request.method == "POST" else _preview_of(BudgetForm(start)) if source else None
+    draft = _draft(form)
+    if draft is not None and request.POST.get("step") != "preview":
+        try:
+            made = editing.create_budget(caller=request.caller, draft=draft)
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, f"The budget {made.name} is in force.")
+            return see_other("budgets:budget", made.pk)
+    return _render(request, form, preview, None)
+
+
+@page(role=Role.ADMIN)
+@require_http_methods(["GET", "HEAD", "POST"])
+def change(request: PageRequest, budget_id: int) -> HttpResponse:
+    """A budget that stands, changed; asks whether what its period has used is kept."""
+    found = budget_of(request, budget_id)
+    shown = initial(editing.draft_of(found)) | {"version": found.version}
+    form = BudgetForm(request.POST if request.method == "POST" else None, initial=shown)
+    preview = _preview_of(form if request.method == "POST" else BudgetForm(shown))
+    draft = _draft(form)
+    if draft is not None and request.POST.get("step") != "preview":
+        try:
+            editing.change_budget(
+                caller=request.caller,
+                budget_id=found.pk,
+                draft=_with_pause(draft, found),
+                usage=form.cleaned_data["usage"] or "keep",
+                version=form.cleaned_data["version"],
+            )
+        except Refused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, "Saved.")
+            return see_other("budgets:budget", found.pk)
+    return _render(request, form, preview, found)
+
+
+@page(role=Role.ADMIN)
+@require_POST
+def preview(request: PageRequest) -> HttpResponse:
+    """The sentence and the replay of what is typed so far."""
+    found = _preview_of(BudgetForm(request.POST))
+    return render(request, "budgets/_preview.html", {"preview": found})
+
+
+def _source(request: PageRequest) -> Budget | None:
+    number = request.GET.get("from", "")
+    return (
+        budgets_of(request.caller).filter(id=int(number)).first() if number.isdecimal() and len(number) < 18 else None
+    )
+
+
+def _draft(form: BudgetForm) -> Draft | None:
+    """What was typed, or None with the reasons beside its fields."""
+    if not form.is_bound or not form.is_valid():
+        return None
+    try:
+        return form.draft()
+    except Refused as refusal:
+        form.refuse(refusal)
+        return None
+
+
+def _with_pause(draft: Draft, found: Budget) -> Draft:
+    """The form does not say whether a budget is paused: that stays as it is."""
+    return replace(draft, paused=found.paused_at is not None)
+
+
+def _preview_of(form: BudgetForm) -> Preview | None:
+    draft = _draft(form)
+    if draft is None:
+        return None
+    words = sentence(draft)
+    try:
+        found = replayed(draft, timezone.now())
+    except TooMuch:
+        return Preview(words, too_much=True)
+    cycle = found.rule.cycle
+    lines = [(span_words(one.span, cycle), replay_words(one, cycle, draft.unit)) for one in found.periods]
+    lines += [(span_words(one.span, cycle), replay_values_words(one, draft.each, draft.unit)) for one in found.values]
+    chart = replay_chart(cycle, found.periods, draft.limit, draft.unit) if len(found.periods) > 1 else None
+    return Preview(words, tuple(lines[::-1]), chart)
+
+
+def _render(request: PageRequest, form: BudgetForm, preview: Preview | None, found: Budget | None) -> HttpResponse:
+    context: dict[str, Any] = {"form": form, "preview": preview, "budget": found, "zones": zones()}
+    return render(request, "budgets/form.html", context, status=422 if form.errors else 200)

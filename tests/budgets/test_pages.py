@@ -1,0 +1,112 @@
+"""The pages of budgets: by risk, one with who spends it, the form with its sentence and replay, and every act."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.access.domain.identity import Role
+from apps.access.models import Project, User
+from apps.budgets.models import Budget
+from tests.budgets.acts import TYPED, make_budget, spend
+from tests.cast import make_person
+
+pytestmark = pytest.mark.django_db
+
+
+def test_budgets_stand_by_risk(ann: User, signed_in: Any) -> None:
+    make_budget("100", name="Calm")
+    make_budget("1", name="Gone", scope={"agent": "coder"})
+    make_budget("2", name="Users", each="user")
+    spend("1.7", user="ada")
+    answer = signed_in(ann).get("/budgets")
+    assert [(row.name, row.word) for row in answer.context["rows"]] == [
+        ("Gone", "Blocked"), ("Users", "Warned"), ("Calm", "Within"),
+    ]  # fmt: skip
+    text = answer.content.decode()
+    assert "$1.70 spent of $1.00" in text
+    assert "tightest of 1: ada" in text
+    assert "refuses calls" in text
+    assert "New budget" not in text
+
+
+def test_one_budget_says_how_it_burns_and_who_spends_it(ann: User, signed_in: Any) -> None:
+    budget = make_budget("10", name="Month")
+    spend("2", agent="coder")
+    spend("6.5", agent="support/triage")
+    answer = signed_in(ann).get(f"/budgets/{budget.pk}?by=agent")
+    assert [row["name"] for row in answer.context["shares"]] == ["support/triage", "coder"]
+    assert answer.context["shares"][0]["share"] == "76.5%"
+    assert answer.context["chart"].rows[-1].cells in (("–",), ("$8.50",))
+    assert [row["kind"] for row in answer.context["entries"]] == ["Settle", "Settle"]
+    assert [one.title for one in answer.context["alerts"]] == ["Month: 80 % of $10.00 is spent"]
+    assert signed_in(ann).get("/budgets/987").status_code == 404
+
+
+def test_a_budget_is_typed_previewed_made_changed_and_undone(bob: User, signed_in: Any) -> None:
+    browser: Client = signed_in(bob)
+    spend("30", agent="support", at=datetime.now(UTC) - timedelta(minutes=1))
+    text = browser.post("/budgets/preview", TYPED | {"limit": "20", "level_1": "$25"}).content.decode()
+    assert "Agent support may spend $20.00 per calendar month (Europe/Berlin)." in text
+    assert "At 80 % mail 2 addresses and at $25.00 block." in text
+    assert "$30.00 used; would have warned on" in text
+    assert " and blocked on" in text
+    assert Budget.objects.count() == 0
+    answer = browser.post("/budgets/new", TYPED)
+    budget = Budget.objects.get()
+    assert (answer.status_code, answer["Location"]) == (303, f"/budgets/{budget.pk}")
+    assert browser.get(f"/budgets/{budget.pk}").context["row"].state.spent == 30
+    page = browser.get(f"/budgets/{budget.pk}/change")
+    assert "Is reset: it starts again from zero" in page.content.decode()
+    assert browser.post(f"/budgets/{budget.pk}/change", TYPED | {"usage": "reset", "version": "7"}).status_code == 422
+    changed = browser.post(f"/budgets/{budget.pk}/change", TYPED | {"usage": "reset", "version": budget.version})
+    assert changed.status_code == 303
+    assert browser.get(f"/budgets/{budget.pk}").context["row"].state.spent == 0
+    raised = browser.post(f"/budgets/{budget.pk}/raise", {"amount": "50", "periods": "2"})
+    assert raised.status_code == 303
+    assert browser.get(f"/budgets/{budget.pk}").context["row"].state.limit == 550
+    assert browser.post(f"/budgets/{budget.pk}/raise", {"amount": "-1"}).status_code == 422
+    assert "Support agents, copy" in browser.get(f"/budgets/new?from={budget.pk}").content.decode()
+    browser.post(f"/budgets/{budget.pk}/pause", {"paused": "1"})
+    assert browser.get("/budgets").context["rows"][0].word == "Paused"
+    browser.post(f"/budgets/{budget.pk}/delete")
+    assert "Undo" in browser.get("/budgets").content.decode()
+    browser.post(f"/budgets/{budget.pk}/restore")
+    assert [row.name for row in browser.get("/budgets").context["rows"]] == ["Support agents"]
+
+
+def test_what_cannot_be_is_said_beside_its_field(bob: User, signed_in: Any) -> None:
+    browser = signed_in(bob)
+    table = [
+        ({"limit": "much"}, "limit"),
+        ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"action_0": "downgrade"}, "tier_0"),
+        ({"level_0": "0%"}, "level_0"),
+        ({"action_1": "", "level_3": "90%", "on_3": "forecast", "action_3": "block"}, "on_3"),
+        ({"tags": "team"}, "tags"),
+        ({"scope_project": "nowhere"}, None),
+    ]
+    for change, field in table:
+        answer = browser.post("/budgets/new", TYPED | change)
+        assert answer.status_code == 422, change
+        assert field is None or field in answer.context["form"].errors, (change, answer.context["form"].errors)
+    assert Budget.objects.count() == 0
+
+
+def test_conversations_are_replayed_by_value(bob: User, signed_in: Any) -> None:
+    for number in range(5):
+        spend(str(number), conversation_id=f"c{number}")
+    typed = TYPED | {"scope_agent": "", "period": "conversation", "limit": "2", "level_1": "100%"}
+    text = signed_in(bob).post("/budgets/preview", typed).content.decode()
+    assert "Every conversation may spend $2.00." in text
+    assert "5 conversations used $10.00, the dearest $4.00; would have warned in 3 and blocked in 3." in text
+
+
+def test_people_of_some_projects_see_theirs(support: Project, signed_in: Any) -> None:
+    hidden = make_budget(name="Everywhere")
+    make_budget(name="Here", scope={"project": "support"})
+    browser = signed_in(make_person("dora@example.org", Role.ADMIN, support))
+    assert [row.name for row in browser.get("/budgets").context["rows"]] == ["Here"]
+    assert browser.get(f"/budgets/{hidden.pk}").status_code == 404
+    assert browser.post(f"/budgets/{hidden.pk}/delete").status_code == 404
