@@ -113,7 +113,7 @@ def _reserve(cursor: Any, stage: Stage, held: list[Held], dice: random.Random, n
     path = dice.choice(stage.paths)
     amount = dice.randrange(1, 30) * CENT
     parameters = [stage.version, name, 1, "", None, None, amount, seconds, list(path), [amount] * len(path)]
-    row = cursor.execute(RESERVE, [*parameters, [Decimal(0)] * len(path), [True] * len(path)], prepare=True).fetchone()
+    row = cursor.execute(RESERVE, [*parameters, [None] * len(path), [True] * len(path)], prepare=True).fetchone()
     assert row[0] == "reserved"
     if seconds:
         held.append(Held(name, row[1], amount, path))

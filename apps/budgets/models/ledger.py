@@ -55,7 +55,9 @@ class Entry(models.Model):
     for longer, and entries are only made by what has just changed the counter.
     """
 
-    counter = models.ForeignKey(Counter, on_delete=models.DO_NOTHING, db_constraint=False, related_name="entries")
+    counter = models.ForeignKey(
+        Counter, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="entries"
+    )
     kind = models.SmallIntegerField(choices=EntryKind.choices)
     spent = usd()
     reserved = usd()

@@ -18,8 +18,8 @@ class Reservation(models.Model):
     """One row holds one amount in every budget that applied, or draws it from its parent's.
 
     `left` is what it still holds itself, in USD: less what was settled, and less what children drew. `counters` are
-    those of the tree's root. `held` is beside each what the root holds of a unit other than USD until it ends; there
-    is none in a child.
+    those of the tree's root. `held` is beside each: null for a counter of USD, else what the root holds there until it
+    ends; 0 in a child.
     """
 
     public_id = models.TextField()
@@ -27,10 +27,10 @@ class Reservation(models.Model):
     fingerprint = models.TextField()
     key_id = models.BigIntegerField(null=True)
     parent = models.ForeignKey(
-        "self", null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="children"
+        "self", null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="children"
     )
     counters = ArrayField(models.BigIntegerField(), default=list)
-    held = ArrayField(models.DecimalField(max_digits=38, decimal_places=15), default=list)
+    held = ArrayField(models.DecimalField(max_digits=38, decimal_places=15, null=True), default=list)
     amount = usd()
     left = usd()
     settled = usd()

@@ -26,6 +26,7 @@ from apps.budgets.services.crossing import note_crossings
 from apps.budgets.services.opening import Wanted, open_counters
 from apps.costs.domain.pricing import femto_of, usd_text
 from apps.costs.extension_points import ChangedMeanwhile, Charge, ChargeNow
+from apps.costs.services.ingest.literals import array, text_array
 
 _THOUSANDTH = Decimal("0.001")
 _FEMTO = Decimal(1).scaleb(-15)
@@ -245,17 +246,17 @@ def move(known: Matcher, charged: Charged, ids: Mapping[Place, int], *, now: dat
     later = [wanted for wanted, _ in places if is_rolling(wanted.rule) and _is_over(wanted, now)]
     parameters: list[Any] = [
         known.version,
-        [ids[wanted.place] for wanted, _ in places],
-        [sums.in_unit(wanted.rule.unit) for wanted, sums in places],
-        [usd_text(sums.held) for _, sums in places],
-        [sums.unpriced for _, sums in places],
-        [ids[wanted.place] for wanted in later],
-        [wanted.span.start for wanted in later],
-        [wanted.rule.cycle.counted_until(wanted.span) for wanted in later],
-        [one.project_id for one in charged.settlements],
-        [one.public_id for one in charged.settlements],
-        [usd_text(one.cost) for one in charged.settlements],
-        [one.final for one in charged.settlements],
+        array([ids[wanted.place] for wanted, _ in places]),
+        array([sums.in_unit(wanted.rule.unit) for wanted, sums in places]),
+        array([usd_text(sums.held) for _, sums in places]),
+        array([sums.unpriced for _, sums in places]),
+        array([ids[wanted.place] for wanted in later]),
+        array([wanted.span.start for wanted in later]),
+        array([wanted.rule.cycle.counted_until(wanted.span) for wanted in later]),
+        array([one.project_id for one in charged.settlements]),
+        text_array([one.public_id for one in charged.settlements]),
+        array([usd_text(one.cost) for one in charged.settlements]),
+        array([one.final for one in charged.settlements]),
     ]
     with connection.cursor() as cursor:
         cursor.execute(CHARGE, parameters)

@@ -28,6 +28,7 @@ from apps.budgets.selectors.contacts import raise_contacts
 from apps.budgets.selectors.matching import Rule
 from apps.budgets.selectors.states import budget_state
 from apps.budgets.services.opening import Wanted, open_counters
+from apps.costs.services.ingest.literals import array
 from apps.costs.services.ingest.reading import new_id
 
 REFUSED = "BU402"
@@ -128,10 +129,10 @@ def _reserve(asked: _Asked, facts: Facts, tokens: int) -> Reserved | None:
         asked.parent,
         asked.amount,
         asked.seconds,
-        [counter_id for counter_id, _ in held],
-        amounts,
-        [Decimal(0) if rule.unit == Unit.USD else amount for (_, rule), amount in zip(held, amounts, strict=True)],
-        [not rule.is_exempt(facts) for _, rule in held],
+        array([counter_id for counter_id, _ in held]),
+        array(amounts),
+        array([None if rule.unit == Unit.USD else amount for (_, rule), amount in zip(held, amounts, strict=True)]),
+        array([not rule.is_exempt(facts) for _, rule in held]),
     ]
     try:
         with _alone(), connection.cursor() as cursor:

@@ -1,0 +1,247 @@
+"""How fast budgets are: reserving and settling beside a bare UPDATE of the same row, and what ingest pays for them.
+
+    python -m benchmarks.budgets [--seconds 4] [--clients 16] [--rounds 3]
+
+A private server with fsync and synchronous commit on. 1. Each client reserves and settles on one hot budget, on 64, or
+runs the bare conditional UPDATE, in random order each round. 2. Decisions' part of budgets (state, then reserve) while
+4 processes store batches that are charged to the same budget. 3. Batches of 1,000 with no and with 20 budgets.
+"""
+
+import argparse
+import multiprocessing
+import os
+import random
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+AMOUNT = Decimal("0.01")
+BUDGETS = 64
+INGEST_PROCESSES = 4
+BARE = "UPDATE budgets_counter SET reserved = reserved + %s WHERE id = %s AND spent + reserved + %s <= ceiling"
+
+
+def prepared(url: str) -> None:
+    """Migrate and start the product in this process."""
+    os.environ.update(DATABASE_URL=url, DJANGO_SETTINGS_MODULE="tests.settings")
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+
+def make_counters(many: int) -> tuple[int, list[int]]:
+    """So many blocking budgets with open counters: the version of the tables, and the counters' ids."""
+    from django.utils import timezone
+
+    from apps.budgets.selectors import matching
+    from apps.budgets.services.opening import Wanted, open_counters
+    from tests.budgets.acts import make_budget
+
+    for number in range(many):
+        make_budget("999999999", name=f"B{number}", scope={"agent": f"a{number}"})
+    known = matching.matcher(fresh=True)
+    wanted = [Wanted(rule, "", "", rule.cycle.span(timezone.now())) for rule in known.rules[:many]]
+    return known.version, sorted(open_counters(wanted).values())
+
+
+def rate(url: str, clients: int, seconds: float, act: Callable[[Any, random.Random, str], None]) -> float:
+    """Acts a second of so many clients, each on a connection of its own."""
+    done = [0] * clients
+    barrier = threading.Barrier(clients + 1)
+    end = threading.Event()
+
+    def client(number: int) -> None:
+        dice = random.Random(number)
+        with psycopg.connect(url, autocommit=True) as database, database.cursor() as cursor:
+            act(cursor, dice, f"w{number}-{time.time_ns()}")
+            barrier.wait()
+            while not end.is_set():
+                act(cursor, dice, f"{number}-{time.time_ns()}")
+                done[number] += 1
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    begin = time.perf_counter()
+    time.sleep(seconds)
+    end.set()
+    for thread in threads:
+        thread.join()
+    return sum(done) / (time.perf_counter() - begin)
+
+
+def bare_on(counters: list[int]) -> Callable[[Any, random.Random, str], None]:
+    """The conditional UPDATE alone."""
+
+    def act(cursor: Any, dice: random.Random, name: str) -> None:
+        cursor.execute(BARE, [AMOUNT, dice.choice(counters), AMOUNT], prepare=True)
+
+    return act
+
+
+def pairs_on(version: int, counters: list[int]) -> Callable[[Any, random.Random, str], None]:
+    """Reserve, then settle: two transactions, by the product's statements."""
+    from apps.budgets.services.charging import CHARGE
+    from apps.budgets.services.reserving import RESERVE
+
+    def act(cursor: Any, dice: random.Random, name: str) -> None:
+        counter = dice.choice(counters)
+        held = [version, name, 1, "", None, None, AMOUNT, 120, f"{{{counter}}}", "{0.01}", "{null}", "{true}"]
+        cursor.execute(RESERVE, held, prepare=True)
+        what = [f"{{{counter}}}", "{0.01}", "{0}", "{0}", "{}", "{}", "{}", "{1}", f"{{{name}}}", "{0.01}", "{true}"]
+        charged = [version, *what]
+        cursor.execute(CHARGE, charged, prepare=True)
+
+    return act
+
+
+def measure_pairs(url: str, clients: int, seconds: float, rounds: int) -> None:
+    """The table of rates, and the two ratios."""
+    version, counters = make_counters(BUDGETS)
+    cases = {
+        "bare UPDATE, hot row": bare_on(counters[:1]),
+        "reserve + settle, one hot budget": pairs_on(version, counters[:1]),
+        "reserve + settle, 64 budgets": pairs_on(version, counters),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in cases}
+    dice = random.Random(5)
+    for _ in range(rounds):
+        for name in dice.sample(list(cases), len(cases)):
+            rates[name].append(rate(url, clients, seconds, cases[name]))
+    bare = statistics.median(rates["bare UPDATE, hot row"])
+    print(f"{clients} clients, {rounds} rounds of {seconds:g} s, median (min-max) a second")
+    for name, found in rates.items():
+        middle = statistics.median(found)
+        print(f"  {name:34} {middle:8.0f} ({min(found):.0f}-{max(found):.0f})  x{middle / bare:.2f} of the bare UPDATE")
+
+
+def _batch(number: int, agents: int = 1) -> list[dict[str, Any]]:
+    dice, now = random.Random(number), datetime.now(UTC).isoformat()
+    return [
+        {
+            "occurred_at": now,
+            "provider": "openai",
+            "model": dice.choice(("gpt-4.1", "gpt-4.1-mini")),
+            "input_tokens": 900,
+            "output_tokens": 90,
+            "cost_usd": "0.0001",
+            "agent": f"a{dice.randrange(agents)}",
+            "task_type": dice.choice(("code", "main_loop", "memory_recall")),
+            "conversation_id": f"c{dice.randrange(40)}",
+            "user": f"u{dice.randrange(5)}",
+        }
+        for _ in range(1000)
+    ]
+
+
+def _ingest(url: str, until: float) -> None:
+    """A process that stores batches of 100 until then."""
+    prepared_quietly(url)
+    from apps.costs.services.ingest import record_usage
+    from tests.budgets.acts import REPORTER
+
+    records = _batch(os.getpid())
+    while time.time() < until:
+        record_usage(records[:100], caller=REPORTER, now=datetime.now(UTC))
+
+
+def prepared_quietly(url: str) -> None:
+    """Start the product in a new process, without migrating."""
+    os.environ.update(DATABASE_URL=url, DJANGO_SETTINGS_MODULE="tests.settings")
+    import django
+
+    django.setup()
+
+
+def measure_decisions(url: str, seconds: float) -> None:
+    """How long state and reserve take while batches are charged to the same budget."""
+    from apps.budgets.selectors.states import budget_state
+    from apps.budgets.services import reserving
+    from tests.budgets.acts import facts
+
+    until = time.time() + seconds + 4
+    processes = [
+        multiprocessing.get_context("spawn").Process(target=_ingest, args=(url, until)) for _ in range(INGEST_PROCESSES)
+    ]
+    for process in processes:
+        process.start()
+    time.sleep(4)
+    from django.utils import timezone
+
+    known, took = facts(agent="a0"), []
+    while time.time() < until:
+        begin = time.perf_counter()
+        budget_state(facts=known, now=timezone.now())
+        reserving.reserve(facts=known, amount_usd=AMOUNT, ttl_seconds=1)
+        took.append((time.perf_counter() - begin) * 1000)
+        time.sleep(0.01)
+    for process in processes:
+        process.join()
+    took.sort()
+    p50, p99 = took[len(took) // 2], took[len(took) * 99 // 100]
+    print(f"state + reserve while {INGEST_PROCESSES} processes ingest into the same budget: n={len(took)}")
+    print(f"  p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+
+
+def measure_ingest(rounds: int) -> None:
+    """What 20 budgets add to a batch of 1,000."""
+    from apps.budgets.models import Budget
+    from apps.budgets.selectors import matching
+    from apps.budgets.services import opening
+    from apps.costs.services.ingest import record_usage
+    from tests.budgets.acts import REPORTER, make_budget
+
+    Budget.objects.all().delete()
+    opening.forget()
+    took: dict[int, list[float]] = {0: [], 20: []}
+    number = 0
+    for _ in range(rounds * 3):
+        for budgets in (0, 20):
+            Budget.objects.all().delete()
+            opening.forget()
+            for place in range(budgets):
+                make_budget("999999999", name=f"I{place}", scope={"agent": "a0"} if place % 2 else {})
+            matching.forget()
+            for step in range(5):
+                number += 1
+                records = _batch(number)
+                begin = time.perf_counter()
+                result = record_usage(records, caller=REPORTER, now=datetime.now(UTC))
+                if step:
+                    took[budgets].append(time.perf_counter() - begin)
+                if result.count("accepted") != len(records) or len(result.budgets) != budgets:
+                    raise RuntimeError(f"{result.count('accepted')} stored, {len(result.budgets)} budgets told")
+    without, with_20 = (statistics.median(took[budgets]) * 1000 for budgets in (0, 20))
+    print("batches of 1,000 records, median")
+    print(f"  no budget {without:.1f} ms, 20 budgets that all apply {with_20:.1f} ms: {with_20 / without - 1:+.0%}")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    from controlplane.launch.postgres import private_postgres
+
+    with tempfile.TemporaryDirectory() as folder, private_postgres(Path(folder)) as server:
+        prepared(server.url)
+        measure_pairs(server.url, asked.clients, asked.seconds, asked.rounds)
+        measure_decisions(server.url, asked.seconds * 2)
+        measure_ingest(asked.rounds)
+
+
+if __name__ == "__main__":
+    main()
