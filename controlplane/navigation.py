@@ -13,7 +13,8 @@ MAIN = (
     ("Overview", "overview"),
     ("Explore", "explore"),
     ("Conversations", "conversations"),
-    ("Budgets", "budgets:budgets"), ("Prices", "costs:prices"),
+    ("Budgets", "budgets:budgets"),
+    ("Prices", "costs:prices"),
 )
 SETTINGS = (
     ("Statements", "statements"),

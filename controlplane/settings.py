@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -251,6 +252,16 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     },
     "tend-budgets": {"task": "apps.budgets.tasks.tend_budgets", "schedule": 30.0, "options": {"expires": 30}},
     "quality": {"task": "apps.routing.tasks.refresh_quality", "schedule": 300.0, "options": {"expires": 300}},
+    "forecast-budgets": {
+        "task": "apps.budgets.tasks.forecast_budgets",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+    "prove-budgets": {
+        "task": "apps.budgets.tasks.prove_budgets",
+        "schedule": crontab(hour=2, minute=0),
+        "options": {"expires": 3600},
+    },
     "rerates": {"task": "apps.costs.tasks.carry_out_rerates", "schedule": 3.0, "options": {"expires": 3}},
     "outbox": {"task": "apps.budgets.tasks.send_outbox", "schedule": 5.0, "options": {"expires": 5}},
     "follow-alerts": {"task": "apps.budgets.tasks.follow_alerts", "schedule": 60.0, "options": {"expires": 60}},

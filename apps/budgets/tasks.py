@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from apps.budgets.services import reserving, tending
+from apps.budgets.services import forecasting, proving, reserving, tending
 from apps.budgets.services.alerting import following
 from apps.budgets.services.outbox import sweeping
 from apps.costs.services import sweeps
@@ -37,3 +37,17 @@ def follow_alerts() -> None:
     ended, told = following.end_silences(now=now), following.remind(now=now)
     dropped = following.drop_old(now=now)
     sweeps.note("follow-alerts", words=f"ended {ended} silences, told {told} again, deleted {dropped}", behind=False)
+
+
+@shared_task(soft_time_limit=240, time_limit=280)
+def forecast_budgets() -> None:
+    """Says anew what budgets will have spent when their periods end."""
+    made = forecasting.make_forecasts(now=timezone.now())
+    sweeps.note("forecast-budgets", words=f"made {made} forecasts", behind=False)
+
+
+@shared_task(soft_time_limit=1500, time_limit=1800)
+def prove_budgets() -> None:
+    """Proves that ledger, counters and calls say the same."""
+    run = proving.prove_books(now=timezone.now())
+    sweeps.note("prove-budgets", words=run.words, behind=bool(run.unbalanced))

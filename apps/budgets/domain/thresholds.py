@@ -93,6 +93,11 @@ def strictest(thresholds: Sequence[Threshold], keys: Collection[str]) -> Thresho
     return max(held, key=lambda one: (RANK[one.action], one.percent or 0, one.amount or 0), default=None)
 
 
+def order(one: Threshold) -> tuple[bool, Decimal, int]:
+    """Percentages before amounts, lower levels first, milder actions first."""
+    return one.percent is None, one.percent or one.amount or Decimal(0), RANK[one.action]
+
+
 def checked_thresholds(sent: Sequence[Any], *, unit: str) -> list[Threshold]:
     """The thresholds of a budget, lowest first. Raises Refused with the path of the one that cannot be."""
     if len(sent) > MAX_THRESHOLDS:
@@ -100,7 +105,7 @@ def checked_thresholds(sent: Sequence[Any], *, unit: str) -> list[Threshold]:
     found = [_checked(one, f"thresholds.{place}", unit) for place, one in enumerate(sent)]
     if len({one.key for one in found}) < len(found):
         raise Refused("Two thresholds do the same at the same level.", code="repeated", path="thresholds")
-    return sorted(found, key=lambda one: (one.percent is None, one.percent or one.amount or 0, RANK[one.action]))
+    return sorted(found, key=order)
 
 
 def _checked(sent: Any, path: str, unit: str) -> Threshold:

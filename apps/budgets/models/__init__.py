@@ -12,6 +12,7 @@ from apps.budgets.models.channels import (
     MailAddress,
     Purpose,
 )
+from apps.budgets.models.forecasts import StoredForecast
 from apps.budgets.models.ledger import Counter, Entry, EntryKind
 from apps.budgets.models.reservations import Reservation, ReservationState, UnpricedHold
 
@@ -36,6 +37,7 @@ __all__ = [
     "Reservation",
     "ReservationState",
     "Severity",
+    "StoredForecast",
     "TemporaryRaise",
     "UnpricedHold",
 ]

@@ -12,7 +12,7 @@ from apps.access.domain.identity import Caller
 from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.states import BudgetState
 from apps.budgets.domain.thresholds import ceiling
-from apps.budgets.models import Budget, Counter, TemporaryRaise
+from apps.budgets.models import Budget, Counter, StoredForecast, TemporaryRaise
 from apps.budgets.selectors.budgets import budgets_of
 from apps.budgets.selectors.matching import Rule, rules_of
 
@@ -29,13 +29,14 @@ class Standing:
     span: Span
     state: BudgetState
     counters: int
+    forecast: StoredForecast | None = None
 
 
 def standings(caller: Caller, now: datetime) -> list[Standing]:
     """The budgets a caller may see, those at risk first."""
     budgets = list(budgets_of(caller))
     found = _standings(budgets, now)
-    return sorted(found, key=lambda one: (_ORDER[one.state.state], -_used(one.state), one.budget.name, one.budget.pk))
+    return sorted(found, key=lambda one: (_ORDER[one.state.state], -_used(one), one.budget.name, one.budget.pk))
 
 
 def standing(budget: Budget, now: datetime) -> Standing:
@@ -43,8 +44,10 @@ def standing(budget: Budget, now: datetime) -> Standing:
     return _standings([budget], now)[0]
 
 
-def _used(state: BudgetState) -> Decimal:
-    return (state.spent + state.reserved) / state.limit
+def _used(one: Standing) -> Decimal:
+    """The share that is used, or that will be."""
+    used = one.state.spent + one.state.reserved
+    return max(used, one.forecast.total if one.forecast else used) / one.state.limit
 
 
 def _standings(budgets: Sequence[Budget], now: datetime) -> list[Standing]:
@@ -52,11 +55,13 @@ def _standings(budgets: Sequence[Budget], now: datetime) -> list[Standing]:
     spans = {rule.id: rule.cycle.span(now) for rule in rules}
     tightest = _tightest(spans)
     raises = _raised(spans)
+    forecasts = StoredForecast.objects.in_bulk([counter.pk for counter, _ in tightest.values()])
     found = []
     for budget, rule in zip(budgets, rules, strict=True):
         span = spans[rule.id]
         counter, many = tightest.get(rule.id, (None, 0))
-        found.append(Standing(budget, rule, span, state_of(rule, span, counter, raises.get(rule.id, _ZERO)), many))
+        state = state_of(rule, span, counter, raises.get(rule.id, _ZERO))
+        found.append(Standing(budget, rule, span, state, many, forecasts.get(counter.pk) if counter else None))
     return found
 
 

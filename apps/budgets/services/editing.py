@@ -1,6 +1,6 @@
 """Making and changing budgets. Each act is one transaction and one audit entry; deleting can be undone."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +15,7 @@ from apps.access.selectors.places import project_id_of
 from apps.access.services import audit
 from apps.budgets.domain.cycles import ENDLESS
 from apps.budgets.domain.drafts import Draft
+from apps.budgets.domain.thresholds import Action, order
 from apps.budgets.models import Budget, TemporaryRaise
 from apps.budgets.selectors.budgets import budgets_of
 from apps.budgets.services.opening import apply_terms
@@ -82,6 +83,29 @@ def change_budget(
         begin_counting(budget=budget)
     evaluate(budget=budget)
     return budget
+
+
+def keep_in_step(*, caller: Caller, origin: str, draft: Draft) -> Budget:
+    """Make or change the budget that something else keeps in step, such as a routing policy; `origin` names that.
+
+    What people have added to it stays: who is told and who is spared, and thresholds that block. The same again
+    changes nothing.
+    """
+    found = Budget.objects.standing().filter(origin=origin).first()
+    if found is None:
+        return create_budget(caller=caller, draft=draft, origin=origin)
+    standing = draft_of(found)
+    blocking = [one for one in standing.thresholds if one.action is Action.BLOCK]
+    own = [one for one in draft.thresholds if one.key not in {block.key for block in blocking}]
+    wanted = replace(
+        draft,
+        thresholds=tuple(sorted((*own, *blocking), key=order)),
+        recipients=standing.recipients,
+        exempt=standing.exempt,
+        grace_percent=standing.grace_percent,
+        paused=standing.paused,
+    )
+    return change_budget(caller=caller, budget_id=found.pk, draft=wanted)
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +24,7 @@ from apps.budgets.domain.thresholds import Threshold
 from apps.budgets.forms.budget import RaiseForm
 from apps.budgets.models import Alert, Budget, Entry
 from apps.budgets.selectors.budgets import budgets_of
+from apps.budgets.selectors.forecasts import can_forecast, outlook
 from apps.budgets.selectors.spending import DIMENSIONS, Share, TooMuch, heading, pieces, shares
 from apps.budgets.selectors.standing import Standing, counters_of, past_counters, standing, standings
 from apps.budgets.services import editing
@@ -51,6 +52,7 @@ class Row:
     doing: str
     resets_at: datetime | None
     counters: int
+    outlook: str = ""
 
 
 @page(role=Role.ANALYST)
@@ -82,6 +84,9 @@ def budget(request: PageRequest, budget_id: int) -> HttpResponse:
         "thresholds": [_threshold(one, found.state) for one in rule.thresholds],
         "counters": [_counter(found, state) for state in counters_of(found)] if rule.each else [],
         "chart": _burn_down(found, now),
+        "forecast": found.forecast,
+        "forecast_error": percent(found.forecast.error, 1) if found.forecast else "",
+        "can_forecast": can_forecast(rule),
         "by": by,
         "dimensions": [(name, heading(name)) for name in DIMENSIONS],
         "shares": _shares(found, by, now),
@@ -176,13 +181,28 @@ def _row(one: Standing) -> Row:
         covers=f"every {rule.each} of {one.budget.scope_words}" if rule.each else one.budget.scope_words,
         period=whose or span_words(one.span, rule.cycle),
         state=state,
-        meter=meter(state),
+        meter=meter(state, one.forecast.total if one.forecast else None),
         badge=_BADGES[state.state],
         word=_WORDS[state.state],
         doing=_doing(state),
         resets_at=state.resets_at,
         counters=one.counters,
+        outlook=outlook_words(one),
     )
+
+
+def outlook_words(one: Standing) -> str:
+    """The forecast: "about $48.20 by Nov 30 ($41.10 to $55.90); runs out Thu Nov 26, 14:00"; "" when there is none."""
+    forecast, unit, zone = one.forecast, one.rule.unit, one.rule.cycle.zone
+    if forecast is None or one.span.end is None:
+        return ""
+    last = (one.span.end - timedelta(seconds=1)).astimezone(zone)
+    words = f"about {amount(forecast.total, unit)} by {last:%b} {last.day}"
+    words += f" ({amount(forecast.low, unit)} to {amount(forecast.high, unit)})"
+    if forecast.runs_out_at is None:
+        return words
+    at = forecast.runs_out_at.astimezone(zone)
+    return f"{words}; runs out {at:%a %b} {at.day}, {at:%H}:00"
 
 
 def _counter(one: Standing, state: BudgetState) -> Row:
@@ -238,8 +258,16 @@ def _burn_down(one: Standing, now: datetime) -> BudgetChart | None:
     for value in used:
         total += value
         running.append(total)
+    expected = _expected(one, now, len(edges) - 1, len(running) - 1)
     running += [None] * (len(edges) - 1 - len(running))
-    return burn_down(cycle, edges, running, [None] * len(running), one.state.limit, one.rule.unit)
+    return burn_down(cycle, edges, running, expected, one.state.limit, one.rule.unit)
+
+
+def _expected(one: Standing, now: datetime, length: int, running: int) -> list[Decimal | None]:
+    """What will have been used after the running piece and each one after it."""
+    found = outlook(one.rule, one.span, spent=one.state.spent, limit=one.state.limit, now=now)
+    steps: list[Decimal | None] = list(found.forecast.steps) if found else []
+    return [*[None] * running, *steps, *[None] * length][:length]
 
 
 def _shares(one: Standing, by: str, now: datetime) -> list[dict[str, Any]] | None:

@@ -1,0 +1,188 @@
+"""The books of budgets: re-rating, changes, forecasts and the nightly proof leave ledger, counters and calls equal."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from apps.access.models import User
+from apps.budgets.domain.drafts import checked_draft
+from apps.budgets.extension_points import tier_ceiling
+from apps.budgets.models import Alert, Budget, Counter, StoredForecast, UnpricedHold
+from apps.budgets.selectors import matching
+from apps.budgets.selectors.matching import rules_of
+from apps.budgets.services import editing, forecasting, proving, tending
+from apps.budgets.services.recounting import differences
+from apps.costs.services.ingest import record_usage
+from tests.budgets.acts import OWNER, REPORTER, assert_ledger_balances, make_budget, spend, spent, state
+from tests.costs.factories import any_usages
+from tests.costs.rerating.steps import applied, set_price
+
+pytestmark = pytest.mark.django_db
+KINDS: list[tuple[dict[str, str], dict[str, Any]]] = [
+    ({}, {}),
+    ({"project": "support"}, {"period": "day", "timezone": "Asia/Kathmandu"}),
+    ({"agent": "coder"}, {"limit_usd": None, "limit_calls": 100}),
+    ({"model": "gpt-4.1", "role": "utility"}, {"limit_usd": None, "limit_tokens": 10**6}),
+    ({"tag:team": "x"}, {"each": "user", "period": "week"}),
+    ({}, {"each": "conversation", "period": "conversation"}),
+    ({"tool": "browser"}, {"each": "agent", "period": "quarter"}),
+    ({"tier": "premium", "task_type": "code"}, {"period": "rolling", "rolling_days": 5}),
+    ({"user": "ada", "provider": "openai"}, {"period": "hour", "counts_from": "now"}),
+]
+
+
+def assert_books_balance() -> None:
+    """Every counter equals its ledger, and an independent sum over the records."""
+    assert_ledger_balances()
+    assert proving.unbalanced_counters() == []
+    for rule in rules_of(Budget.objects.standing()):
+        ids = list(Counter.objects.filter(budget_id=rule.id).values_list("id", flat=True))
+        found = [one for one in differences(rule, ids) if one.amount or one.unpriced_calls]
+        assert found == [], (rule.name, found)
+
+
+def test_any_usage_is_counted_as_the_records_say() -> None:
+    now = datetime.now(UTC)
+    spend("0", project="support")
+    for number, (scope, more) in enumerate(KINDS):
+        make_budget("100", name=f"B{number}", scope=scope, **more)
+    Budget.objects.update(created_at=now - timedelta(days=20))
+    matching.forget()
+    dice = random.Random(11)
+    batches = [any_usages(dice, 60, now - timedelta(days=8), now) for _ in range(4)]
+    for batch in batches:
+        assert not record_usage(batch, caller=REPORTER, now=now).count("rejected")
+        record_usage(batch[:20], caller=REPORTER, now=now)
+    assert Counter.objects.exclude(spent=0).count() > 30
+    assert_books_balance()
+    rolling = Budget.objects.get(period="rolling")
+    rows = list(Counter.objects.filter(budget=rolling).order_by("period_start"))
+    for row in rows:
+        start = rolling.cycle.window_start(row.period_start)
+        before = [one.spent for one in rows if start <= one.period_start < row.period_start]
+        assert row.carried == sum(before, Decimal(0))
+
+
+def test_re_rating_corrects_counters_and_frees_what_unpriced_calls_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tier_ceiling, "registered", lambda tier: Decimal("0.01") if tier == "simple" else None)
+    budget = make_budget("10", scope={"tier": "simple"})
+    spend(None, model="made-up", tier="simple", input_tokens=1000, output_tokens=500)
+    now = state(budget, tier="simple", agent=None)
+    assert [now.spent, now.reserved, now.unpriced_calls] == [0, Decimal("0.015"), 1]
+    set_price("made-up", "2", "8")
+    applied()
+    now = state(budget, tier="simple", agent=None)
+    assert [now.spent, now.reserved, now.unpriced_calls] == [Decimal("0.006"), 0, 0]
+    assert UnpricedHold.objects.count() == 0
+    assert_books_balance()
+
+
+def change(budget: Budget, usage: str = "keep", **sent: Any) -> None:
+    """Change some fields of a budget."""
+    now = {"name": budget.name, "limit_usd": str(budget.limit), "period": budget.period, "scope": budget.scope}
+    editing.change_budget(caller=OWNER, budget_id=budget.pk, draft=checked_draft(now | sent), usage=usage)
+    matching.forget()
+    budget.refresh_from_db()
+
+
+def test_an_edit_keeps_or_resets_what_was_used() -> None:
+    budget = make_budget("10", period="day")
+    spend("3", agent="coder")
+    spend("2", agent="support")
+    change(budget, limit_usd="4")
+    assert [state(budget).spent, state(budget).state] == [5, "over"]
+    change(budget, scope={"agent": "support"})
+    assert state(budget, agent="support").spent == 2
+    change(budget, period="month")
+    assert state(budget, agent="support").spent >= 2
+    change(budget, usage="reset")
+    assert state(budget, agent="support").spent == 0
+    spend("1", agent="support")
+    assert state(budget, agent="support").spent == 1
+    assert_ledger_balances()
+
+
+def test_a_paused_budget_counts_and_does_nothing_else() -> None:
+    budget = make_budget("1")
+    editing.set_paused(caller=OWNER, budget_id=budget.pk, paused=True)
+    matching.forget()
+    spend("2")
+    assert [state(budget).spent, state(budget).state, state(budget).action] == [2, "paused", "none"]
+    assert Alert.objects.count() == 0
+    editing.set_paused(caller=OWNER, budget_id=budget.pk, paused=False)
+    matching.forget()
+    assert state(budget).action == "block"
+    assert Alert.objects.count() == 2
+
+
+def test_the_nightly_proof_finds_and_corrects() -> None:
+    now = datetime.now(UTC)
+    budget = make_budget()
+    spend("2")
+    assert proving.prove_books(now=now).words.startswith("books balance, last checked ")
+    matching.forget()
+    # A process that did not know of the budget yet stored a call and charged nothing.
+    Budget.objects.update(deleted_at=now)
+    matching.forget()
+    spend("3")
+    Budget.objects.update(deleted_at=None)
+    assert spent(budget) == [2]
+    run = proving.prove_books(now=now)
+    assert (run.corrected, run.unbalanced) == (1, 0)
+    assert spent(budget) == [5]
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE budgets_counter SET reserved = reserved + 1")
+    run = proving.prove_books(now=now)
+    assert "1 counters differ from their ledger" in run.words
+
+
+def test_a_change_is_counted_anew_by_the_next_sweep() -> None:
+    budget = make_budget(period="day")
+    Counter.objects.update(spent=7)
+    assert tending.tend(now=datetime.now(UTC)).recounted == 1
+    assert spent(budget) == [0]
+    Counter.objects.update(in_force=["actual:80%:notify"], period_end=datetime.now(UTC))
+    assert tending.end_periods(now=datetime.now(UTC)) == 1
+    assert Counter.objects.get().in_force == []
+
+
+def test_a_forecast_is_kept_shown_and_warns(ann: User, signed_in: Any) -> None:
+    now = datetime.now(UTC)
+    budget = make_budget("1", period="year", thresholds=[{"percent": 100, "on": "forecast", "action": "notify"}])
+    for day in range(1, 40):
+        spend("0.01", at=now - timedelta(days=day))
+    assert forecasting.make_forecasts(now=now) == 1
+    stored = StoredForecast.objects.get()
+    assert stored.tests > 7
+    counter = Counter.objects.get(budget=budget, period_start__lte=now, period_end__gt=now)
+    assert stored.total >= counter.spent
+    text = signed_in(ann).get(f"/budgets/{budget.pk}").content.decode()
+    assert "Forecast: about $" in text
+    assert "Tried on" in text
+    change(budget, limit_usd="0.2", thresholds=[{"percent": 100, "on": "forecast", "action": "notify"}])
+    forecasting.make_forecasts(now=now)
+    assert Alert.objects.get().title == "All: 100 % of $0.2000 is forecast"
+
+
+def test_without_enough_data_there_is_no_forecast(ann: User, signed_in: Any) -> None:
+    budget = make_budget()
+    spend("1")
+    assert forecasting.make_forecasts(now=datetime.now(UTC)) == 0
+    assert "No forecast yet" in signed_in(ann).get(f"/budgets/{budget.pk}").content.decode()
+
+
+def test_a_budget_kept_in_step_keeps_what_people_added() -> None:
+    sent = {"name": "Policy", "limit_usd": "0.50", "period": "conversation"}
+    levels = [{"percent": 80, "action": "notify"}, {"percent": 100, "action": "downgrade", "tier": "simple"}]
+    draft = checked_draft(sent | {"thresholds": levels})
+    made = editing.keep_in_step(caller=OWNER, origin="policy:default", draft=draft)
+    assert editing.keep_in_step(caller=OWNER, origin="policy:default", draft=draft).version == made.version
+    change(made, period="conversation", thresholds=[*levels, {"percent": 120, "action": "block"}], grace_percent="5")
+    later = checked_draft(sent | {"limit_usd": "0.75", "thresholds": levels})
+    kept = editing.keep_in_step(caller=OWNER, origin="policy:default", draft=later)
+    assert [kept.pk, kept.limit, kept.grace_percent] == [made.pk, Decimal("0.75"), 5]
+    assert [one["action"] for one in kept.thresholds] == ["notify", "downgrade", "block"]
