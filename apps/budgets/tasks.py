@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from apps.budgets.services import forecasting, proving, reserving, tending
+from apps.budgets.services import forecasting, proving, reserving, tending, tidying
 from apps.budgets.services.alerting import following
 from apps.budgets.services.outbox import sweeping
 from apps.costs.services import sweeps
@@ -48,6 +48,7 @@ def forecast_budgets() -> None:
 
 @shared_task(soft_time_limit=1500, time_limit=1800)
 def prove_budgets() -> None:
-    """Proves that ledger, counters and calls say the same."""
+    """Folds the old part of the ledger, and proves that ledger, counters and calls say the same."""
+    tidying.tidy(now=timezone.now())
     run = proving.prove_books(now=timezone.now())
     sweeps.note("prove-budgets", words=run.words, behind=bool(run.unbalanced))

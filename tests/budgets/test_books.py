@@ -11,13 +11,14 @@ from django.db import connection
 from apps.access.models import User
 from apps.budgets.domain.drafts import checked_draft
 from apps.budgets.extension_points import tier_ceiling
-from apps.budgets.models import Alert, Budget, Counter, StoredForecast, UnpricedHold
+from apps.budgets.models import Alert, Budget, Counter, Entry, Reservation, StoredForecast, UnpricedHold
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.matching import rules_of
-from apps.budgets.services import editing, forecasting, proving, tending
+from apps.budgets.services import editing, forecasting, proving, tending, tidying
 from apps.budgets.services.recounting import differences
+from apps.budgets.services.reserving import reserve
 from apps.costs.services.ingest import record_usage
-from tests.budgets.acts import OWNER, REPORTER, assert_ledger_balances, make_budget, spend, spent, state
+from tests.budgets.acts import OWNER, REPORTER, assert_ledger_balances, facts, make_budget, spend, spent, state
 from tests.costs.factories import any_usages
 from tests.costs.rerating.steps import applied, set_price
 
@@ -138,6 +139,24 @@ def test_the_nightly_proof_finds_and_corrects() -> None:
         cursor.execute("UPDATE budgets_counter SET reserved = reserved + 1")
     run = proving.prove_books(now=now)
     assert "1 counters differ from their ledger" in run.words
+
+
+def test_the_old_part_of_the_ledger_becomes_one_row_a_counter() -> None:
+    now = datetime.now(UTC)
+    budget, other = make_budget(), make_budget(scope={"agent": "support"})
+    for usd in ("1", "2", "3"):
+        spend(usd)
+    reserve(facts=facts(), amount_usd=Decimal("0.5"), id="old")
+    spend("0.5", reservation_id="old")
+    Entry.objects.update(made_at=now - timedelta(days=91))
+    Reservation.objects.update(ended_at=now - timedelta(days=91))
+    spend("4")
+    run = tidying.tidy(now=now)
+    assert (run.folded, run.forgotten) == (1, 1)
+    assert Entry.objects.filter(counter__budget=budget).count() == 2
+    assert [spent(budget), spent(other)] == [[Decimal("10.5")], [0]]
+    assert tidying.tidy(now=now) == tidying.TidyRun(0, 0)
+    assert_books_balance()
 
 
 def test_a_change_is_counted_anew_by_the_next_sweep() -> None:
