@@ -49,11 +49,14 @@ class Stage:
     paths: tuple[tuple[int, ...], ...]
 
 
-def make_stage(hot_limit: str) -> Stage:
-    """One hot budget, and 63 others: 7 of groups and 56 of the agents in them; every call passes one, two or three."""
-    ids = [make_budget(hot_limit, name="Hot", thresholds=[{"percent": 100, "action": "block"}]).pk]
+def make_stage(scale: int) -> Stage:
+    """One hot budget, and 63 others: 7 of groups and 56 of the agents in them; every call passes one or three.
+
+    Limits are such that with 20,000 operations times `scale` some calls pass and some are refused until the end.
+    """
+    ids = [make_budget(str(60 * scale), name="Hot", thresholds=[{"percent": 100, "action": "block"}]).pk]
     for number in range(OTHERS):
-        limit = str(2 + number % 5) if number >= 7 else "40"
+        limit = str((2 + number % 5) * scale) if number >= 7 else str(40 * scale)
         block = [{"percent": 100, "action": "block"}]
         ids.append(make_budget(limit, name=f"B{number}", scope={"agent": f"a{number}"}, thresholds=block).pk)
     matching.forget()

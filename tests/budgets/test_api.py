@@ -106,6 +106,8 @@ def test_the_status_reads_fresh(make_held_key: Any) -> None:
     rows = agent.client.get("/api/budgets/status?agent=coder&tag:team=x&user=ceo").json()["results"]
     assert [row["action"] for row in rows] == ["none"]
     assert agent.client.get("/api/budgets/status?agent=coder").json()["results"] == []
+    assert agent.client.get("/api/budgets/status?project=new").json()["results"] == []
+    assert not Project.objects.filter(name="new").exists()
 
 
 def test_keys_and_people_of_one_project_stay_there(make_held_key: Any, support: Project, signed_in: Any) -> None:

@@ -81,6 +81,15 @@ def test_a_rolling_budget_sums_the_days_before() -> None:
     assert state(budget).spent == Decimal("3.75")
 
 
+def test_a_rolling_budget_carries_what_comes_after_tomorrow_has_begun() -> None:
+    budget = make_budget(period="rolling", rolling_days=2)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    spend("1", at=midnight + timedelta(minutes=1))
+    spend("2", at=midnight - timedelta(minutes=1))
+    tomorrow = Counter.objects.get(budget=budget, period_start=midnight)
+    assert [tomorrow.spent, tomorrow.carried] == [1, 2]
+
+
 def test_thresholds_raise_one_alert_each_and_end_on_a_raise() -> None:
     budget = make_budget("10", thresholds=[{"percent": 80, "action": "downgrade", "tier": "simple"},
                                            {"percent": 100, "action": "block"}])  # fmt: skip

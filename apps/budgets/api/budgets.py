@@ -132,7 +132,7 @@ class BudgetStatusView(APIView):
         tags = {name.removeprefix("tag:"): query[name] for name in query if name.startswith("tag:")}
         if any(len(value) > 128 or "\0" in value for value in (*sent.values(), *tags.values())):
             raise Refused("A value has at most 128 characters.", code="invalid")
-        facts = facts_of(told=Told(**sent, tags=tags), caller=request.auth)
+        facts = facts_of(told=Told(**sent, tags=tags), caller=request.auth, only_look=True)
         states = budget_state(facts=facts, now=timezone.now())
         return Response({"results": [state.told() for state in states]})
 

@@ -20,7 +20,6 @@ from apps.budgets.models import Budget
 
 _SEEN_SECONDS = 1
 _KEPT_SECONDS = 30
-_MOST_CELLS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class Place:
 
 
 class Matcher:
-    """The standing budgets of one version. Cells are learnt as they come."""
+    """The standing budgets of one version. Cells are learnt as they come; a matcher lives for seconds only."""
 
     def __init__(self, version: int, rules: Iterable[Rule]) -> None:
         self.version = version
@@ -87,9 +86,6 @@ class Matcher:
         missing = [cell_id for cell_id in cell_ids if cell_id not in self.of_cell]
         if not missing:
             return
-        if len(self.cells) > _MOST_CELLS:
-            self.cells, self.of_cell = {}, {}
-            missing = list(cell_ids)
         for cell_id, facts in facts_of_cells(missing).items():
             self.cells[cell_id] = facts
             self.of_cell[cell_id] = tuple(rule for rule in self.rules if rule.scope.covers_cell(facts))

@@ -243,7 +243,8 @@ CHARGE = """
 def move(known: Matcher, charged: Charged, ids: Mapping[Place, int], *, now: datetime) -> list[BudgetState]:
     """Carry a charge out in this transaction and give the states of the counters. May raise ChangedMeanwhile."""
     places = sorted(charged.places.values(), key=lambda pair: ids[pair[0].place])
-    later = [wanted for wanted, _ in places if is_rolling(wanted.rule) and _is_over(wanted, now)]
+    # Even of today: a record a little ahead of our clock may have opened tomorrow already.
+    later = [wanted for wanted, _ in places if is_rolling(wanted.rule)]
     parameters: list[Any] = [
         known.version,
         array([ids[wanted.place] for wanted, _ in places]),
@@ -267,10 +268,6 @@ def move(known: Matcher, charged: Charged, ids: Mapping[Place, int], *, now: dat
     states = [state_of_row(wanted, rows[ids[wanted.place]]) for wanted, _ in places]
     states = note_crossings(states=states, rules=known.by_id, now=now)
     return [state for state in states if state.starts_at <= now and (state.resets_at is None or now < state.resets_at)]
-
-
-def _is_over(wanted: Wanted, now: datetime) -> bool:
-    return wanted.span.end is not None and wanted.span.end <= now
 
 
 def _keep_holds(holds: Sequence[Hold], ids: Mapping[Place, int]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from apps.access.domain.errors import NotAllowed
 from apps.access.domain.identity import Caller
 from apps.access.models import Project
+from apps.access.selectors.places import project_id_of
 from apps.access.services import places
 from apps.budgets.domain.scopes import Facts
 from apps.costs.domain.providers import canonical_provider
@@ -28,8 +29,8 @@ class Told:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def facts_of(*, told: Told, caller: Caller) -> Facts:
-    """The facts of a call. The project comes into being at first sight, as with usage.
+def facts_of(*, told: Told, caller: Caller, only_look: bool = False) -> Facts:
+    """The facts of a call. The project comes into being at first sight, as with usage, unless one is to `only_look`.
 
     Raises NotAllowed outside of the key's project or agent, TooMany at the cap of projects.
     """
@@ -41,8 +42,8 @@ def facts_of(*, told: Told, caller: Caller) -> Facts:
     if agent is not None and not caller.may_report_as(agent):
         message = f'This key speaks for agent "{caller.agent_name}" and its subordinates only, not for "{agent}".'
         raise NotAllowed(message, code="forbidden_agent", path="agent")
-    project_id = places.ensure_projects([project])[project]
-    if not caller.sees_project(project_id):
+    project_id = project_id_of(project) if only_look else places.ensure_projects([project])[project]
+    if project_id is not None and not caller.sees_project(project_id):
         raise NotAllowed("You do not see this project.", code="forbidden_project", path="project")
     return Facts(
         project_id=project_id,
@@ -57,10 +58,6 @@ def facts_of(*, told: Told, caller: Caller) -> Facts:
         model=told.model or None,
         tier=told.tier or None,
         conversation=told.conversation_id or None,
-        is_demo=_is_demo(project_id),
+        is_demo=project_id is not None and Project.objects.filter(id=project_id, is_demo=True).exists(),
         tags=told.tags,
     )
-
-
-def _is_demo(project_id: int) -> bool:
-    return Project.objects.filter(id=project_id, is_demo=True).exists()
