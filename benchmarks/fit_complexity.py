@@ -69,7 +69,7 @@ class Looked:
     """What the analyzer sees of all questions."""
 
     asks: Asks
-    places: list[frozenset[int]]
+    places: list[list[int]]
     typical: dict[str, float]
 
 
@@ -131,7 +131,7 @@ def scaled_fit(looked: Looked, questions: Questions, seeds: Sequence[int]) -> tu
 
 def _usual_known(looked: Looked) -> float:
     """The mean share of an ask's places that are fitted."""
-    return float(np.mean([looked.asks.common[list(places)].mean() for places in looked.places]))
+    return float(np.mean([looked.asks.common[places].mean() for places in looked.places]))
 
 
 def table_of(looked: Looked, places: Vector, scale: float) -> tuple[NDArray[np.int8], float]:

@@ -8,6 +8,11 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from apps.routing.services.quality import refresh_quality
+from tests.cast import HeldKey
+from tests.costs.posting import JSON, call, load_prices, posted
 
 
 def written(folder: Path, rows: list[dict[str, Any]], name: str = "rows.jsonl.gz") -> Path:
@@ -17,9 +22,9 @@ def written(folder: Path, rows: list[dict[str, Any]], name: str = "rows.jsonl.gz
     return file
 
 
-def told(file: Path, **options: Any) -> str:
+def told(file: Path | None = None, **options: Any) -> str:
     out = StringIO()
-    call_command("replay_routing", str(file), stdout=out, **options)
+    call_command("replay_routing", *([str(file)] if file else []), stdout=out, **options)
     return out.getvalue()
 
 
@@ -47,7 +52,28 @@ def test_what_cannot_be_replayed_is_said(tmp_path: Path) -> None:
         (plain, {}, "too few rows to halve"),
         (plain, {"sensitivity": 1.5}, "between 0 and 1"),
         (plain, {"splits": 0}, "at least 1"),
+        (plain, {"days": 0}, "at least 1"),
         (written(tmp_path, [{"key": "x"}], "bad.jsonl"), {}, "cannot be replayed"),
     ):
         with pytest.raises(CommandError, match=message):
             told(file, **options)
+
+
+def test_recorded_tasks_are_replayed_by_their_tokens_and_the_chances_of_models(writer: HeldKey) -> None:
+    """A model at 0.0028 $ a task that does three quarters, one at 0.0045 $ that does nearly all."""
+    load_prices()
+    assert "Nothing to replay" in told()
+    for model, fails in ((("openai", "gpt-4.1"), 4), (("anthropic", "claude-sonnet-4-5"), 20)):
+        tasks = [f"{model[1]}-{n}" for n in range(40)]
+        posted(writer, [call(provider=model[0], model=model[1], task_id=task, task_type="code") for task in tasks])
+        outcomes = [{"task_id": task, "success": n % fails != 0, "source": "tests"} for n, task in enumerate(tasks)]
+        assert writer.client.post("/api/outcomes", {"outcomes": outcomes}, content_type=JSON).json()["accepted"] == 40
+    refresh_quality(now=timezone.now())
+    text = told(splits=4)
+    assert "## code" in text
+    assert "80 tasks, 2 models" in text
+    # 1,000 x 3 + 100 x 15 and 1,000 x 2 + 100 x 8 per million; (1 + 38) / (2 + 40) and (1 + 30) / (2 + 40)
+    assert "| anthropic/claude-sonnet-4-5 | 0.929 | 0.0045 | 100.0%" in text
+    assert "| openai/gpt-4.1 | 0.738 | 0.0028 | 79.5%" in text
+    assert "openai/gpt-4.1 → anthropic/claude-sonnet-4-5 |" in text
+    assert "Nothing to replay" in told(task_type="chat")

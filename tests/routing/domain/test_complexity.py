@@ -218,7 +218,7 @@ def test_fitting_finds_a_gain_that_words_and_factors_carry_and_keeps_signs() -> 
     """Asks whose gain is 1 with one word and 0 without, and a factor that pretends the opposite of its sign."""
     generator = np.random.default_rng(1)
     hard = generator.random(400) < 0.5
-    places = [frozenset({1, 100 + n % 7, 7 if is_hard else 8}) for n, is_hard in enumerate(hard)]
+    places = [[1, 100 + n % 7, 7 if is_hard else 8] for n, is_hard in enumerate(hard)]
     asks = Asks(np.column_stack([1.0 - hard, generator.random(400)]), places, least=3)
     prior = Prior(np.array([0.5, 0.5]), np.array([1.0, 1.0]), firmness=0.001)
     fitted = fit(asks, hard.astype(float), np.ones(400), prior)

@@ -147,7 +147,8 @@ def constraint_density(look: Look) -> Reasoned:
 def domain_rarity(look: Look) -> Reasoned:
     """The share of long words and of signs: the language of a trade."""
     reading = look.reading
-    long = sorted((word for word in reading.vocabulary if len(word) > 9 and word.isalpha()), key=lambda w: (-len(w), w))
+    long = sorted([word for word in reading.vocabulary if len(word) > 9 and word.isalpha()])
+    long.sort(key=len, reverse=True)
     share = len(long) / max(8.0, float(len(reading.vocabulary)))
     signs = sum(map(reading.text.count, "\\^_{}=+*/<>|%°")) / max(80, len(reading.text))
     return Reasoned(min(1.0, 2.5 * share + 5 * signs), _joined([_quoted(long), f"{signs:.0%} signs" if signs else ""]))

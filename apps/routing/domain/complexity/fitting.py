@@ -47,10 +47,10 @@ class Asks:
     Rare places teach nothing that holds for other asks, and would fill the table so that unknown words met them.
     """
 
-    def __init__(self, factors: Vector, places: Sequence[frozenset[int]], *, least: int) -> None:
+    def __init__(self, factors: Vector, places: Sequence[Sequence[int]], *, least: int) -> None:
         sizes = np.array([len(one) for one in places])
         self.factors = np.column_stack([factors, np.ones(len(factors))])
-        self.columns = np.concatenate([np.fromiter(sorted(one), np.int64, len(one)) for one in places])
+        self.columns = np.concatenate([np.array(one, np.int64) for one in places])
         self.rows = np.repeat(np.arange(len(places)), sizes)
         self.common = np.bincount(self.columns, minlength=PLACES) >= least
         self.values = np.where(self.common[self.columns], np.repeat(1.0 / np.sqrt(sizes), sizes), 0.0)

@@ -7,6 +7,7 @@ from zlib import crc32
 
 # Longer words are cut: a megabyte without a blank is then many words, not one.
 _TOKEN = re.compile(r"\w{1,40}|[^\w\s]")
+_ASCII_TOKEN = re.compile(_TOKEN.pattern, re.ASCII)
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _STEP = re.compile(r"^[ \t]{0,8}(?:\d{1,2}[.)]|[-*•])[ \t]", re.MULTILINE)
 
@@ -27,14 +28,20 @@ class Reading:
         return frozenset(self.tokens)
 
     @cached_property
+    def written(self) -> list[bytes]:
+        """Each token as it is hashed; half a surrogate pair is no reason to fail."""
+        return [token.encode("utf-8", "surrogatepass") for token in self.tokens]
+
+    @cached_property
     def hashes(self) -> list[int]:
         """The hash of each token."""
-        return [crc32(token.encode("utf-8", "surrogatepass")) for token in self.tokens]
+        return list(map(crc32, self.written))
 
     @cached_property
     def pairs(self) -> frozenset[int]:
         """The hashes of every two tokens that follow each other."""
-        return pairs_of(self.tokens, self.hashes)
+        starts = [hash ^ _PAIR for hash in self.hashes]
+        return frozenset(map(crc32, self.written[1:], starts))
 
     @cached_property
     def words(self) -> int:
@@ -71,10 +78,4 @@ def read(ask: str, *, word_characters: int) -> Reading:
 
 def tokens_of(lower: str) -> list[str]:
     """Words and signs of a text in lower case, in their order."""
-    return _TOKEN.findall(lower)
-
-
-def pairs_of(tokens: list[str], hashes: list[int]) -> frozenset[int]:
-    """The hashes of every two neighbours."""
-    written = [token.encode("utf-8", "surrogatepass") for token in tokens[1:]]
-    return frozenset([crc32(second, first ^ _PAIR) for second, first in zip(written, hashes, strict=False)])
+    return (_ASCII_TOKEN if lower.isascii() else _TOKEN).findall(lower)

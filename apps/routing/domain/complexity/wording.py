@@ -39,21 +39,20 @@ class Heard:
     evidence: str
 
 
-def places_of(reading: Reading) -> frozenset[int]:
-    """The places of all that an ask has."""
-    found = {hash & _MASK for hash in reading.hashes}
-    found.update([hash & _MASK for hash in reading.pairs])
+def places_of(reading: Reading) -> list[int]:
+    """The places of all distinct things an ask has; two of them may fall on one place."""
+    found = {*reading.hashes, *reading.pairs}
     if reading.tokens:
-        found.add(_marked(b"first ", reading.tokens[0]))
-        found.add(_marked(b"last ", reading.tokens[-1]))
-    found.add(crc32(b"size %d" % int(2 * math.log2(len(reading.tokens) + 1))) & _MASK)
-    return frozenset(found)
+        found.add(crc32(b"first " + reading.written[0]))
+        found.add(crc32(b"last " + reading.written[-1]))
+    found.add(crc32(b"size %d" % int(2 * math.log2(len(reading.tokens) + 1))))
+    return [hash & _MASK for hash in found]
 
 
 def hear(reading: Reading, wording: Wording) -> Heard:
     """Add up what the table says of an ask."""
     table = wording.table
-    said = [table[place] for place in places_of(reading)]
+    said = list(map(table.__getitem__, places_of(reading)))
     known = 1.0 - said.count(0) / len(said)
     log_odds = wording.scale * sum(said) / math.sqrt(len(said))
     return Heard(log_odds, known, _evidence(reading, wording, is_hard=log_odds > 0))
@@ -62,11 +61,10 @@ def hear(reading: Reading, wording: Wording) -> Heard:
 def _evidence(reading: Reading, wording: Wording, *, is_hard: bool) -> str:
     """The words that speak the loudest for the side that won."""
     table, sign = wording.table, 1 if is_hard else -1
-    by_token = dict(zip(reading.tokens, reading.hashes, strict=True))
-    weighed = [(sign * table[hash & _MASK], token) for token, hash in by_token.items()]
-    loud = sorted([one for one in weighed if one[0] >= _LOUD and len(one[1]) > 1], reverse=True)[:_SHOWN]
-    return f"{'harder' if is_hard else 'easier'}: {', '.join(token for _, token in loud)}" if loud else ""
-
-
-def _marked(mark: bytes, token: str) -> int:
-    return crc32(mark + token.encode("utf-8", "surrogatepass")) & _MASK
+    loud = [
+        (weight, token)
+        for token, hash in dict(zip(reading.tokens, reading.hashes, strict=True)).items()
+        if (weight := sign * table[hash & _MASK]) >= _LOUD and len(token) > 1
+    ]
+    loud.sort(reverse=True)
+    return f"{'harder' if is_hard else 'easier'}: {', '.join(token for _, token in loud[:_SHOWN])}" if loud else ""

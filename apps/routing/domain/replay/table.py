@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+FEMTO = 1e15
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,13 @@ def outcomes_of(rows: Iterable[Mapping[str, Any]]) -> Outcomes:
     cells = [[(row["models"][name]["q"], row["models"][name]["c"]) for name in names] for row in listed]
     quality, cost = np.moveaxis(np.array(cells, float), 2, 0)
     return Outcomes(tuple(str(row["key"]) for row in listed), tuple(names), quality, cost)
+
+
+def expected_outcomes(keys: Sequence[str], models: Mapping[str, tuple[float, Sequence[int]]]) -> Outcomes:
+    """A table of chances: for each model its chance of success, and every task's cost in femto-dollars."""
+    chances = np.array([chance for chance, _ in models.values()])
+    costs = np.array([costs for _, costs in models.values()], float).T / FEMTO
+    return Outcomes(tuple(keys), tuple(models), np.tile(chances, (len(keys), 1)), costs)
 
 
 def half_of(keys: Sequence[str], *, split: int) -> Mask:
