@@ -8,11 +8,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.access.domain.identity import Role
-from apps.budgets.selectors.inbox import firing_count
+from apps.budgets.selectors.inbox import firing_count, most_urgent
 from controlplane import health, navigation
 from controlplane.theme import chosen_theme
 
 HEALTH_SECONDS = 15.0
+URGENT_SHOWN = 3
 HEALTH_WORDS = {"ok": ("ok", "All well"), "late": ("warn", "Background work is late"), "down": ("danger", "Down")}
 _seen_health: tuple[float, health.Level] = (-HEALTH_SECONDS, "ok")
 
@@ -32,6 +33,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "docs_url": reverse("api-docs"),
         "health": health_dot,
         "firing": lambda: firing_count(user.caller()),
+        "urgent_alerts": lambda: most_urgent(user.caller(), URGENT_SHOWN),
     }
 
 

@@ -21,6 +21,7 @@ SETTINGS = (
     ("Keys", "access:keys"),
     ("People", "access:people"),
     ("Projects", "access:projects"),
+    ("Alerting", "budgets:alerting"),
     ("Audit log", "access:audit"),
     ("Health", "health"),
     ("API docs", "api-docs"),

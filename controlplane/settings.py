@@ -264,6 +264,8 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     },
     "rerates": {"task": "apps.costs.tasks.carry_out_rerates", "schedule": 3.0, "options": {"expires": 3}},
     "outbox": {"task": "apps.budgets.tasks.send_outbox", "schedule": 5.0, "options": {"expires": 5}},
+    "watch": {"task": "apps.budgets.tasks.watch", "schedule": 60.0, "options": {"expires": 60}},
+    "watch-background": {"task": "controlplane.tasks.watch_background", "schedule": 60.0, "options": {"expires": 60}},
     "follow-alerts": {"task": "apps.budgets.tasks.follow_alerts", "schedule": 60.0, "options": {"expires": 60}},
 }
 
@@ -361,6 +363,12 @@ ALERT_LINK_DAYS = env.int("BURSAR_ALERT_LINK_DAYS", default=14)
 ALERT_KEPT_DAYS = env.int("BURSAR_ALERT_KEPT_DAYS", default=400)
 WEBHOOK_OFF_AFTER_DAYS = env.int("BURSAR_WEBHOOK_OFF_AFTER_DAYS", default=3)
 WEBHOOK_ROTATION_HOURS = env.int("BURSAR_WEBHOOK_ROTATION_HOURS", default=24)
+
+# Alerts that need no budget.
+ALERT_PROVIDER_CALLS = env.int("BURSAR_ALERT_PROVIDER_CALLS", default=20)
+ALERT_PROVIDER_ERROR_PERCENT = env.int("BURSAR_ALERT_PROVIDER_ERROR_PERCENT", default=50)
+ALERT_PRICE_GAP_USD = env.str("BURSAR_ALERT_PRICE_GAP_USD", default="10")
+ALERT_UNPRICED_NAMES = env.int("BURSAR_ALERT_UNPRICED_NAMES", default=20)
 
 # Webhooks go to addresses that people typed: what they may reach, and for how long (apps/budgets/services/outbound).
 OUTBOUND_PORTS = env.str("BURSAR_OUTBOUND_PORTS", default="443,8443").split(",")

@@ -2,6 +2,9 @@
 
 from celery import shared_task
 from django.core.management import call_command
+from django.utils import timezone
+
+from controlplane import background_alerts
 
 
 @shared_task
@@ -13,3 +16,9 @@ def heartbeat() -> None:
 def clear_sessions() -> None:
     """Deletes sessions that have expired."""
     call_command("clearsessions")
+
+
+@shared_task
+def watch_background() -> None:
+    """Raises an alert for background work that is late, and ends it when it has caught up."""
+    background_alerts.watch_background(now=timezone.now())

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.budgets.services import forecasting, proving, reserving, tending, tidying
-from apps.budgets.services.alerting import following
+from apps.budgets.services.alerting import following, watching
 from apps.budgets.services.outbox import sweeping
 from apps.costs.services import sweeps
 
@@ -52,3 +52,10 @@ def prove_budgets() -> None:
     tidying.tidy(now=timezone.now())
     run = proving.prove_books(now=timezone.now())
     sweeps.note("prove-budgets", words=run.words, behind=bool(run.unbalanced))
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def watch() -> None:
+    """Looks for what needs no budget to be alerted: failing providers, usage without a price, lists that disagree."""
+    found = watching.watch(now=timezone.now())
+    sweeps.note("watch", words=f"{found} conditions hold", behind=False)

@@ -229,6 +229,27 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
         f"/api/alerts/{alerts.firing()}/silence", {"until": alerts.TOMORROW}, 200
     ),
     ("budgets:api-alert-take-back", "POST"): lambda w: Call(f"/api/alerts/{alerts.acknowledged()}/take-back", {}, 200),
+    ("budgets:alerting", "POST"): lambda w: Call("/alerting", alerts.AUDIENCE, 303),
+    ("budgets:try-mail", "POST"): lambda w: Call("/alerting/test-mail", {}, 303),
+    ("budgets:add-address", "POST"): lambda w: Call("/alerting/addresses", {"address": "new@example.org"}, 303),
+    ("budgets:remove-address", "POST"): lambda w: Call(f"/alerting/addresses/{alerts.address()}/remove", {}, 303),
+    ("budgets:new-channel", "POST"): lambda w: Call("/alerting/channels/new", alerts.NEW_CHANNEL, 303),
+    ("budgets:channel", "POST"): lambda w: Call(
+        f"/alerting/channels/{alerts.channel()}", {"name": "Pager", "url": alerts.URL}, 303
+    ),
+    ("budgets:rotate-channel", "POST"): lambda w: Call(f"/alerting/channels/{alerts.channel()}/rotate", {}, 303),
+    ("budgets:try-channel", "POST"): lambda w: Call(f"/alerting/channels/{alerts.channel()}/test", {}, 303),
+    ("budgets:switch-channel", "POST"): lambda w: Call(f"/alerting/channels/{alerts.channel()}/switch", {}, 303),
+    ("budgets:delete-channel", "POST"): lambda w: Call(
+        f"/alerting/channels/{alerts.channel()}/delete", {"typed": "Ops"}, 303
+    ),
+    ("budgets:resend", "POST"): lambda w: Call(f"/deliveries/{alerts.given_up()}/resend", {}, 303),
+    ("budgets:api-channels", "POST"): lambda w: Call("/api/channels", alerts.NEW_CHANNEL, 201),
+    ("budgets:api-channel", "PATCH"): lambda w: Call(f"/api/channels/{alerts.channel()}", {"on": False}, 200),
+    ("budgets:api-channel", "DELETE"): lambda w: Call(f"/api/channels/{alerts.channel()}", {}, 204),
+    ("budgets:api-channel-rotate", "POST"): lambda w: Call(f"/api/channels/{alerts.channel()}/rotate", {}, 200),
+    ("budgets:api-channel-try", "POST"): lambda w: Call(f"/api/channels/{alerts.channel()}/test", {}, 202),
+    ("budgets:api-delivery-resend", "POST"): lambda w: Call(f"/api/deliveries/{alerts.given_up()}/resend", {}, 202),
     ("access:api_agent", "PATCH"): lambda w: Call(f"/api/agents/{w.agent_id}", {"name": "renamed"}, 200),
     ("routing:api-policies", "POST"): lambda w: Call("/api/policies", {"document": routing.document()}, 201),
     ("routing:api-policy", "PATCH"): lambda w: Call(

@@ -64,6 +64,10 @@ PAGES = (
     "/alerts",
     "/alerts?state=all&severity=critical",
     "/alerts?state=silenced",
+    "/alerting",
+    "/alerting/channels/new",
+    "/deliveries",
+    "/deliveries?state=given_up",
     "/nothing-here",
 )
 

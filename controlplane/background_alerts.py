@@ -1,0 +1,21 @@
+"""Alerts for background work that is late. A worker that is dead cannot tell: /healthz/background does that."""
+
+from datetime import datetime
+
+from apps.budgets.models import Severity
+from apps.budgets.services.alerting.conditions import Condition, keep
+from controlplane.health import Check, background_checks
+
+KIND = "background_late"
+
+
+def watch_background(*, now: datetime) -> None:
+    """Raise an alert for each kind of work that is late, resolve it when it has caught up."""
+    late = [check for check in background_checks(now) if check.level != "ok"]
+    keep(kind=KIND, found=[_condition(check) for check in late], now=now)
+
+
+def _condition(check: Check) -> Condition:
+    since = f"{check.since:%Y-%m-%d %H:%M} UTC" if check.since else "never"
+    facts = {"Work": check.name, "Last done": since, "What is known": check.words}
+    return Condition(check.name, Severity.WARNING, f"Background work is late: {check.name.lower()}", facts)

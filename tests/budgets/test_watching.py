@@ -1,0 +1,89 @@
+"""Alerts that need no budget: raised when it begins, once, and resolved when it is over."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from apps.budgets.models import Alert
+from apps.budgets.services.alerting.watching import watch
+from apps.costs.models import ListComparison
+from controlplane.background_alerts import watch_background
+from controlplane.models import Heartbeat
+from tests.usage import call, report
+
+NOW = datetime.now(UTC).replace(minute=20, second=0, microsecond=0)
+
+
+def open_alerts(kind: str) -> list[str]:
+    return list(Alert.objects.open().filter(kind=kind).order_by("id").values_list("title", flat=True))
+
+
+def calls(ok: int, failed: int, at: datetime = NOW, provider: str = "openai") -> None:
+    statuses = ["ok"] * ok + ["error"] * failed
+    report([call(at, provider=provider, status=status) for status in statuses], at)
+
+
+def test_a_provider_fails_and_recovers(db: None) -> None:
+    calls(10, 9)
+    watch(now=NOW)
+    assert open_alerts("provider_down") == []  # 9 of 19: too few
+    calls(0, 1, provider="OpenAI")
+    for _ in range(2):
+        watch(now=NOW)
+    assert open_alerts("provider_down") == ["openai fails: 50 % of 20 calls"]
+    alert = Alert.objects.get()
+    assert (alert.severity, dict(alert.facts)["Failed"]) == ("critical", "10 of 20 calls (50 %)")
+    calls(19, 0)
+    watch(now=NOW)
+    assert open_alerts("provider_down") != []  # 25 %: half of what raised it
+    calls(2, 0)
+    watch(now=NOW)
+    assert open_alerts("provider_down") == []
+    assert Alert.objects.count() == 1
+
+
+def test_the_window_slides(db: None) -> None:
+    calls(0, 30, at=NOW)
+    watch(now=NOW + timedelta(minutes=24))
+    assert open_alerts("provider_down") == ["openai fails: 100 % of 30 calls"]
+    watch(now=NOW + timedelta(minutes=26))
+    assert open_alerts("provider_down") == []
+
+
+def test_usage_without_a_price_until_it_has_one(db: None) -> None:
+    unpriced = call(NOW, provider="acme", model="acme-1")
+    del unpriced["cost_usd"]
+    report([unpriced], NOW)
+    watch(now=NOW)
+    assert open_alerts("unpriced_usage") == ["acme-1 has no price: the cost of 1 call is unknown"]
+    report([unpriced], NOW)
+    watch(now=NOW + timedelta(minutes=1))
+    assert Alert.objects.get().title == "acme-1 has no price: the cost of 1 call is unknown"
+    facts = dict(Alert.objects.get().facts)
+    assert (facts["Model"], facts["Projects"]) == ("acme/acme-1", "default")
+
+
+@pytest.mark.parametrize(("second", "expected"), [("19.99", 0), ("20", 1)])
+def test_lists_that_disagree_by_what_is_worth_looking_at(db: None, second: str, expected: int) -> None:
+    ListComparison.objects.create(
+        provider="openai", name="gpt-4.1", first_price_id=1, second_price_id=2, unit="input_tokens", calls=7,
+        first_usd=Decimal(10), second_usd=Decimal(second), compared_at=NOW,
+    )  # fmt: skip
+    watch(now=NOW)
+    assert len(open_alerts("price_disagreement")) == expected
+    ListComparison.objects.all().delete()
+    watch(now=NOW)
+    assert open_alerts("price_disagreement") == []
+
+
+def test_background_work_that_is_late_until_it_has_caught_up(db: None) -> None:
+    now = timezone.now()
+    Heartbeat.objects.create(name="apps.costs.tasks.fold_days", done_at=now - timedelta(hours=2))
+    for _ in range(2):
+        watch_background(now=now)
+    assert "Background work is late: fold days" in open_alerts("background_late")
+    Heartbeat.objects.update(done_at=now)
+    watch_background(now=now)
+    assert "Background work is late: fold days" not in open_alerts("background_late")
