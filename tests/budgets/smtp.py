@@ -1,11 +1,13 @@
 """A mail server of a test's own, which refuses, drops and hangs as often as it is told to."""
 
+import asyncio
 import contextlib
 import email
 import email.policy
 import logging
 import random
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -17,12 +19,18 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 @dataclass
 class MailServer:
-    """What it took, and how it behaves. `failing` is the share of mails that it answers with 451, or by hanging up."""
+    """What it took, and when, and how it behaves.
+
+    `failing` is the share of mails that it answers with 451, or by hanging up; `hanging` that of those it lets wait.
+    """
 
     failing: float = 0.0
+    hanging: float = 0.0
+    hang_seconds: float = 15.0
     refuses: dict[str, str] = field(default_factory=dict)
     dice: random.Random = field(default_factory=lambda: random.Random(5))
     accepted: list[EmailMessage] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
     tries: int = 0
     port: int = 0
 
@@ -36,6 +44,9 @@ class MailServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.tries += 1
+        if self.dice.random() < self.hanging:
+            await asyncio.sleep(self.hang_seconds)
+            return "451 4.4.2 that took too long"
         if self.dice.random() < self.failing:
             if self.dice.random() < 0.3:
                 transport: Any = server.transport
@@ -46,6 +57,7 @@ class MailServer:
         message = email.message_from_bytes(content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         self.accepted.append(message)
+        self.times.append(time.time())
         return "250 Accepted"
 
     @property

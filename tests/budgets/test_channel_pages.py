@@ -122,6 +122,7 @@ def test_people_limited_to_projects_see_and_change_none_of_it(support: Project, 
     shown = browser.get("/alerting").content.decode()
     assert "You are limited to projects" in shown
     assert hook.url not in shown
+    assert hook.name not in shown
     assert browser.get(f"/alerting/channels/{hook.pk}").status_code == 404
     assert len(browser.get("/deliveries").context["page"]) == 0
     assert browser.post("/alerting", WANTED).status_code == 422

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.core.mail import EmailMultiAlternatives
 from django.db import connection
 from pytest_django import Settings
 
@@ -18,6 +19,7 @@ from apps.budgets.services.alerting.addressing import address_waiting
 from apps.budgets.services.alerting.raising import raise_alerts, resolve_alerts
 from apps.budgets.services.outbox import sweeping
 from apps.budgets.services.outbox.leasing import lease_next, mark_failed, mark_sent
+from apps.budgets.services.outbox.mail import compose
 from apps.budgets.services.outbox.sweeping import sweep
 from tests.budgets.alerting import audience, crossing, raised
 from tests.budgets.conftest import Clock, use_mail_server
@@ -219,6 +221,26 @@ def test_without_a_mail_server_alerts_stand_in_the_inbox_alone(alice: User, sett
     sweep(clock=clock)
     assert Alert.objects.get().state == "firing"
     assert not Delivery.objects.exists()
+
+
+def test_a_message_that_cannot_be_made_keeps_nobody_waiting(
+    alice: User, bob: User, mails: MailServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compose_for_bob(delivery: Delivery) -> EmailMultiAlternatives:
+        if delivery.address.startswith("alice"):
+            raise ValueError("odd")
+        return compose(delivery)
+
+    monkeypatch.setattr("apps.budgets.services.outbox.mail.compose", compose_for_bob)
+    raised(clock())
+    sweep(clock=clock)
+    errors = dict(Delivery.objects.values_list("address", "error"))
+    assert errors == {"alice@example.org": "The message could not be made (ValueError).", "bob@example.org": ""}
+    Delivery.objects.filter(state="waiting").update(tries=100)
+    sweep(clock=clock)
+    clock.move(hours=1)
+    sweep(clock=clock)
+    assert Delivery.objects.get(state="given_up").error == "It was begun 100 times and never ended."
 
 
 def test_one_sweep_at_a_time_in_a_process(db: None) -> None:

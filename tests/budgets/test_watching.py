@@ -6,9 +6,11 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from apps.budgets.models import Alert
+from apps.budgets.models import Alert, Announcement
 from apps.budgets.services.alerting.watching import watch
+from apps.costs.domain.anomalies import Driver, Event
 from apps.costs.models import ListComparison
+from apps.costs.selectors.spend_hours import Anomaly
 from controlplane.background_alerts import watch_background
 from controlplane.models import Heartbeat
 from tests.usage import call, report
@@ -76,6 +78,22 @@ def test_lists_that_disagree_by_what_is_worth_looking_at(db: None, second: str, 
     ListComparison.objects.all().delete()
     watch(now=NOW)
     assert open_alerts("price_disagreement") == []
+
+
+def test_unusual_hours_are_told_once_and_end_after_a_day(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = Driver("gpt-4.1", spent=Decimal(50), usual=Decimal(8), share=Decimal("0.9"))
+    event = Event(5, 7, spent=Decimal("52.50"), usual=Decimal("10.25"))
+    hours = Anomaly(NOW - timedelta(hours=3), NOW - timedelta(hours=1), event, (("model", driver),))
+    old = Anomaly(NOW - timedelta(hours=40), NOW - timedelta(hours=38), event, ())
+    monkeypatch.setattr("apps.budgets.services.alerting.watching.recent_anomalies", lambda query, now: [hours, old])
+    for minutes in (0, 1):
+        watch(now=NOW + timedelta(minutes=minutes))
+    (title,) = open_alerts("anomaly")
+    assert title.startswith("Spend is unusual: $42.25 more than expected, ")
+    assert dict(Alert.objects.get().facts)["Explained by model"] == "gpt-4.1 (90.0% of it)"
+    watch(now=NOW + timedelta(hours=25))
+    assert open_alerts("anomaly") == []
+    assert Announcement.objects.count() == 1
 
 
 def test_background_work_that_is_late_until_it_has_caught_up(db: None) -> None:

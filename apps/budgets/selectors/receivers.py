@@ -50,8 +50,8 @@ class Receivers:
         }
         addresses = people | (self._addresses & wanted.addresses)
         channels = [self._channels[name] for name in wanted.channels if name in self._channels]
-        found = sorted(Receiver(address=address) for address in addresses)
-        found += [Receiver(channel_id=channel_id) for channel_id in sorted(channels)]
+        found = [Receiver(channel_id=channel_id) for channel_id in sorted(channels)]
+        found += sorted(Receiver(address=address) for address in addresses)
         return found[: settings.ALERT_RECIPIENTS_MOST]
 
 

@@ -1,6 +1,6 @@
 """Mail addresses of nobody who signs in: asked for by an admin, used once whoever reads them has agreed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -12,6 +12,7 @@ from apps.access.services import audit
 from apps.budgets.models import Delivery, MailAddress, Purpose
 
 MOST_ADDRESSES = 200
+ASK_AGAIN_AFTER = timedelta(hours=1)
 
 
 @transaction.atomic
@@ -29,6 +30,10 @@ def ask(*, caller: Caller, address: str, now: datetime) -> MailAddress:
     )
     if not is_new and found.verified_at:
         raise Conflict("This address has agreed already.", code="known", path="address")
+    if not is_new and found.asked_at > now - ASK_AGAIN_AFTER:
+        raise Conflict("This address was asked within the last hour.", code="asked", path="address")
+    found.asked_at = now
+    found.save(update_fields=["asked_at"])
     Delivery.objects.create(purpose=Purpose.VERIFY, address=address, made_at=now, due_at=now)
     audit.record(caller=caller, action="mail_address.asked", obj=found, after={"address": address})
     return found

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from apps.budgets.domain.crossings import Crossing
-from apps.budgets.models import Alert
+from apps.budgets.models import Alert, AlertState
 from apps.budgets.services.alerting.raising import raise_alerts, resolve_alerts
 
 
@@ -33,6 +33,12 @@ def keep(*, kind: str, found: Sequence[Condition], now: datetime) -> None:
     raise_alerts(crossings=[_crossing(kind, one, now) for one in begun], now=now)
     for subject in sorted(standing - {one.subject for one in found}):
         resolve_alerts(kind=kind, subject=subject, occurrences_prefix="", now=now)
+
+
+def end_old(*, kind: str, raised_before: datetime, now: datetime) -> None:
+    """Resolve what was raised before then, and tell nobody: time has passed, and nothing else has happened."""
+    old = Alert.objects.open().filter(kind=kind, raised_at__lt=raised_before)
+    old.update(state=AlertState.RESOLVED, resolved_at=now, changed_at=now)
 
 
 def open_subjects(kind: str) -> set[str]:

@@ -1,19 +1,25 @@
 """Alerts that need no budget: a provider that fails, usage without a price, price lists that disagree."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
 
+from apps.budgets.domain.crossings import Crossing
 from apps.budgets.models import Severity
 from apps.budgets.selectors.failing import provider_errors
-from apps.budgets.services.alerting.conditions import Condition, keep, open_subjects
-from apps.costs.domain.formats import count, money
+from apps.budgets.services.alerting.conditions import Condition, end_old, keep, open_subjects
+from apps.budgets.services.alerting.raising import raise_alerts
+from apps.costs.domain.formats import count, money, percent
+from apps.costs.selectors.metrics import UsageQuery
 from apps.costs.selectors.price_lists import comparisons
+from apps.costs.selectors.spend_hours import Anomaly, recent_anomalies
 from apps.costs.selectors.unpriced import waiting_names
 
 PROVIDER_DOWN, UNPRICED, DISAGREEMENT = "provider_down", "unpriced_usage", "price_disagreement"
+ANOMALY = "anomaly"
+UNUSUAL_FOR = timedelta(hours=24)
 MOST_DISAGREEMENTS = 20
 
 
@@ -24,6 +30,7 @@ def watch(*, now: datetime) -> int:
         found = look(now)
         keep(kind=kind, found=found, now=now)
         holding += len(found)
+    tell_unusual_spend(now=now)
     return holding
 
 
@@ -82,6 +89,31 @@ def disagreeing_lists(now: datetime) -> list[Condition]:
         title = f"The price lists disagree on {row.name}: {money(gap)} in 30 days"
         found.append(Condition(f"{row.provider}/{row.name}", Severity.INFO, title, facts))
     return found
+
+
+def tell_unusual_spend(*, now: datetime) -> None:
+    """Raise an alert for hours that cost far more than usual, once; a day later it is history and ends in silence."""
+    found = recent_anomalies(UsageQuery(start=now, end=now), now=now)
+    raise_alerts(crossings=[_unusual(one) for one in found if now - one.end < UNUSUAL_FOR], now=now)
+    end_old(kind=ANOMALY, raised_before=now - UNUSUAL_FOR, now=now)
+
+
+def _unusual(one: Anomaly) -> Crossing:
+    hours = f"{one.start:%Y-%m-%d %H:%M} to {one.end:%H:%M} UTC"
+    drivers = {
+        f"Explained by {name.replace('_', ' ')}": f"{driver.name or 'none'} ({percent(driver.share, 1)} of it)"
+        for name, driver in one.drivers
+    }
+    return Crossing(
+        kind=ANOMALY,
+        subject="spend",
+        occurrence=one.start.isoformat(),
+        severity=Severity.WARNING,
+        title=f"Spend is unusual: {money(one.event.excess)} more than expected, {hours}",
+        facts={"Hours": hours, "More than expected": money(one.event.excess), **drivers},
+        budget_id=None,
+        project_id=None,
+    )
 
 
 _LOOKS: dict[str, Callable[[datetime], list[Condition]]] = {

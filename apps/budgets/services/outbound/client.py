@@ -22,6 +22,9 @@ from django.conf import settings
 from apps.budgets.domain.targets import Forbidden, Network, Target, parse_target, refuse_target
 from apps.budgets.services.outbound.resolving import Unresolved, resolve
 
+# However many a host has: each may take as long as connecting may.
+MOST_ADDRESSES = 2
+
 
 class OutboundError(Exception):
     """Nothing was delivered, and why. `permanent`: trying again as it stands cannot help."""
@@ -87,7 +90,7 @@ def _exchange(target: Target, addresses: list[str], body: bytes, headers: Mappin
 def _connected(target: Target, addresses: list[str]) -> socket.socket:
     """A connection to the first address that takes one. Raises the last one's OSError."""
     failure: OSError = OSError("no address")
-    for address in addresses:
+    for address in addresses[:MOST_ADDRESSES]:
         try:
             return socket.create_connection((address, target.port), timeout=settings.OUTBOUND_CONNECT_SECONDS)
         except OSError as error:

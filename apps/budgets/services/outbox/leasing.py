@@ -12,6 +12,7 @@ from apps.budgets.selectors.receivers import Receiver
 
 STALE = timedelta(hours=24)
 ERROR_LENGTH = 500
+MOST_LEASES = 100
 
 
 @transaction.atomic
@@ -26,6 +27,12 @@ def lease_next(*, now: datetime, resting: Collection[Receiver] = (), mail_rests:
         due = due.exclude(channel=None)
     delivery = due.select_for_update(skip_locked=True, of=("self",)).select_related("channel").first()
     if delivery is None:
+        return None
+    if delivery.tries >= MOST_LEASES:
+        # Whoever takes it dies of it: then it is the message, and it keeps nobody waiting any more.
+        Delivery.objects.filter(id=delivery.pk).update(
+            state=DeliveryState.GIVEN_UP, error=f"It was begun {MOST_LEASES} times and never ended."
+        )
         return None
     delivery.tries += 1
     delivery.leased_until = now + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)

@@ -1,5 +1,6 @@
 """The sweep of the outbox: addresses what was announced, then sends what is due, for a while."""
 
+import logging
 import random
 import threading
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from apps.budgets.domain.retries import MAIL_WAITS, WEBHOOK_WAITS, next_wait
@@ -17,6 +19,8 @@ from apps.budgets.services.outbox import failing, posts
 from apps.budgets.services.outbox.errors import SendError
 from apps.budgets.services.outbox.leasing import lease_next, mark_failed, mark_sent
 from apps.budgets.services.outbox.mail import MailRun
+
+logger = logging.getLogger(__name__)
 
 SECONDS = 40
 SERVER_FAILURES = 3
@@ -79,16 +83,27 @@ def _next(run: Run, clock: Clock) -> Delivery | None:
 def _deliver(delivery: Delivery, run: Run, mail: MailRun, clock: Clock) -> None:
     """Send one message that is leased, and mark how it went."""
     try:
-        if delivery.channel is None:
-            mail.send(delivery)
-        else:
-            posts.send(delivery, delivery.channel, now=clock())
+        _send(delivery, mail, clock)
     except SendError as error:
         _failed(delivery, error, run, clock())
     else:
         run.mail_failures = 0 if delivery.channel is None else run.mail_failures
         mark_sent(delivery, now=clock())
         run.sent += 1
+
+
+def _send(delivery: Delivery, mail: MailRun, clock: Clock) -> None:
+    """Send it by its way. Raises SendError, also for a message that cannot be made: one must not stop the others."""
+    try:
+        if delivery.channel is None:
+            mail.send(delivery)
+        else:
+            posts.send(delivery, delivery.channel, now=clock())
+    except (SendError, DatabaseError):
+        raise
+    except Exception as error:
+        logger.exception("Delivery %s could not be made", delivery.pk)
+        raise SendError(f"The message could not be made ({type(error).__name__}).") from error
 
 
 def _failed(delivery: Delivery, error: SendError, run: Run, now: datetime) -> None:
