@@ -9,9 +9,10 @@ from django.db.models import QuerySet
 from pytest_django import Settings
 
 from apps.costs.domain.calendars import Unit, day_start
-from apps.costs.domain.slices import HOURS
+from apps.costs.domain.slices import HOURS, NARROW_SLICES
 from apps.costs.models import DayFold, DaySlice, UsageDay
 from apps.costs.selectors import backlog
+from apps.costs.selectors.metrics import UsageQuery, grouped
 from apps.costs.selectors.proof import fold_differences
 from apps.costs.services.folding import fold_closed_days, fold_day
 from tests.costs.answers import answers
@@ -174,3 +175,21 @@ def test_the_fold_of_a_day_replaces_those_of_its_hours_and_keeps_their_sums() ->
     DaySlice.objects.filter(bucket=noon).update(input_tokens=7)
     assert answers(noon, noon + HOUR, "UTC")["totals {}"].input_tokens == 7
     assert [found.column for found in fold_differences((noon - 12 * HOUR, noon + 12 * HOUR))] == ["input_tokens"]
+
+
+def test_users_tools_and_tags_of_folded_days_are_read_from_slices_and_proven() -> None:
+    record(make_usage(NOW - DAY, user="ann", tool="shell", tags={"team": "a"}))
+    fold_closed_days(now=NOW)
+    query = UsageQuery(NOW - 2 * DAY, NOW)
+    DaySlice.objects.filter(slice__in=NARROW_SLICES.values()).update(input_tokens=6)
+    for name in ("user", "tool", "tag:team"):
+        (row,) = grouped(query, (name,), edges=())
+        assert row.totals.input_tokens == 6, "read from the fold"
+    found = [one for fold in days() for one in fold_differences((fold.bucket, fold.ends_at))]
+    assert [(one.table, one.column, one.was, one.is_now) for one in found] == [
+        ("DaySlice", "input_tokens", "6", "1000")
+    ] * 3
+    DaySlice.objects.filter(slice__in=NARROW_SLICES.values()).delete()
+    missing = [one for fold in days() for one in fold_differences((fold.bucket, fold.ends_at))]
+    assert sorted({one.column for one in missing}) == ["calls", "cost_usd", "input_tokens", "output_tokens"]
+    assert len(missing) == 3 * 4

@@ -9,6 +9,8 @@ Hours have slices of at most one dimension: with two, the rows are hardly fewer 
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from .kinds import NarrowKind
+
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -36,6 +38,14 @@ _OF_HOURS = 20
 HOUR_SLICES = tuple(Slice(_OF_HOURS + one.number, one.dimensions) for one in SLICES if len(one.dimensions) < 2)
 """The slices of an hour fold. The first, the sums of each project, a folded day has for each of its hours, too."""
 HOUR_TOTALS = HOUR_SLICES[0]
+
+
+_OF_NARROW = 40
+NARROW_SLICES = {kind: _OF_NARROW + kind for kind in (NarrowKind.USER, NarrowKind.TOOL, NarrowKind.TAG)}
+"""Slices of folded days with one user, tool or tag as a_id and the model as b_id, by what they are keyed by.
+
+Keys have none: their ids may be larger than a_id can be.
+"""
 
 
 def hour_slice(kept: Slice | None) -> Slice | None:

@@ -26,11 +26,13 @@ from django.db import OperationalError
 from django.db.backends.utils import CursorWrapper
 
 from apps.costs.domain.calendars import day_start
-from apps.costs.domain.slices import HOUR_SLICES, HOUR_TOTALS, HOURS, SLICES, Slice
+from apps.costs.domain.kinds import NarrowKind
+from apps.costs.domain.measures import NARROW_SUMS, SUMS
+from apps.costs.domain.slices import HOUR_SLICES, HOUR_TOTALS, HOURS, NARROW_SLICES, SLICES, Slice
 from apps.costs.selectors.backlog import folds_of_other_zones, unfolded_days, unfolded_hours
 from apps.costs.selectors.horizon import DAY
 from apps.costs.selectors.pace import background_transaction
-from apps.costs.selectors.summing import MEASURES, summed
+from apps.costs.selectors.summing import MEASURES, summed, total
 from apps.costs.services import partitions
 from apps.costs.services.locks import fold_alone, repair_alone
 
@@ -88,7 +90,9 @@ def fold_day(day: date, zone: ZoneInfo) -> bool:
     """
     start, end = day_start(day, zone), day_start(day + DAY, zone)
     partitions.ensure_month_of("costs_usageday", partitions.month_of(start))
-    return _fold(zone.key, start, end, (_CUBE, *_SLICES, _HOURS_OF_DAY), "costs_usageday WHERE bucket = %(start)s")
+    return _fold(
+        zone.key, start, end, (_CUBE, *_SLICES, _HOURS_OF_DAY, _NARROW), "costs_usageday WHERE bucket = %(start)s"
+    )
 
 
 def fold_hour(span: tuple[datetime, datetime]) -> bool:
@@ -151,7 +155,7 @@ def _clear(cursor: CursorWrapper, spans: Sequence[tuple[datetime, datetime]]) ->
     """Remove the rows of folds that begin at these instants, and those of hours within them with their DayFold rows."""
     starts = [start for start, _ in spans]
     cursor.execute("DELETE FROM costs_usageday WHERE bucket = ANY(%s)", [starts])
-    slices = [one.number for one in SLICES]
+    slices = [*(one.number for one in SLICES), *NARROW_SLICES.values()]
     cursor.execute("DELETE FROM costs_dayslice WHERE slice = ANY(%s) AND bucket = ANY(%s)", [slices, starts])
     for span in spans:
         cursor.execute("DELETE FROM costs_dayfold WHERE zone = %s AND bucket >= %s AND bucket < %s", [HOURS, *span])
@@ -217,4 +221,12 @@ _HOURS_OF_DAY = f"""
     WITH kept AS MATERIALIZED ({_of_quarters("date_bin('1 hour', q.bucket, %(start)s) AS hour")})
     INSERT INTO costs_dayslice (slice, a_id, b_id, bucket, project_id, {MEASURES})
     SELECT {HOUR_TOTALS.number}, 0, 0, summed.* FROM ({summed("kept", "hour, project_id")}) summed
+"""  # noqa: S608
+_NARROW = f"""
+    INSERT INTO costs_dayslice (slice, bucket, project_id, a_id, b_id, {MEASURES})
+    SELECT n.kind + {NARROW_SLICES[NarrowKind.USER] - NarrowKind.USER}, %(start)s, n.project_id, n.value_id, n.model_id,
+        {", ".join(total(f"n.{name}", name) if name in NARROW_SUMS else "0" for name in SUMS)}, '{{}}', '{{}}'
+    FROM costs_usagequarterby n
+    WHERE n.bucket >= %(start)s AND n.bucket < %(end)s AND n.kind IN ({", ".join(map(str, map(int, NARROW_SLICES)))})
+    GROUP BY n.kind, n.project_id, n.value_id, n.model_id
 """  # noqa: S608

@@ -39,11 +39,11 @@ def cube(
 ) -> Source:
     """The rows of [start, end) with these cell columns, cut so that none crosses one of the edges."""
     cut = pieces(start, end, edges)
-    folds = _folds_within(cut.whole, edges)
-    rest = _left(cut.whole, folds)
+    folds = folds_within(cut.whole, edges)
+    rest = left(cut.whole, folds)
     by_hour = hour_slice(slice_for({*columns, *conditions.columns}))
     hours = _hours_within(rest, edges, of_days=by_hour is HOUR_TOTALS) if by_hour else []
-    rest = _left(rest, hours)
+    rest = left(rest, hours)
     where, parameters = conditions.where("c")
     names = ["project_id", *sorted(set(columns) - {"project_id"})]
     parts = []
@@ -93,7 +93,7 @@ def _slice(kept: Slice, buckets: str, names: Sequence[str], conditions: Conditio
     )
 
 
-def _left(spans: Sequence[Range], taken: Sequence[Range]) -> list[Range]:
+def left(spans: Sequence[Range], taken: Sequence[Range]) -> list[Range]:
     """What of the spans the taken ranges, each inside one of them, leave uncovered."""
     return [gap for span in spans for gap in gaps(*span, [one for one in taken if span[0] <= one[0] < span[1]])]
 
@@ -111,7 +111,7 @@ def _nothing(names: Sequence[str], measures: Sequence[str]) -> str:
     return f"SELECT q.bucket, {_listed('c', names)}, {_listed('q', measures)} FROM {rows}"
 
 
-def _folds_within(spans: Sequence[Range], edges: Sequence[datetime]) -> list[Range]:
+def folds_within(spans: Sequence[Range], edges: Sequence[datetime]) -> list[Range]:
     """The folded days that lie inside one of the spans and across none of the edges."""
     found = once(("folds", *spans), lambda: _read_folds(spans)) if spans else []
     return [day for day in found if not any(day[0] < edge < day[1] for edge in edges)]

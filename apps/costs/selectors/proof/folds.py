@@ -10,14 +10,15 @@ from typing import Any
 
 from django.db import DataError, connection, transaction
 
-from apps.costs.domain.measures import HISTOGRAMS, SUMS
-from apps.costs.domain.slices import HOUR_SLICES, HOUR_TOTALS, HOURS, SLICES, Slice
+from apps.costs.domain.kinds import NarrowKind
+from apps.costs.domain.measures import HISTOGRAMS, NARROW_SUMS, SUMS
+from apps.costs.domain.slices import HOUR_SLICES, HOUR_TOTALS, HOURS, NARROW_SLICES, SLICES, Slice
 from apps.costs.selectors.metrics.snapshot import one_snapshot
 from apps.costs.selectors.pace import unhurried
 from apps.costs.selectors.proof.differences import Difference, Row, rows
 from apps.costs.selectors.proof.weights import INTEGERS, MOD, PRIME, Weights
 from apps.costs.selectors.proof.words import cell_words
-from apps.costs.selectors.summing import MEASURES, summed
+from apps.costs.selectors.summing import MEASURES, summed, totals
 
 Fold = tuple[datetime, datetime]
 
@@ -32,8 +33,8 @@ def fold_differences(fold: Fold) -> list[Difference]:
             return []
         if found[0] == HOURS:
             return _slice_differences(fold, HOUR_SLICES)
-        by_hour = _hour_differences(fold)
-        return by_hour if _adds_up(fold) else by_hour + _cube_differences(fold) + _slice_differences(fold, SLICES)
+        beside = _hour_differences(fold) + _narrow_differences(fold)
+        return beside if _adds_up(fold) else beside + _cube_differences(fold) + _slice_differences(fold, SLICES)
 
 
 def _adds_up(fold: Fold) -> bool:
@@ -141,6 +142,40 @@ def _slice_differences(fold: Fold, slices: Sequence[Slice]) -> list[Difference]:
                 Difference("DaySlice", fold[0], words, *each) for each in _changes(stored.get(key), right.get(key))
             ]
     return found
+
+
+def _narrow_differences(fold: Fold) -> list[Difference]:
+    """The slices by user, tool and tag against the narrow rollup, compared in the database: they have many rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NARROW, {"start": fold[0], "end": fold[1]})
+        found = []
+        for number, project, value, model, *sums in cursor.fetchall():
+            words = f"slice {number}, project_id {project}, value_id {value}, model_id {model}"
+            was, is_now = sums[: len(NARROW_SUMS)], sums[len(NARROW_SUMS) :]
+            found += [
+                Difference("DaySlice", fold[0], words, name, f"{Decimal(before):f}", f"{Decimal(now):f}")
+                for name, before, now in zip(NARROW_SUMS, was, is_now, strict=True)
+                if before != now
+            ]
+        return found
+
+
+def _narrow_sums(alias: str) -> str:
+    return ", ".join(f"coalesce({alias}.{name}, 0)" for name in NARROW_SUMS)
+
+
+_NARROW = f"""
+    SELECT slice, project_id, a_id, b_id, {_narrow_sums("kept")}, {_narrow_sums("quarters")}
+    FROM (SELECT * FROM costs_dayslice
+          WHERE slice IN ({", ".join(map(str, NARROW_SLICES.values()))}) AND bucket = %(start)s) kept
+    FULL JOIN (
+        SELECT u.kind + {NARROW_SLICES[NarrowKind.USER] - NarrowKind.USER} AS slice, u.project_id,
+            u.value_id::int AS a_id, u.model_id AS b_id, {totals(NARROW_SUMS)}
+        FROM costs_usagequarterby u WHERE u.bucket >= %(start)s AND u.bucket < %(end)s
+            AND u.kind IN ({", ".join(map(str, map(int, NARROW_SLICES)))}) GROUP BY 1, 2, 3, 4
+    ) quarters USING (slice, project_id, a_id, b_id)
+    WHERE ({_narrow_sums("kept")}) IS DISTINCT FROM ({_narrow_sums("quarters")}) ORDER BY 1, 2, 3, 4
+"""  # noqa: S608
 
 
 def _slice_words(one: Slice, key: tuple[Any, ...]) -> str:

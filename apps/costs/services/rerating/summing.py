@@ -17,7 +17,7 @@ from apps.costs.domain.kinds import LabelKind, NarrowKind
 from apps.costs.domain.measures import HISTOGRAMS, NARROW_SUMS, SUMS
 from apps.costs.domain.pricing import usd_text
 from apps.costs.domain.rerating import Shift
-from apps.costs.domain.slices import HOUR_SLICES, HOUR_TOTALS, HOURS, SLICES, Slice
+from apps.costs.domain.slices import HOUR_SLICES, HOUR_TOTALS, HOURS, NARROW_SLICES, SLICES, Slice
 from apps.costs.selectors.horizon import EPOCH, HOUR, QUARTER
 from apps.costs.services.hours import ANNOUNCED_SECONDS
 from apps.costs.services.locks import reopen_together
@@ -52,7 +52,7 @@ def add(cursor: CursorWrapper, moved: Sequence[Moved]) -> None:
     _add_rows(cursor, _ADD_CONVERSATIONS, ("project_id", "conversation_id"), conversations)
     _add_rows(cursor, _LOCK_TASKS, ("project_id", "task_id"), tasks)
     _add_rows(cursor, _ADD_TASKS, ("project_id", "task_id"), tasks)
-    _add_to_folds(cursor, moved)
+    _add_to_folds(cursor, moved, labels)
 
 
 def _merged_until(cursor: CursorWrapper) -> datetime | None:
@@ -155,7 +155,7 @@ _ADD_TASKS = f"""
 """  # noqa: S608
 
 
-def _add_to_folds(cursor: CursorWrapper, moved: Sequence[Moved]) -> None:
+def _add_to_folds(cursor: CursorWrapper, moved: Sequence[Moved], labels: Mapping[str, int]) -> None:
     """No fold is made or taken back while the caller's lock is held, save by a late record: then it is not read."""
     moments = [one.move.occurred_at for one in moved]
     cursor.execute(
@@ -166,16 +166,28 @@ def _add_to_folds(cursor: CursorWrapper, moved: Sequence[Moved]) -> None:
     days: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
     hours_of_days: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
     hours: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
+    narrow: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
     for zone, start, end in folds:
         for one in (one for one in moved if start <= one.move.occurred_at < end):
             (hours if zone == HOURS else days)[one.cell_id, start] += one.shift
             if zone != HOURS:
                 hour = one.move.occurred_at - (one.move.occurred_at - start) % HOUR
                 hours_of_days[one.cell_id, hour] += one.shift
-    changes = ((_ADD_DAYS, days), (_ADD_SLICES, days), (_ADD_HOUR_TOTALS, hours_of_days), (_ADD_HOURS, hours))
-    for statement, rows in changes:
+                for kind, value in _narrow_keys(one, labels):
+                    if kind in NARROW_SLICES:
+                        key = (NARROW_SLICES[NarrowKind(kind)], start, one.move.project_id, value, one.model_id)
+                        narrow[key] += one.shift
+    by_cell = ("cell_id", "bucket")
+    changes = (
+        (_ADD_DAYS, by_cell, days),
+        (_ADD_SLICES, by_cell, days),
+        (_ADD_NARROW_SLICES, tuple(_NARROW_SLICE), narrow),
+        (_ADD_HOUR_TOTALS, by_cell, hours_of_days),
+        (_ADD_HOURS, by_cell, hours),
+    )
+    for statement, keys, rows in changes:
         if any(rows.values()):
-            _add_rows(cursor, statement, ("cell_id", "bucket"), rows)
+            _add_rows(cursor, statement, keys, rows)
             if cursor.fetchone()[0]:
                 _reopen(cursor, folds)
 
@@ -194,13 +206,20 @@ def _of_slice(one: Slice) -> str:
     )
 
 
-def _add_to(table: str, keys: Sequence[str], rows: str) -> str:
+def _add_to(
+    table: str,
+    keys: Sequence[str],
+    rows: str,
+    *,
+    given: Mapping[str, str] = _CUBE,
+    measures: Sequence[str] = _SHIFTED,
+) -> str:
     """SQL that adds rows to those of the same keys, and says how many of them are missing."""
     same = " AND ".join(f"u.{name} = d.{name}" for name in keys)
     return f"""
-        WITH wanted AS MATERIALIZED (SELECT * FROM {_wanted(_CUBE)}), d AS MATERIALIZED ({rows}),
+        WITH wanted AS MATERIALIZED (SELECT * FROM {_wanted(given)}), d AS MATERIALIZED ({rows}),
         added AS (
-            UPDATE {table} u SET {", ".join(f"{name} = u.{name} + d.{name}" for name in _SHIFTED)}
+            UPDATE {table} u SET {", ".join(f"{name} = u.{name} + d.{name}" for name in measures)}
             FROM d WHERE {same} RETURNING 1
         )
         SELECT (SELECT count(*) FROM d) - (SELECT count(*) FROM added)"""  # noqa: S608
@@ -214,6 +233,10 @@ def _add_to_slices(slices: Sequence[Slice]) -> str:
     return _add_to("costs_dayslice", keys, " UNION ALL ".join(_of_slice(one) for one in slices))
 
 
+_NARROW_SLICE = {"slice": "int", "bucket": "timestamptz", "project_id": "int", "a_id": "int", "b_id": "int"}
+_ADD_NARROW_SLICES = _add_to(
+    "costs_dayslice", tuple(_NARROW_SLICE), "SELECT * FROM wanted", given=_NARROW_SLICE, measures=_SHIFTED[:2]
+)
 _ADD_SLICES = _add_to_slices(SLICES)
 _ADD_HOUR_TOTALS = _add_to_slices([HOUR_TOTALS])
 _ADD_HOURS = _add_to_slices(HOUR_SLICES)
