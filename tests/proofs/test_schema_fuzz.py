@@ -42,7 +42,13 @@ MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 def known(admin_key: HeldKey, bob: User, writer: HeldKey) -> dict[str, Any]:
     """Rows of every kind an address can name, by the name of its parameter."""
     load_prices()
-    posted(admin_key, [call(id="known", project="support", agent="coder", tags={"team": "x"}), call(id="known")])
+    posted(
+        admin_key,
+        [
+            call(id="known", project="support", agent="coder", tags={"team": "x"}),
+            call(id="known", conversation_id="talk"),
+        ],
+    )
     answer = admin_key.client.post("/api/people", {"email": "dan@example.org", "role": "analyst"}, "application/json")
     assert answer.status_code == 201
     bill = {"provider": "openai", "first_day": "2026-10-01", "last_day": "2026-10-31", "amount_usd": "1.5"}
@@ -55,6 +61,7 @@ def known(admin_key: HeldKey, bob: User, writer: HeldKey) -> dict[str, Any]:
         "agent_id": Agent.objects.get(name="coder").pk,
         "invitation_id": Invitation.objects.get().pk,
         "usage_id": "known",
+        "conversation_id": "talk",
         "run_id": previewed().pk,
         "line_id": line.json()["id"],
     }

@@ -5,6 +5,7 @@ from its fold; so is an hour, if its few slices answer the question; everything 
 records where no whole quarter-hour fits (see cutting.py). All hold the same sums.
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -114,7 +115,14 @@ def _nothing(names: Sequence[str], measures: Sequence[str]) -> str:
 def folds_within(spans: Sequence[Range], edges: Sequence[datetime]) -> list[Range]:
     """The folded days that lie inside one of the spans and across none of the edges."""
     found = once(("folds", *spans), lambda: _read_folds(spans)) if spans else []
-    return [day for day in found if not any(day[0] < edge < day[1] for edge in edges)]
+    ordered = sorted(edges)
+    return [day for day in found if not _is_cut(day, ordered)]
+
+
+def _is_cut(span: Range, ordered: Sequence[datetime]) -> bool:
+    """Whether one of the edges, in order, lies inside a span."""
+    place = bisect_right(ordered, span[0])
+    return place < len(ordered) and ordered[place] < span[1]
 
 
 def _read_folds(spans: Sequence[Range]) -> list[Range]:
@@ -137,11 +145,11 @@ def _hours_within(spans: Sequence[Range], edges: Sequence[datetime], *, of_days:
     """
     known = once(("hours", *spans), lambda: _read_hours(spans)) if spans else []
     hours = [hour for hour, is_of_day in known if of_days or not is_of_day]
+    ordered = sorted(edges)
     return [
         hour
         for hour in hours
-        if any(begin <= hour[0] and hour[1] <= end for begin, end in spans)
-        and not any(hour[0] < edge < hour[1] for edge in edges)
+        if any(begin <= hour[0] and hour[1] <= end for begin, end in spans) and not _is_cut(hour, ordered)
     ]
 
 
