@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 import msgspec
-from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
-from apps.access.domain.inflate import BadGzip, TooLarge, inflate
+from apps.access.api.bodies import read_body
 
 
 class JSONParser(BaseParser):
@@ -53,21 +51,3 @@ def _refuse_constant(name: str) -> float:
 
 def _whole_number(text: str) -> float:
     return int(text) if len(text) < 40 else float(text)
-
-
-def read_body(stream: IO[bytes], encoding: str) -> bytes:
-    """The body, inflated if it says gzip, at most INGEST_MAX_BYTES before and after."""
-    limit = settings.INGEST_MAX_BYTES
-    body = stream.read(limit + 1)
-    if len(body) > limit:
-        raise RequestDataTooBig(f"more than {limit} bytes")
-    if encoding.strip().lower() in ("", "identity"):
-        return body
-    if encoding.strip().lower() != "gzip":
-        raise ParseError(f"The content encoding {encoding[:40]!r} is not known; gzip is.")
-    try:
-        return inflate(body, max_bytes=limit)
-    except TooLarge as error:
-        raise RequestDataTooBig(str(error)) from error
-    except BadGzip as error:
-        raise ParseError(f"The body is not gzip: {error}") from error

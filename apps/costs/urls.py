@@ -18,6 +18,7 @@ from apps.costs.api.rerates import (
     RerateView,
     ReverseView,
 )
+from apps.costs.api.traces import TracesView
 from apps.costs.api.unpriced import NamesView, UnpricedView
 from apps.costs.api.usage import UsageDetailView, UsageView
 from apps.costs.views import demo
@@ -54,6 +55,7 @@ urlpatterns = [
     path("api/conversations", ConversationsView.as_view(), name="conversations-api"),
     path("api/conversations/<path:conversation_id>", ConversationView.as_view(), name="conversation-api"),
     path("api/outcomes", OutcomesView.as_view(), name="outcomes"),
+    path("v1/traces", TracesView.as_view(), name="traces"),
     path("api/usage", UsageView.as_view(), name="usage-list"),
     path("api/usage/<path:usage_id>", UsageDetailView.as_view(), name="usage-detail"),
     path("demo", demo.state, name="demo"),

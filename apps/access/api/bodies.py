@@ -1,10 +1,14 @@
 """Request bodies, checked."""
 
-from typing import Any
+from typing import IO, Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
+
+from apps.access.domain.inflate import BadGzip, TooLarge, inflate
 
 
 def valid(serializer: type[Serializer[Any]], request: Request, *, partial: bool = False) -> dict[str, Any]:
@@ -14,3 +18,21 @@ def valid(serializer: type[Serializer[Any]], request: Request, *, partial: bool 
     form = serializer(data=request.data, partial=partial)
     form.is_valid(raise_exception=True)
     return dict(form.validated_data)
+
+
+def read_body(stream: IO[bytes], encoding: str) -> bytes:
+    """The body, inflated if it says gzip, at most INGEST_MAX_BYTES before and after."""
+    limit = settings.INGEST_MAX_BYTES
+    body = stream.read(limit + 1)
+    if len(body) > limit:
+        raise RequestDataTooBig(f"more than {limit} bytes")
+    if encoding.strip().lower() in ("", "identity"):
+        return body
+    if encoding.strip().lower() != "gzip":
+        raise ParseError(f"The content encoding {encoding[:40]!r} is not known; gzip is.")
+    try:
+        return inflate(body, max_bytes=limit)
+    except TooLarge as error:
+        raise RequestDataTooBig(str(error)) from error
+    except BadGzip as error:
+        raise ParseError(f"The body is not gzip: {error}") from error
