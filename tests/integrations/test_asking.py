@@ -143,6 +143,8 @@ def test_the_config_is_asked_again_only_after_its_time(fake: Fake, make_client: 
     assert changed is not None
     assert changed.version == 13
     assert fake.paths() == [CONFIG] * 3
+    make_client(fake, project="support", agent="a b").config()
+    assert fake.paths()[3] == f"{CONFIG}?project=support&agent=a+b"
 
 
 def test_decisions_keep_a_config_at_hand(fake: Fake, make_client: MakeClient) -> None:

@@ -91,7 +91,7 @@ class Core:
 
     def _begin(self) -> None:
         folder, seconds = self.settings.spool_folder, self.settings.decision_timeout
-        self._policies = Policies(self._transport, folder / "config.json", seconds)
+        self._policies = Policies(self._transport, folder, seconds, self._defaults)
         self._decider = Decider(self._transport, self._policies, seconds)
         self._breaker = Breaker()
         self._refreshing = threading.Lock()

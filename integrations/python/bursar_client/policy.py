@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import threading
@@ -43,8 +44,11 @@ class Config:
 class Policies:
     """The last config: in memory for its ttl, on disk for when the server is away. Safe in threads."""
 
-    def __init__(self, transport: Transport, file: Path, seconds: float) -> None:
-        self._transport, self._file, self._seconds = transport, file, seconds
+    def __init__(self, transport: Transport, folder: Path, seconds: float, whose: Mapping[str, str]) -> None:
+        self._transport, self._seconds, self._whose = transport, seconds, whose
+        # Projects and agents may have policies of their own, and share a key.
+        mark = hashlib.sha256(json.dumps(whose, sort_keys=True).encode()).hexdigest()[:8]
+        self._file = folder / f"config-{mark}.json"
         self._config: Config | None = None
         self._fresh_until = 0.0
         self._has_read_file = False
@@ -68,7 +72,9 @@ class Policies:
         """The config as the server has it now; one that has not changed costs it a 304. Raises Unreachable."""
         known = self.last()
         headers = {"If-None-Match": known.etag} if known and known.etag else {}
-        answer = self._transport.ask("GET", "/api/routing/config", seconds=self._seconds, headers=headers)
+        answer = self._transport.ask(
+            "GET", "/api/routing/config", seconds=self._seconds, query=self._whose, headers=headers
+        )
         if answer.status == 304 and known is not None:
             self._fresh_until = time.monotonic() + known.ttl
             return known

@@ -93,8 +93,8 @@ class Reporter:
         if reason not in self._reasons:
             self._reasons.add(reason)
             logger.error(
-                "Bursar refused a record: %s. It and others refused for this are kept in %s.",
-                first.get("message") or "no reason given", path,
+                "Bursar refused a record: %s It and others refused for this are kept in %s.",
+                first.get("message") or "no reason is given.", path,
             )  # fmt: skip
         try:
             record: Any = json.loads(line[2:])

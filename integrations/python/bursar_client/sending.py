@@ -104,7 +104,8 @@ def _count(answer: Answer, lines: list[bytes], refuse: Refuse, counts: Counts) -
         if one.get("status") in ("rejected", "conflict"):
             refuse(lines[one["index"]], one.get("errors", []))
             counts.refused += 1
-    if isinstance(told.get("budgets"), list):
+    # A request of which nothing was stored says nothing of budgets.
+    if told["accepted"] and isinstance(told.get("budgets"), list):
         counts.budgets = told["budgets"]
 
 
