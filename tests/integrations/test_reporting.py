@@ -280,6 +280,18 @@ def test_ids_are_uuids_of_version_7_in_order_and_differ_after_a_fork() -> None:
     os.close(into)
 
 
+def test_a_record_at_the_very_end_of_the_interpreter_waits_on_disk(fake: Fake, tmp_path: Path) -> None:
+    code = "import atexit, sys; from bursar_client import Client; c = Client(*sys.argv[1:3], spool=sys.argv[3]);" + (
+        "atexit.register(lambda: c.report(provider='p', model='m', input_tokens=1, output_tokens=1))"
+    )
+    environment = {"PYTHONPATH": str(ROOT / "integrations" / "python"), "PATH": os.environ["PATH"]}
+    begin = time.monotonic()
+    subprocess.run([sys.executable, "-c", code, fake.url, KEY, str(tmp_path)], env=environment, check=True, timeout=20)
+    assert time.monotonic() - begin < 10
+    waiting = [line for path in tmp_path.glob("*/*/*.log") for line in path.read_bytes().splitlines()]
+    assert len(waiting) + len(fake.bodies) == 1
+
+
 def test_a_closed_client_starts_again(fake: Fake, make_client: MakeClient) -> None:
     client = make_client(fake)
     client.report(**CALL)

@@ -107,7 +107,7 @@ class Core:
                 self._reporter.accept(kind, body)
         except Exception as error:  # an agent never fails for its bookkeeping
             line = kind + b" " + repr(dict(given)).encode(errors="replace")
-            self._reporter.refuse(line, [{"code": "not_json", "message": f"It cannot be sent as JSON: {error}"}])
+            self._reporter.refuse(line, [{"code": "not_json", "message": f"It cannot be sent as JSON: {error}."}])
         return identity
 
     def _question(self, question: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import forks
-from .sending import Counts, TryLater, line_of, send
+from .sending import RELEASE, Counts, TryLater, line_of, send
 from .settings import Settings
 from .spool import Dropped, Spool, note
 from .transport import Transport
@@ -74,7 +74,7 @@ class Reporter:
         if not self._is_running:
             self._start()
         with self._counting:
-            self._accepted += 1
+            self._accepted += kind != RELEASE
             self._waiting += 1
         if self._spool is None or self._memory or time.monotonic() < self._slow_until or not self._write(line):
             self._remember(line)
@@ -108,7 +108,11 @@ class Reporter:
         deadline = time.monotonic() + seconds
         self._now.set()
         with self._progress:
-            while self._waiting > 0 and (left := deadline - time.monotonic()) > 0:
+            while (
+                self._waiting > 0
+                and any(one.is_alive() for one in self._threads)
+                and (left := deadline - time.monotonic()) > 0
+            ):
                 self._wake.set()
                 self._hurry.set()
                 self._progress.wait(min(left, 0.05))
@@ -124,7 +128,8 @@ class Reporter:
         for event in (self._wake, self._hurry, self._now, self._filled):
             event.set()
         for thread in self._threads:
-            thread.join(timeout=1.0)
+            if thread.is_alive():
+                thread.join(timeout=1.0)
         self._empty_memory()
         with contextlib.suppress(OSError):
             if self._spool is not None:
@@ -172,8 +177,12 @@ class Reporter:
                 threading.Thread(target=self._keep, args=(stop,), name="bursar-keeper", daemon=True),
                 threading.Thread(target=self._send_all, args=(stop,), name="bursar-sender", daemon=True),
             ]
-            for thread in self._threads:
-                thread.start()
+            try:
+                for thread in self._threads:
+                    thread.start()
+            except RuntimeError as error:
+                # The interpreter is ending: the record still reaches the disk, and the next start sends it.
+                logger.warning("Records wait for the next start of the agent: %s.", error)
             self._is_running = True
 
     def _open_spool(self) -> None:
