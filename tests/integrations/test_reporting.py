@@ -280,16 +280,26 @@ def test_ids_are_uuids_of_version_7_in_order_and_differ_after_a_fork() -> None:
     os.close(into)
 
 
-def test_a_record_at_the_very_end_of_the_interpreter_waits_on_disk(fake: Fake, tmp_path: Path) -> None:
-    code = "import atexit, sys; from bursar_client import Client; c = Client(*sys.argv[1:3], spool=sys.argv[3]);" + (
-        "atexit.register(lambda: c.report(provider='p', model='m', input_tokens=1, output_tokens=1))"
-    )
+LATE = """
+import atexit, sys
+from bursar_client import Client
+client = Client(*sys.argv[1:3], spool=sys.argv[3])
+if {started}:
+    client.start()
+atexit.register(lambda: client.report(provider="p", model="m", input_tokens=1, output_tokens=1))
+"""
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_a_record_at_the_very_end_of_the_interpreter_is_not_lost(fake: Fake, tmp_path: Path, started: bool) -> None:
+    code = LATE.format(started=started)
     environment = {"PYTHONPATH": str(ROOT / "integrations" / "python"), "PATH": os.environ["PATH"]}
     begin = time.monotonic()
     subprocess.run([sys.executable, "-c", code, fake.url, KEY, str(tmp_path)], env=environment, check=True, timeout=20)
     assert time.monotonic() - begin < 10
     waiting = [line for path in tmp_path.glob("*/*/*.log") for line in path.read_bytes().splitlines()]
     assert len(waiting) + len(fake.bodies) == 1
+    assert not started or fake.bodies
 
 
 def test_a_closed_client_starts_again(fake: Fake, make_client: MakeClient) -> None:

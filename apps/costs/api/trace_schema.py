@@ -32,9 +32,10 @@ _SPAN = {
 _SCOPE = {"type": "object", "properties": {"spans": listed(_SPAN)}}
 _RESOURCE = {"type": "object", "properties": {"attributes": _ATTRIBUTES}}
 _GROUP = {"type": "object", "properties": {"resource": _RESOURCE, "scopeSpans": listed(_SCOPE)}}
+BYTES = {"type": "string", "format": "binary"}
 REQUEST = {
     "application/json": {"type": "object", "properties": {"resourceSpans": listed(_GROUP)}},
-    "application/x-protobuf": {"type": "string", "format": "binary"},
+    "application/x-protobuf": BYTES,
 }
 ANSWER = {
     "type": "object",

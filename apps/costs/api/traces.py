@@ -37,7 +37,7 @@ class TracesView(APIView):
     @extend_schema(
         operation_id="traces_record",
         request=trace_schema.REQUEST,
-        responses={(200, "application/json"): trace_schema.ANSWER},
+        responses={(200, "application/json"): trace_schema.ANSWER, (200, PROTOBUF): trace_schema.BYTES},
     )
     def post(self, request: Request) -> HttpResponse:
         """Record the calls among the spans; answers after the database has committed, in the format of the request."""

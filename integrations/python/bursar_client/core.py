@@ -81,6 +81,11 @@ class Core:
         known = {name: value for name, value in self._defaults.items() if name == "project"}
         return self._accept(OUTCOME, outcome, known)
 
+    def start(self) -> None:
+        """Start the background now, not with the first record: where that may be made while the interpreter ends."""
+        if self.is_on:
+            self._reporter.start()
+
     def stats(self) -> Stats:
         """What became of everything that was reported by this process."""
         return self._reporter.stats()

@@ -52,6 +52,8 @@ class BursarLogger(CustomLogger):  # type: ignore[misc]
         self._bursar = bursar
         self._calls: OrderedDict[str, Known] = OrderedDict()
         self._lock = threading.Lock()
+        # In a short script LiteLLM tells of the last call while the interpreter ends.
+        bursar.start()
 
     # LiteLLM passes these arguments by name.
 

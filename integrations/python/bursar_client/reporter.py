@@ -72,7 +72,7 @@ class Reporter:
         """Take one record. Raises ValueError or TypeError for what is not JSON."""
         line = line_of(kind, json.dumps(body, allow_nan=False, separators=(",", ":")).encode())
         if not self._is_running:
-            self._start()
+            self.start()
         with self._counting:
             self._accepted += kind != RELEASE
             self._waiting += 1
@@ -164,7 +164,8 @@ class Reporter:
         self._stop, self._wake = threading.Event(), threading.Event()
         self._hurry, self._now, self._filled = threading.Event(), threading.Event(), threading.Event()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Open the spool and start both threads, unless they run."""
         with self._starting:
             if self._is_running:
                 return
