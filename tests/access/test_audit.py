@@ -269,6 +269,7 @@ WITHOUT_AUDIT = {
     ("theme", "POST"): "a cookie of one's own browser",
     ("styleguide", "POST"): "shows a form with its errors; nothing is stored",
     ("costs:usage-list", "POST"): "usage is itself the record of what happened",
+    ("costs:traces", "POST"): "traces are usage, which is itself the record of what happened",
     ("costs:outcomes", "POST"): "outcomes are themselves the record of who judged what",
     ("conversation-judge", "POST"): "outcomes are themselves the record of who judged what",
     ("costs:estimate", "POST"): "tells what a call would cost; nothing is stored",
