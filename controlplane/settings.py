@@ -267,6 +267,12 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "watch": {"task": "apps.budgets.tasks.watch", "schedule": 60.0, "options": {"expires": 60}},
     "watch-background": {"task": "controlplane.tasks.watch_background", "schedule": 60.0, "options": {"expires": 60}},
     "follow-alerts": {"task": "apps.budgets.tasks.follow_alerts", "schedule": 60.0, "options": {"expires": 60}},
+    "watch-models": {"task": "apps.routing.tasks.watch_models", "schedule": 5.0, "options": {"expires": 5}},
+    "old-decisions": {
+        "task": "apps.routing.tasks.drop_old_decisions",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
 }
 
 # The web server (controlplane/gunicorn_conf.py).
@@ -328,6 +334,8 @@ PRICE_LISTS_SECONDS = env.int("BURSAR_PRICE_LISTS_SECONDS", default=120)
 PRICE_LISTS_MAX_BYTES = env.int("BURSAR_PRICE_LISTS_MAX_BYTES", default=150_000_000)
 PRICE_LISTS_STALE_DAYS = env.int("BURSAR_PRICE_LISTS_STALE_DAYS", default=14)
 PRICE_JUMP_LIMIT = env.str("BURSAR_PRICE_JUMP_LIMIT", default="2")
+HEALTH_WINDOW_SECONDS = env.int("BURSAR_HEALTH_WINDOW_SECONDS", default=300)
+RETENTION_DECISION_DAYS = env.int("BURSAR_RETENTION_DECISION_DAYS", default=400)
 REPORTING_ZONE = env.str("BURSAR_REPORTING_ZONE", default="UTC")
 # Who may scrape /metrics without a key, how old its numbers may be, and how many series a dimension has at most.
 METRICS_NETWORKS = env.list("BURSAR_METRICS_NETWORKS", default=[])

@@ -13,7 +13,7 @@ from apps.budgets.services import opening
 from apps.costs.selectors import invoices, rate_book, spend_hours
 from apps.costs.services import names, partitions
 from apps.costs.services.ingest import placing
-from apps.routing.selectors import catalogue, config, in_force, quality
+from apps.routing.selectors import catalogue, config, health, in_force, quality
 from controlplane import context
 
 
@@ -48,6 +48,7 @@ def fresh_memory() -> None:
     spend_hours.forget()
     in_force.forget()
     catalogue.forget()
+    health.forget()
     config.forget()
     quality.forget()
     matching.forget()

@@ -4,7 +4,22 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.costs.services import sweeps
+from apps.routing.services import health, old_decisions
 from apps.routing.services.quality import refresh_quality as refresh
+
+
+@shared_task(soft_time_limit=25, time_limit=30)
+def watch_models() -> None:
+    """Sums up how models did lately, and moves their breakers."""
+    run = health.watch_models(now=timezone.now())
+    sweeps.note("watch-models", words=run.words, behind=False)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def drop_old_decisions() -> None:
+    """Drops decisions of months that are older than the settings allow."""
+    dropped = old_decisions.drop_old_decisions(now=timezone.now())
+    sweeps.note("old-decisions", words=f"{dropped} old decisions dropped", behind=False)
 
 
 @shared_task(soft_time_limit=250, time_limit=280)

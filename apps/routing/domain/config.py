@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from apps.costs.domain.providers import canonical_provider
+
 from .policy import ModelKey, Policy, PolicyModel, Tier
 from .policy_checks import UNKNOWN, PriceFacts
 
@@ -59,9 +61,14 @@ NOTHING: dict[str, Any] = {
 
 def _tier(tier: Tier, facts: Mapping[ModelKey, PriceFacts], unhealthy: frozenset[ModelKey]) -> dict[str, Any]:
     return {
-        "models": [_model(model, facts.get(model.key, UNKNOWN), model.key not in unhealthy) for model in tier.models],
+        "models": [_model(model, facts.get(model.key, UNKNOWN), _key(model) not in unhealthy) for model in tier.models],
         "max_cost_per_1k_tokens": _usd(tier.max_cost_per_1k_tokens),
     }
+
+
+def _key(model: PolicyModel) -> ModelKey:
+    """As health is kept: by canonical provider."""
+    return (canonical_provider(model.provider), model.name)
 
 
 def _model(model: PolicyModel, facts: PriceFacts, healthy: bool) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from apps.costs.domain.pricing import femto_of
+from apps.costs.domain.providers import canonical_provider
 
 from .asked import Asked
 from .candidates import Breaker, BudgetLimit, Candidate, Quality, Wanted
@@ -140,7 +141,7 @@ def _candidate(tier: Tier, rank: int, model: PolicyModel, position: int, known: 
     cached = 0
     if known.conversation.is_warm(model.key, known.now):
         cached = min(sizes.history_tokens, sizes.input_tokens)
-    state = known.states.get(model.key, HEALTHY)
+    state = known.states.get((canonical_provider(model.provider), model.name), HEALTHY)
     return Candidate(
         model=model.key,
         tier=tier.name,

@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.routing.domain.config import NOTHING, config_of
 from apps.routing.selectors.catalogue import catalogue_of, fresh_book
+from apps.routing.selectors.health import open_models
 from apps.routing.selectors.in_force import in_force
 
 
@@ -30,7 +31,7 @@ def config_for(project: str, agent: str, *, now: datetime) -> Config:
     key = (found.generation, fresh_book().version, is_off)
     if key not in _made:
         facts = catalogue_of(found, now=now).facts
-        told = config_of(found.policy, found.version, facts, is_off=is_off, unhealthy=frozenset())
+        told = config_of(found.policy, found.version, facts, is_off=is_off, unhealthy=open_models())
         tag = hashlib.sha256(repr((key[1], told)).encode()).hexdigest()[:32]
         if len(_made) > 8:
             _made.clear()

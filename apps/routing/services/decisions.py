@@ -29,6 +29,7 @@ from apps.routing.domain.policy import ModelKey
 from apps.routing.selectors.catalogue import Catalogue, catalogue_of
 from apps.routing.selectors.conversations import conversation_of
 from apps.routing.selectors.decisions import answer_of
+from apps.routing.selectors.health import states
 from apps.routing.selectors.in_force import InForce, in_force
 from apps.routing.selectors.quality import qualities_of
 
@@ -112,8 +113,10 @@ def _answer(asking: _Asking) -> tuple[dict[str, Any], Choice | None, Complexity 
     complexity = _complexity(asked, conversation)
     sizes = _sizes(asked, conversation)
     catalogue = catalogue_of(found, now=asking.now)
-    qualities = qualities_of(found.policy, asked.task_type)
-    known = Known(asking.now, _cost_of(catalogue, asking.now), catalogue.windows, {}, qualities, conversation)
+    known = Known(
+        now=asking.now, cost_of=_cost_of(catalogue, asking.now), windows=catalogue.windows,
+        states=states(now=asking.now), qualities=qualities_of(found.policy, asked.task_type), conversation=conversation,
+    )  # fmt: skip
     choice = choose(
         asked, found.policy, complexity, known, sizes,
         is_user_turn=_is_user_turn(asking, conversation), trial=_trial(asking.identity),

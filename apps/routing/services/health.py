@@ -1,0 +1,95 @@
+"""The sweep that watches models: it sums up what was reported lately and moves the breakers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+
+from apps.routing.domain.candidates import Breaker
+from apps.routing.domain.health import Cause, Seen, State, after
+from apps.routing.domain.policy import ModelKey
+from apps.routing.models import ModelHealth, RoutingState
+from apps.routing.selectors import health, in_force
+from apps.routing.selectors.health import Reported
+
+_LOCK = 0x62737210
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What one run saw."""
+
+    models: int = 0
+    open: int = 0
+    changed: int = 0
+
+    @property
+    def words(self) -> str:
+        """One sentence for the Health page."""
+        return f"{self.models} models reported lately, {self.open} of them not to be used"
+
+
+@transaction.atomic
+def watch_models(*, now: datetime) -> Watched:
+    """Bring the health of all models up to date; two runs at once wait for each other, and a second changes nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    seen = health.reported(now=now, window=timedelta(seconds=settings.HEALTH_WINDOW_SECONDS))
+    known = {(row.provider, row.model): row for row in ModelHealth.objects.all()}
+    without_credit = _providers_without_credit(seen)
+    rows: list[ModelHealth] = []
+    changed = 0
+    for provider, model in sorted({*seen, *known}):
+        one = seen.get((provider, model), Reported())
+        row = known.get((provider, model)) or ModelHealth(provider=provider, model=model)
+        moved = after(_state_of(row), Seen(one.since_ok, one.since_faults, provider in without_credit), now)
+        changed += moved.breaker != row.breaker
+        rows.append(_filled(row, one, moved, now))
+    _write(rows)
+    if changed:
+        RoutingState.objects.filter(pk=1).update(generation=F("generation") + 1)
+        in_force.look_again()
+    health.forget()
+    return Watched(len(seen), sum(row.breaker == "open" for row in rows), changed)
+
+
+def _providers_without_credit(seen: Mapping[ModelKey, Reported]) -> set[str]:
+    """Providers that asked for money and answered no call after that, whichever model was called."""
+    refused: dict[str, datetime] = {}
+    answered: dict[str, datetime] = {}
+    for (provider, _), one in seen.items():
+        for told, moment in ((refused, one.out_of_credit_at), (answered, one.last_ok_at)):
+            if moment is not None:
+                told[provider] = max(moment, told.get(provider, moment))
+    return {name for name, moment in refused.items() if name not in answered or moment > answered[name]}
+
+
+def _state_of(row: ModelHealth) -> State:
+    return State(cast(Breaker, row.breaker), row.since, row.times_open, cast(Cause, row.cause))
+
+
+def _filled(row: ModelHealth, one: Reported, moved: State, now: datetime) -> ModelHealth:
+    row.breaker, row.since, row.times_open, row.cause = moved.breaker, moved.since, moved.times_open, moved.cause
+    row.seen_at = now
+    row.calls, row.ok_calls, row.fault_calls = one.calls, one.ok_calls, one.fault_calls
+    row.latency_ms = one.latency_ms // one.latency_calls if one.latency_calls else None
+    row.errors = one.errors
+    row.minute_requests = one.minute_requests
+    row.minute_input_tokens, row.minute_output_tokens = one.minute_input_tokens, one.minute_output_tokens
+    return row
+
+
+def _write(rows: list[ModelHealth]) -> None:
+    """Keep what says something: a healthy model nobody reported lately has no row."""
+    kept = [row for row in rows if row.calls or row.breaker != "closed"]
+    names = [field.name for field in ModelHealth._meta.concrete_fields if field.name not in ("provider", "model")]
+    ModelHealth.objects.bulk_create(
+        kept, update_conflicts=True, unique_fields=["provider", "model"], update_fields=names
+    )
+    for row in rows:
+        if row not in kept:
+            ModelHealth.objects.filter(provider=row.provider, model=row.model).delete()

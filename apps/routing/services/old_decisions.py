@@ -1,0 +1,28 @@
+"""Retention of decisions: whole months go, in batches, so that nothing waits."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+
+from apps.costs.services.partitions import month_of
+
+BATCH = 5_000
+MOST_BATCHES = 100
+
+
+def drop_old_decisions(*, now: datetime) -> int:
+    """Drop the decisions of months that ended longer ago than the setting allows; how many went. Safe to run twice."""
+    month = month_of(now - timedelta(days=settings.RETENTION_DECISION_DAYS))
+    dropped = 0
+    for _ in range(MOST_BATCHES):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM routing_decision WHERE ctid = ANY(ARRAY("
+                " SELECT ctid FROM routing_decision WHERE created_at < %s::date LIMIT %s))",
+                [month, BATCH],
+            )
+            dropped += cursor.rowcount
+            if cursor.rowcount < BATCH:
+                break
+    return dropped

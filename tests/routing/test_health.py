@@ -1,0 +1,147 @@
+"""Health: the breaker's table, the sweep over reported usage, what selection and agents are told, retention."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
+
+from apps.access.domain.identity import Scope
+from apps.routing.domain.candidates import Breaker
+from apps.routing.domain.health import Seen, State, after, pause_of
+from apps.routing.models import Decision, ModelHealth
+from apps.routing.selectors import health as selected
+from apps.routing.services.health import watch_models
+from apps.routing.services.old_decisions import drop_old_decisions
+from tests.cast import HeldKey
+from tests.costs.posting import call, posted
+from tests.routing import acts
+from tests.routing.test_decisions import ask
+
+T = datetime(2026, 11, 25, tzinfo=UTC)
+OPEN_SINCE = {"closed": None, "open": T, "half_open": T}
+
+
+def next_breaker(breaker: Breaker, seconds: int, seen: Seen, times_open: int = 1) -> tuple[str, int]:
+    moved = after(State(breaker, OPEN_SINCE[breaker], times_open), seen, T + timedelta(seconds=seconds))
+    return moved.breaker, moved.times_open
+
+
+def test_the_breaker() -> None:
+    cases: list[tuple[tuple[Any, ...], tuple[str, int]]] = [
+        (("closed", 0, Seen(0, 4)), ("closed", 1)),
+        (("closed", 0, Seen(5, 5)), ("open", 1)),
+        (("closed", 0, Seen(6, 5)), ("closed", 1)),
+        (("closed", 0, Seen(99, 0, True)), ("open", 2)),
+        (("open", 59, Seen(9, 0)), ("open", 1)),
+        (("open", 60, Seen(0, 9)), ("half_open", 1)),
+        (("open", 119, Seen(), 2), ("open", 2)),
+        (("open", 120, Seen(), 2), ("half_open", 2)),
+        (("half_open", 1, Seen(1, 0)), ("half_open", 1)),
+        (("half_open", 1, Seen(2, 0)), ("closed", 0)),
+        (("half_open", 1, Seen(5, 1)), ("open", 2)),
+    ]
+    assert [next_breaker(*asked) for asked, _ in cases] == [told for _, told in cases]
+    assert pause_of(State("open", T, 99)) == timedelta(minutes=15)
+    assert pause_of(State("open", T, 1, "out_of_credit")) == timedelta(minutes=10)
+
+
+@pytest.fixture
+def key(make_held_key: Any) -> HeldKey:
+    acts.published()
+    held: HeldKey = make_held_key(Scope.ROUTING_USE, Scope.USAGE_WRITE)
+    return held
+
+
+def failed(model: tuple[str, str], error: str, times: int = 1, **fields: Any) -> list[dict[str, Any]]:
+    """Calls that failed just now."""
+    one = call(provider=model[0], model=model[1], status="error", error_type=error, output_tokens=0, **fields)
+    return [one] * times
+
+
+def watch(seconds: int = 0) -> None:
+    """Sweep, as if so much later."""
+    watch_models(now=timezone.now() + timedelta(seconds=seconds))
+
+
+def breakers() -> dict[str, str]:
+    return dict(ModelHealth.objects.values_list("model", "breaker"))
+
+
+def test_a_failing_model_is_left_alone_tried_again_and_taken_back(key: HeldKey) -> None:
+    tag = key.client.get("/api/routing/config")["ETag"]
+    posted(key, failed(acts.MINI, "503", 5) + failed(acts.FULL, "context_length", 9))
+    watch()
+    assert breakers() == {"openai/gpt-4.1-mini": "open", "openai/gpt-4.1": "closed"}
+    told = ask(key.client, message="hi")
+    assert (told["model"], told["reason_code"]) == (acts.model(acts.FULL), "left_simple_unhealthy")
+    config = key.client.get("/api/routing/config", headers={"If-None-Match": tag})
+    healthy = {tier: one["models"][0]["healthy"] for tier, one in config.json()["model_tiers"].items()}
+    assert healthy == {"simple": False, "standard": True, "premium": True}
+    watch(61)
+    assert breakers()["openai/gpt-4.1-mini"] == "half_open"
+    codes = {ask(key.client, id=f"try-{number}", message="hi")["reason_code"] for number in range(60)}
+    assert codes == {"left_simple_recovering", "tier_of_score"}
+    ModelHealth.objects.update(since=timezone.now() - timedelta(seconds=1))
+    posted(key, [call(provider=acts.MINI[0], model=acts.MINI[1])] * 2)
+    watch()
+    assert breakers()["openai/gpt-4.1-mini"] == "closed"
+    assert ask(key.client, message="hi")["reason_code"] == "tier_of_score"
+
+
+def test_out_of_credit_closes_all_models_of_the_account(key: HeldKey) -> None:
+    posted(key, [call(provider=acts.FULL[0], model=acts.FULL[1])])
+    posted(key, failed(acts.MINI, "402"))
+    watch()
+    assert breakers() == {"openai/gpt-4.1-mini": "open", "openai/gpt-4.1": "open"}
+    told = ask(key.client, message="hi")
+    assert (told["model"], told["reason_code"]) == (acts.model(acts.OPUS), "left_simple_unhealthy")
+
+
+def test_the_last_model_is_never_taken_away(key: HeldKey) -> None:
+    policy = acts.document(default_tier="simple")
+    policy["tiers"] = policy["tiers"][:1]
+    acts.published(policy)
+    posted(key, failed(acts.MINI, "timeout", 9))
+    watch()
+    told = ask(key.client, message="hi")
+    assert (told["action"], told["model"], told["reason_code"]) == ("route", acts.model(acts.MINI), "no_feasible_model")
+
+
+def test_limits_of_the_last_minute(key: HeldKey) -> None:
+    policy = acts.document()
+    policy["tiers"][0]["models"][0] |= {"limit_requests": 3, "limit_input": 10_000}
+    acts.published(policy)
+    minute_ago = (timezone.now() - timedelta(seconds=70)).isoformat()
+    posted(key, [call(provider=acts.MINI[0], model=acts.MINI[1], occurred_at=minute_ago)] * 9)
+    posted(key, [call(provider=acts.MINI[0], model=acts.MINI[1])] * 2)
+    watch()
+    assert ask(key.client, message="hi")["tier"] == "simple"
+    assert ask(key.client, message="hi", input_tokens=8_001)["reason_code"] == "left_simple_rate_limited"
+    posted(key, [call(provider=acts.MINI[0], model=acts.MINI[1])])
+    watch()
+    assert ask(key.client, message="hi")["reason_code"] == "left_simple_rate_limited"
+    ModelHealth.objects.update(seen_at=timezone.now() - timedelta(seconds=31))
+    selected.forget()
+    assert ask(key.client, message="hi")["tier"] == "simple", "old sums say nothing of the last minute"
+
+
+def test_health_that_says_nothing_is_forgotten(key: HeldKey) -> None:
+    posted(key, [call()])
+    watch()
+    assert len(breakers()) == 1
+    watch(400)
+    assert breakers() == {}
+
+
+def test_old_decisions_go_by_months(key: HeldKey, settings: Settings) -> None:
+    settings.RETENTION_DECISION_DAYS = 40
+    for number, moment in enumerate(("2026-09-30T23:59:59Z", "2026-10-01T00:00:00Z", "2026-11-24T00:00:00Z")):
+        ask(key.client, id=f"d{number}")
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE routing_decision SET created_at = %s WHERE decision_id = %s", [moment, f"d{number}"])
+    # 40 days before 25 November is 16 October: what was decided before October goes.
+    assert (drop_old_decisions(now=T), drop_old_decisions(now=T)) == (1, 0)
+    assert sorted(Decision.objects.values_list("decision_id", flat=True)) == ["d1", "d2"]
