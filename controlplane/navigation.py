@@ -13,6 +13,7 @@ MAIN = (
     ("Overview", "overview"),
     ("Explore", "explore"),
     ("Conversations", "conversations"),
+    ("Routing", "routing:tiers"),
     ("Budgets", "budgets:budgets"),
     ("Prices", "costs:prices"),
 )

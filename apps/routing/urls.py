@@ -2,13 +2,28 @@
 
 from django.urls import path
 
-from apps.routing.api import config, decisions, policies
+from apps.routing.api import config, decisions, policies, provider_health
+from apps.routing.views import decisions as decision_pages
+from apps.routing.views import editor, playground, providers, tiers, versions
 
 app_name = "routing"
 urlpatterns = [
+    path("routing", tiers.tier_list, name="tiers"),
+    path("routing/playground", playground.playground, name="playground"),
+    path("routing/decisions", decision_pages.decision_list, name="decisions"),
+    path("routing/decisions/<path:decision_id>", decision_pages.one_decision, name="decision"),
+    path("routing/providers", providers.provider_list, name="providers"),
+    path("routing/versions", versions.version_list, name="versions"),
+    path("routing/versions/<int:version>", versions.version, name="version"),
+    path("routing/versions/<int:version>/rollback", versions.roll_back, name="roll-back"),
+    path("routing/drafts/new", versions.new_draft, name="new-draft"),
+    path("routing/drafts/<int:draft_id>", editor.draft, name="draft"),
+    path("routing/drafts/<int:draft_id>/publish", editor.publish, name="publish"),
+    path("routing/drafts/<int:draft_id>/discard", editor.discard, name="discard"),
     path("api/routing/config", config.ConfigView.as_view(), name="api-config"),
     path("api/routing/decisions", decisions.DecisionsView.as_view(), name="api-decisions"),
-    path("api/routing/decisions/<str:decision_id>", decisions.DecisionView.as_view(), name="api-decision"),
+    path("api/routing/decisions/<path:decision_id>", decisions.DecisionView.as_view(), name="api-decision"),
+    path("api/provider-health", provider_health.ProviderHealthView.as_view(), name="api-provider-health"),
     path("api/tiers", policies.TiersView.as_view(), name="api-tiers"),
     path("api/policies", policies.PoliciesView.as_view(), name="api-policies"),
     path("api/policies/<int:policy_id>", policies.PolicyView.as_view(), name="api-policy"),

@@ -251,6 +251,13 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("budgets:api-channel-try", "POST"): lambda w: Call(f"/api/channels/{alerts.channel()}/test", {}, 202),
     ("budgets:api-delivery-resend", "POST"): lambda w: Call(f"/api/deliveries/{alerts.given_up()}/resend", {}, 202),
     ("access:api_agent", "PATCH"): lambda w: Call(f"/api/agents/{w.agent_id}", {"name": "renamed"}, 200),
+    ("routing:new-draft", "POST"): lambda w: Call("/routing/drafts/new", {"of": str(routing.published().version)}, 303),
+    ("routing:draft", "POST"): lambda w: Call(f"/routing/drafts/{routing.draft()}", routing.form(), 303),
+    ("routing:publish", "POST"): lambda w: Call(f"/routing/drafts/{routing.draft()}/publish", {}, 303),
+    ("routing:discard", "POST"): lambda w: Call(f"/routing/drafts/{routing.draft()}/discard", {}, 303),
+    ("routing:roll-back", "POST"): lambda w: Call(
+        f"/routing/versions/{routing.earlier_version() and 1}/rollback", {}, 303
+    ),
     ("routing:api-policies", "POST"): lambda w: Call("/api/policies", {"document": routing.document()}, 201),
     ("routing:api-policy", "PATCH"): lambda w: Call(
         f"/api/policies/{routing.draft()}", {"document": routing.document(default_tier="simple")}, 200
@@ -273,6 +280,7 @@ WITHOUT_AUDIT = {
     ("costs:outcomes", "POST"): "outcomes are themselves the record of who judged what",
     ("conversation-judge", "POST"): "outcomes are themselves the record of who judged what",
     ("costs:estimate", "POST"): "tells what a call would cost; nothing is stored",
+    ("routing:playground", "POST"): "shows what a decision would be; nothing is kept",
     ("routing:api-decisions", "POST"): "a decision is itself the record of what was decided",
     ("costs:match-list", "POST"): "tells which prices names get; nothing is stored",
 }

@@ -16,6 +16,7 @@ from apps.access.models import User
 from tests.cast import make_person
 from tests.costs.posting import load_prices
 from tests.e2e.tab import Tab
+from tests.routing import acts
 from tests.usage import call, report, report_a_month
 
 # Playwright's synchronous interface runs an event loop, which the ORM would take for asynchronous code.
@@ -59,6 +60,12 @@ def fleet(transactional_db: None) -> None:
     unpriced = call(now, provider="acme", model="acme-reasoner-experimental-2026-11-preview-long-context-200k")
     del unpriced["cost_usd"]
     report([unpriced, unpriced], now)
+
+
+@pytest.fixture
+def routed(owner: User) -> int:
+    """Two versions of a policy, a decision with its call, a model that fails; the id of a draft."""
+    return acts.routed(owner)
 
 
 @pytest.fixture

@@ -42,6 +42,13 @@ PAGES = (
     "/how",
     "/budgets",
     "/budgets/new",
+    "/routing",
+    "/routing/decisions",
+    "/routing/decisions/d1?project=support",
+    "/routing/providers",
+    "/routing/versions",
+    "/routing/versions/1",
+    "/routing/playground",
     "/prices",
     "/prices?q=gpt&sort=-input&page=2",
     "/prices?q=nobody-makes-this",
@@ -82,10 +89,10 @@ def assert_good(tab: Tab) -> None:
 
 
 @LOOKS
-def test_every_page(open_tab: OpenTab, owner: User, fleet: None, scheme: str, width: int) -> None:
+def test_every_page(open_tab: OpenTab, owner: User, fleet: None, routed: int, scheme: str, width: int) -> None:
     tab = look(open_tab, "/", owner, scheme, width)
     tab.expect("404")
-    for path in PAGES:
+    for path in (*PAGES, f"/routing/drafts/{routed}", f"/routing/drafts/{routed}/publish"):
         tab.goto(path)
         assert_good(tab)
 

@@ -4,10 +4,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from django.test import Client
+
+from apps.access.domain.identity import ALL_SCOPES
+from apps.access.models import User
+from apps.access.services.keys import create_key
 from apps.costs.domain.pricing import Rates
 from apps.routing.models import PolicyVersion
+from apps.routing.services.health import watch_models
 from apps.routing.services.policies import make_draft, publish
-from tests.costs.posting import load_prices, rates
+from tests.costs.posting import call, load_prices, rates
 
 MINI = ("openrouter", "openai/gpt-4.1-mini")
 FULL = ("openrouter", "openai/gpt-4.1")
@@ -70,3 +76,31 @@ def earlier_version() -> int:
     first = published()
     published(document(model_routing_strategy="balanced"))
     return first.pk
+
+
+def form(**fields: Any) -> dict[str, Any]:
+    """What the editor sends for a policy of one tier, saved."""
+    usual = {
+        "tiers": "1", "t0-name": "simple", "t0-upper": "0.5", "t0-cap": "0.002", "t0-models": "1",
+        "t0-m0-provider": MINI[0], "t0-m0-name": MINI[1], "t0-m0-tools": "on", "default_tier": "simple",
+        "enabled": "on", "strategy": "balanced", "threshold": "0.8", "act": "save",
+    }  # fmt: skip
+    return usual | fields
+
+
+def routed(owner: User) -> int:
+    """Two versions, a decision with the call it led to, a model that fails, and a draft, whose id it returns."""
+    policy = document(rules=[{"when": {"role": "utility"}, "tier": "simple", "at": "most"}])
+    policy["tiers"][0]["models"][0] |= {"limit_requests": 60, "key_pool": ["openrouter-a"]}
+    policy["tiers"][1]["models"].append(model(("openai", "gpt-4.1")))
+    published(policy)
+    published(policy | {"model_routing_quality_threshold": 0.75})
+    key = create_key(caller=owner.caller(), name="agents", scopes=ALL_SCOPES)
+    client = Client(headers={"Authorization": f"Bearer {key.secret}"})
+    question = {"id": "d1", "message": "Why does it deadlock?", "project": "support", "context_tokens": 2000}
+    client.post("/api/routing/decisions", question, content_type="application/json")
+    failing = call(provider=MINI[0], model=MINI[1], status="error", error_type="503", output_tokens=0)
+    calls = [call(provider=FULL[0], model=FULL[1], decision_id="d1", project="support"), *[failing] * 6]
+    client.post("/api/usage", {"records": calls}, content_type="application/json")
+    watch_models(now=datetime.now(UTC))
+    return draft(policy | {"model_routing_strategy": "balanced", "default_tier": "huge"})

@@ -30,7 +30,7 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield f"{path} (order)", ", ".join(named)
         for name, item in zip(named, value, strict=True):
             yield from _flat(_without_name(item), f"{path}.{name}")
-    else:
+    elif path or value:
         yield path, list(value) if isinstance(value, tuple) else value
 
 

@@ -73,3 +73,28 @@ def _caveat(selection: Selection, wanted: Wanted) -> str:
     if selection.chosen is not None and selection.chosen.known is not None:
         return f" This is below the quality threshold; the policy lets the budget{by} win."
     return f" Whether it meets the quality threshold is unknown; the policy lets the budget{by} win."
+
+
+_VERDICTS = {
+    "dearer": "costs more",
+    "another_tier": "quality unknown, and of another tier",
+    "not_preferred": "would do as well",
+    "below_quality": "known to succeed too rarely",
+    "context_window": "the conversation does not fit",
+    "not_allowed": "the rule allows other providers only",
+    "unpriced": "has no price",
+    "over_cap": "would cost more than the tier's cap",
+    "failed": "failed for this ask",
+    "unhealthy": "fails at the moment",
+    "recovering": "is being tried again after failures",
+    "rate_limited": "has reached a limit of the last minute",
+    "over_max_cost": "would cost more than was asked for",
+    "over_budget": "would cost more than the budget has left",
+}
+
+
+def verdict_words(verdict: str) -> str:
+    """What became of a candidate, for a person."""
+    if verdict.startswith("lacks_"):
+        return f"lacks {verdict.removeprefix('lacks_').replace('_', ' and ')}"
+    return _VERDICTS.get(verdict, verdict.replace("_", " "))

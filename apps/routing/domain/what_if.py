@@ -1,0 +1,75 @@
+"""Stored decisions asked again under two policies: how many would move between tiers, and what they would cost."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from .asked import Asked
+from .complexity import Complexity
+from .conversation import NO_CONVERSATION
+from .deciding import CostOf, Known, Sizes, choose
+from .policy import ModelKey, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A decision as it is kept: the score and the question without the message."""
+
+    score: Decimal
+    asked: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What a policy does with stored questions, beside another; costs in femto-dollars, of the calls both priced."""
+
+    asked: int = 0
+    unpriced: int = 0
+    cost_before: int = 0
+    cost_after: int = 0
+    moves: Counter[tuple[str, str]] = field(default_factory=Counter)
+    changed_models: int = 0
+    blocked_by: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def moved(self) -> int:
+        """Decisions whose tier would be another."""
+        return sum(count for (before, after), count in self.moves.items() if before != after)
+
+
+def compare(
+    decisions: Iterable[Stored], before: Policy, after: Policy, *, now: datetime, cost_of: CostOf,
+    windows_of: Callable[[Policy], Mapping[ModelKey, int | None]],
+) -> Comparison:  # fmt: skip
+    """Ask every stored question under both policies, all models healthy, each as the first of its conversation."""
+    told = Comparison()
+    known = {id(policy): Known(now, cost_of, windows_of(policy), {}, {}, NO_CONVERSATION) for policy in (before, after)}
+    for one in decisions:
+        asked = msgspec.convert({name: value for name, value in one.asked.items() if name != "sizes"}, Asked)
+        sizes = Sizes(**one.asked["sizes"])
+        was, then = (
+            choose(
+                asked,
+                policy,
+                Complexity(float(one.score), 1.0, ()),
+                known[id(policy)],
+                sizes,
+                is_user_turn=True,
+                trial=0,
+            ).selection
+            for policy in (before, after)
+        )
+        told.asked += 1
+        told.moves[(was.chosen.tier if was.chosen else "none", then.chosen.tier if then.chosen else "none")] += 1
+        told.changed_models += (was.chosen and was.chosen.model) != (then.chosen and then.chosen.model)
+        if was.chosen is None or then.chosen is None or was.chosen.cost is None or then.chosen.cost is None:
+            told.unpriced += 1
+        else:
+            told.cost_before += was.chosen.cost
+            told.cost_after += then.chosen.cost
+    return told

@@ -1,0 +1,68 @@
+"""Decisions: the newest ones, and one with its candidates, factors and the calls it led to."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from apps.access.domain.identity import Role
+from apps.access.pages import PageRequest, page
+from apps.access.selectors.places import project_id_of, projects_of
+from apps.routing.selectors.decisions import calls_of, decision, newest
+from apps.routing.views.playground import answered
+from apps.routing.views.tabs import tabs
+
+SHOWN = 50
+NOT_SHOWN = ("id", "sizes")
+LATELY = timedelta(days=30)
+
+
+@page(role=Role.ANALYST)
+@require_safe
+def decision_list(request: PageRequest) -> HttpResponse:
+    """The fifty newest decisions of the projects one may see."""
+    names = dict(projects_of(request.caller).values_list("id", "name"))
+    rows = newest(since=timezone.now() - LATELY, limit=SHOWN, project_ids=request.caller.project_ids)
+    told = [{"row": row, "project": names[row.project_id], "reason": row.answer["reason"]} for row in rows
+            if row.project_id in names]  # fmt: skip
+    return render(request, "routing/decisions.html", {"tabs": tabs("routing:decisions"), "rows": told})
+
+
+@page(role=Role.ANALYST)
+@require_safe
+def one_decision(request: PageRequest, decision_id: str) -> HttpResponse:
+    """One decision of `?project=`; the message was not kept."""
+    project = request.GET.get("project", "").replace("\0", "")
+    project_id = project_id_of(project)
+    if project_id is None or not request.caller.sees_project(project_id):
+        raise Http404
+    found = decision(project_id, decision_id.replace("\0", ""))
+    if found is None:
+        raise Http404
+    calls = calls_of(found, project=project)
+    context: dict[str, Any] = {
+        "tabs": tabs("routing:decisions"),
+        "found": found,
+        "project": project,
+        "asked": [
+            (name.replace("_", " "), _words(value))
+            for name, value in sorted(found.asked.items())
+            if name not in NOT_SHOWN
+        ],
+        "sizes": found.asked.get("sizes"),
+        "calls": calls,
+        "spent": sum((call["cost_usd"] for call in calls if call["cost_usd"] is not None), Decimal(0)),
+    }
+    return render(request, "routing/decision.html", context | answered(found.answer))
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_words, value))
+    if isinstance(value, dict):
+        return " ".join(f"{name}={_words(item)}" for name, item in value.items())
+    return str(value)

@@ -1,0 +1,125 @@
+"""The editor of a draft, and the page that shows what publishing it would change."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from apps.access.domain.errors import Refused
+from apps.access.domain.identity import Role
+from apps.access.pages import PageRequest, page, see_other
+from apps.routing.charts import ruler
+from apps.routing.domain.policy import PolicyError, policy_of
+from apps.routing.domain.policy_diff import differences
+from apps.routing.forms.policy import document_of_post, moved, rows_of
+from apps.routing.models import PolicyVersion
+from apps.routing.selectors.policies import checked, current_version
+from apps.routing.selectors.what_if import preview_draft
+from apps.routing.services import policies
+from apps.routing.views.tabs import tabs
+from apps.routing.views.tiers import STRATEGIES
+from apps.routing.views.versions import told
+
+
+@page(role=Role.ADMIN)
+@require_http_methods(["GET", "HEAD", "POST"])
+def draft(request: PageRequest, draft_id: int) -> HttpResponse:
+    """The form of a draft. Its buttons add, remove and move rows without saving; Save keeps what it says."""
+    row = _draft(draft_id)
+    if request.method != "POST":
+        return _form(request, row, row.document)
+    try:
+        document = document_of_post(request.POST.dict(), row.document)
+        act = request.POST.get("act", "save")
+        if act not in ("save", "publish"):
+            return _form(request, row, moved(document, act))
+        note = request.POST.get("note", "")
+        policies.change_draft(caller=request.caller, draft_id=row.pk, document=document, note=note)
+    except PolicyError as error:
+        return _form(request, row, row.document, complaint=str(error), status=422)
+    except Refused as refusal:
+        where = f" ({refusal.path})" if refusal.path else ""
+        return _form(request, row, document, complaint=f"{refusal.message}{where}", status=422)
+    if act == "publish":
+        return see_other("routing:publish", row.pk)
+    messages.success(request, "The draft is saved. Agents see nothing of it until it is published.")
+    return see_other("routing:draft", row.pk)
+
+
+@page(role=Role.ADMIN)
+@require_http_methods(["GET", "HEAD", "POST"])
+def publish(request: PageRequest, draft_id: int) -> HttpResponse:
+    """What publishing would change: differences, problems, and the last seven days' decisions asked again."""
+    row = _draft(draft_id)
+    if request.method == "POST":
+        try:
+            version = policies.publish(caller=request.caller, draft_id=row.pk, now=timezone.now())
+        except Refused as refusal:
+            messages.error(request, f"Nothing was published. {refusal.message}")
+            return see_other("routing:publish", row.pk)
+        messages.success(request, f"Version {version.version} is in force. Agents see it within a minute.")
+        return see_other("routing:tiers")
+    now, current = timezone.now(), current_version()
+    policy, problems = checked(row.document, now=now)
+    context: dict[str, Any] = {
+        "tabs": tabs("routing:versions"),
+        "row": row,
+        "current": current,
+        "changes": told(differences(current.document if current else {}, row.document)),
+        "problems": problems,
+        "blocked": any(problem.blocks for problem in problems),
+    }
+    if current is not None and not context["blocked"]:
+        preview = preview_draft(policy_of(current.document), policy, now=now, project_ids=request.caller.project_ids)
+        moves = sorted(preview.told.moves.items(), key=lambda one: -one[1])
+        context |= {
+            "preview": preview,
+            "moves": [{"before": before, "after": after, "count": count} for (before, after), count in moves],
+        }
+    return render(request, "routing/publish.html", context)
+
+
+@page(role=Role.ADMIN)
+@require_POST
+def discard(request: PageRequest, draft_id: int) -> HttpResponse:
+    """Deletes a draft."""
+    row = _draft(draft_id)
+    policies.discard_draft(caller=request.caller, draft_id=row.pk)
+    messages.success(request, f"Draft {draft_id} is gone; the audit log keeps what it would have changed.")
+    return see_other("routing:versions")
+
+
+def _draft(draft_id: int) -> PolicyVersion:
+    row = PolicyVersion.objects.drafts().filter(pk=draft_id).first()
+    if row is None:
+        raise Http404
+    return row
+
+
+def _form(
+    request: PageRequest, row: PolicyVersion, document: dict[str, Any], complaint: str = "", status: int = 200
+) -> HttpResponse:
+    context = {
+        "tabs": tabs("routing:versions"),
+        "row": row,
+        "document": document,
+        "form": rows_of(document),
+        "names": [tier["name"] for tier in document["tiers"]],
+        "strategies": STRATEGIES.items(),
+        "at_choices": (("exactly", "exactly"), ("least", "at least"), ("most", "at most")),
+        "ruler": ruler([(tier["name"], tier["upper"]) for tier in document["tiers"]]),
+        "problems": _problems(document),
+        "complaint": complaint,
+        "note": request.POST.get("note", row.note),
+    }
+    return render(request, "routing/draft.html", context, status=status)
+
+
+def _problems(document: dict[str, Any]) -> Any:
+    try:
+        return checked(document, now=timezone.now())[1]
+    except PolicyError:
+        return ()

@@ -1,0 +1,95 @@
+"""The playground: paste a message, see what a decision would be and why. Nothing is kept."""
+
+import json
+from typing import Any
+
+import msgspec
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from apps.access.domain.errors import Refused
+from apps.access.domain.identity import Role
+from apps.access.pages import PageRequest, page
+from apps.routing.charts import bars, ruler
+from apps.routing.domain.asked import Asked, read
+from apps.routing.domain.reasons import verdict_words
+from apps.routing.selectors.in_force import in_force
+from apps.routing.services.decisions import preview
+from apps.routing.views.tabs import tabs
+
+TEXTS = ("message", "role", "task_type", "project", "agent", "strategy")
+NUMBERS = ("input_tokens", "expected_output_tokens", "context_tokens", "tools_offered")
+ABILITIES = ("tools", "vision", "json")
+
+
+@page(role=Role.ADMIN)
+@require_http_methods(["GET", "HEAD", "POST"])
+def playground(request: PageRequest) -> HttpResponse:
+    """The form, and after it the answer an agent would get with the numbers behind it."""
+    found = in_force()
+    context: dict[str, Any] = {
+        "tabs": tabs("routing:playground"),
+        "sent": request.POST,
+        "abilities": [(name, name in request.POST.getlist("requires")) for name in ABILITIES],
+        "policy": found.policy if found else None,
+        "number": found.version if found else None,
+    }
+    if request.method != "POST":
+        return render(request, "routing/playground.html", context)
+    question = _question(request)
+    asked = read(question)
+    if not isinstance(asked, Asked):
+        context["complaints"] = [f"{error.path}: {error.message}" for error in asked]
+        return render(request, "routing/playground.html", context, status=422)
+    try:
+        answer = preview(caller=request.caller, asked=asked, now=timezone.now())
+    except Refused as refusal:
+        context["complaints"] = [refusal.message]
+        return render(request, "routing/playground.html", context, status=422)
+    return render(request, "routing/playground.html", context | answered(answer) | _to_copy(request, question))
+
+
+def answered(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer as the page shows it."""
+    complexity, found = answer["complexity"], in_force()
+    considered = [{**one, "words": verdict_words(one["verdict"])} for one in answer["considered"]]
+    return {
+        "answer": {**answer, "considered": considered},
+        "bars": bars(complexity["factors"]) if complexity else (),
+        "mark": round(complexity["score"] * 100, 2) if complexity else None,
+        "ruler": ruler([(tier.name, tier.upper) for tier in found.policy.tiers]) if found else (),
+        "json": msgspec.json.format(json.dumps(answer), indent=2),
+    }
+
+
+def _question(request: PageRequest) -> dict[str, Any]:
+    """What was typed, as the API takes it; a number that is none stays text, which the API refuses by name."""
+    sent = request.POST
+    question: dict[str, Any] = {name: sent[name].replace("\r\n", "\n") for name in TEXTS if sent.get(name)}
+    for name in NUMBERS:
+        if text := sent.get(name, "").strip():
+            question[name] = int(text) if text.isascii() and text.isdecimal() and len(text) < 13 else text
+    if threshold := sent.get("quality_threshold", "").strip():
+        question["quality_threshold"] = _number_or_text(threshold)
+    if requires := [name for name in sent.getlist("requires") if name in ABILITIES]:
+        question["requires"] = requires
+    return question
+
+
+def _number_or_text(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _to_copy(request: PageRequest, question: dict[str, Any]) -> dict[str, str]:
+    url = request.build_absolute_uri(reverse("routing:api-decisions"))
+    body = json.dumps(question, ensure_ascii=False).replace("'", "'\\''")
+    curl = (
+        f"curl {url} \\\n  -H 'Authorization: Bearer bsr_…' \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
+    )
+    return {"curl": curl}

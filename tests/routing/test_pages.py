@@ -1,0 +1,132 @@
+"""The pages of routing: the editor moves rows without saving, publishing shows its effect, limits of who sees what."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.access.domain.identity import ALL_SCOPES
+from apps.access.models import User
+from apps.routing.models import PolicyVersion
+from apps.routing.selectors.in_force import in_force
+from tests.cast import HeldKey
+from tests.costs.posting import call, posted
+from tests.routing import acts
+from tests.routing.test_decisions import HARD, SECRET_WORDS, ask
+
+
+@pytest.fixture
+def browser(alice: User, signed_in: Any) -> Client:
+    client: Client = signed_in(alice)
+    return client
+
+
+def text(browser: Client, path: str, status: int = 200) -> str:
+    answer = browser.get(path)
+    assert answer.status_code == status
+    return answer.content.decode()
+
+
+def test_pages_before_anything(browser: Client) -> None:
+    assert "Routing is off" in text(browser, "/routing")
+    assert "No version yet" in text(browser, "/routing/versions")
+    assert "No decision yet" in text(browser, "/routing/decisions")
+    assert "No call was reported" in text(browser, "/routing/providers")
+    assert "keep" in browser.post("/routing/playground", {"message": "hi"}).content.decode().lower()
+
+
+def test_the_editor(browser: Client) -> None:
+    draft = acts.draft()
+    url = f"/routing/drafts/{draft}"
+    before = PolicyVersion.objects.get().document
+    two = acts.form(**{"t0-models": "2", "t0-m1-provider": "openai", "t0-m1-name": "gpt-4.1"})
+    moved = browser.post(url, two | {"act": "down:0:0"}).content.decode()
+    assert moved.index('value="gpt-4.1"') < moved.index('value="openai/gpt-4.1-mini"')
+    assert 'value="New tier"' not in browser.post(url, acts.form(act="add-tier")).content.decode()
+    assert PolicyVersion.objects.get().document == before, "moving rows saves nothing"
+    wrong = browser.post(url, acts.form(threshold="much"))
+    assert (wrong.status_code, "expected a number from 0 to 1" in wrong.content.decode()) == (422, True)
+    secret = browser.post(url, acts.form(**{"t0-m0-keys": "sk-live-123"}))
+    assert (secret.status_code, "looks like a secret" in secret.content.decode()) == (422, True)
+    rule = {"rules": "2", "r0-role": "utility", "r0-tier": "simple", "r0-at": "most", "off_agents": "night\n\nbot"}
+    saved = browser.post(url, two | rule | {"t0-m0-parameters": '{"seed": 1}', "t0-m0-limit_input": "1,000"})
+    assert saved.status_code == 303
+    found = PolicyVersion.objects.get().document
+    assert [model["name"] for model in found["tiers"][0]["models"]] == ["openai/gpt-4.1-mini", "gpt-4.1"]
+    assert found["tiers"][0]["models"][0]["parameters"] == {"seed": 1}
+    assert found["tiers"][0]["models"][0]["limit_input"] == 1000
+    assert [(rule["when"]["role"], rule["tier"], rule["at"]) for rule in found["rules"]] == [
+        ("utility", "simple", "most")
+    ]
+    assert (found["off"]["agents"], found["compression"]) == (["night", "bot"], before["compression"])
+
+
+def test_publishing_shows_what_the_last_decisions_would_become(browser: Client, make_held_key: Any) -> None:
+    acts.published()
+    client = make_held_key(*ALL_SCOPES).client
+    for number in range(4):
+        ask(client, message="hi", id=f"d{number}")
+    policy = acts.document()
+    policy["tiers"] = policy["tiers"][1:]
+    url = f"/routing/drafts/{acts.draft(policy)}/publish"
+    shown = text(browser, url)
+    # 4 x (1,000 x 0.4 + 100 x 1.6) and 4 x (1,000 x 2 + 100 x 8) per million.
+    assert "<strong>100%</strong> of the decisions would go to another tier" in shown
+    assert '<span title="$0.00224">$0.0022</span> now, <strong title="$0.0112">$0.0112</strong>' in shown
+    assert "4 of 4 decisions looked at" in shown
+    assert browser.post(url).status_code == 303
+    found = in_force()
+    assert found is not None
+    assert (found.version, found.policy.tier_names()) == (2, ["standard", "premium"])
+    assert "What rolling back to it would change now" in text(browser, "/routing/versions/1")
+    assert browser.post("/routing/versions/1/rollback").status_code == 303
+    assert "Version 3" in text(browser, "/routing")
+
+
+def test_a_blocked_draft_says_which_price_broke_which_cap(browser: Client) -> None:
+    policy = acts.document()
+    policy["tiers"][0]["max_cost_per_1k_tokens"] = "0.0001"
+    url = f"/routing/drafts/{acts.draft(policy)}/publish"
+    shown = text(browser, url)
+    assert "costs $0.4 in and $1.6 out per million tokens" in shown
+    assert "over the cap of $0.0001" in shown
+    assert ">Publish</button>" not in shown
+    assert browser.post(url, follow=True).content.decode().count("Nothing was published.") == 1
+    assert in_force() is None
+
+
+def test_a_decision_and_the_calls_it_led_to(
+    browser: Client, admin_key: HeldKey, carol: User, signed_in: Any, support: Any
+) -> None:
+    acts.published()
+    ask(admin_key.client, id="a/b", message=HARD, project="sales", conversation_id="c1")
+    linked = call(project="sales", conversation_id="c1", decision_id="a/b")
+    posted(admin_key, [linked | {"status": "error"}, linked])
+    shown = text(browser, "/routing/decisions/a/b?project=sales")
+    # Two calls of 0.0028.
+    assert "$0.0056" in shown
+    assert not [word for word in SECRET_WORDS.split() if word in shown]
+    assert "sales" in text(browser, "/routing/decisions")
+    limited = signed_in(carol)
+    assert limited.get("/routing/decisions/a/b?project=sales").status_code == 404
+    assert "sales" not in text(limited, "/routing/decisions")
+
+
+def test_the_playground_keeps_nothing(browser: Client) -> None:
+    acts.published()
+    shown = browser.post("/routing/playground", {"message": HARD, "requires": ["tools"], "project": "new"})
+    told = shown.content.decode()
+    assert shown.status_code == 200
+    for words in ("reasoning depth", "openai/gpt-4.1-mini", "&quot;reason_code&quot;", "curl http", "Considered"):
+        assert words in told
+    assert "No decision yet" in text(browser, "/routing/decisions")
+    assert "new" not in text(browser, "/projects").split("<main")[1].split("</main")[0].replace("New", "").split()
+    assert browser.post("/routing/playground", {"message": "hi", "input_tokens": "x"}).status_code == 422
+
+
+def test_the_same_model_for_less(browser: Client, admin_key: HeldKey) -> None:
+    acts.load_book()
+    posted(admin_key, [call(provider="openai", model="gpt-4.1", latency_ms=400)] * 10)
+    shown = text(browser, "/routing/providers")
+    assert "400 ms" in shown
+    assert "The same model for less" not in shown, "openrouter lists it at the same price"
