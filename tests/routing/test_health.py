@@ -56,7 +56,8 @@ def key(make_held_key: Any) -> HeldKey:
 
 
 def failed(model: tuple[str, str], error: str, times: int = 1, **fields: Any) -> list[dict[str, Any]]:
-    """Calls that failed just now."""
+    """Calls that failed ten seconds ago."""
+    fields["occurred_at"] = (timezone.now() - timedelta(seconds=10)).isoformat()
     one = call(provider=model[0], model=model[1], status="error", error_type=error, output_tokens=0, **fields)
     return [one] * times
 
@@ -92,7 +93,8 @@ def test_a_failing_model_is_left_alone_tried_again_and_taken_back(key: HeldKey) 
 
 
 def test_out_of_credit_closes_all_models_of_the_account(key: HeldKey) -> None:
-    posted(key, [call(provider=acts.FULL[0], model=acts.FULL[1])])
+    before = (timezone.now() - timedelta(seconds=20)).isoformat()
+    posted(key, [call(provider=acts.FULL[0], model=acts.FULL[1], occurred_at=before)])
     posted(key, failed(acts.MINI, "402"))
     watch()
     assert breakers() == {"openai/gpt-4.1-mini": "open", "openai/gpt-4.1": "open"}
