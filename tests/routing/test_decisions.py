@@ -8,6 +8,7 @@ from django.test import Client
 from apps.access.domain.identity import Scope
 from apps.routing.domain.hashed_features import hashed_features, read_features
 from apps.routing.models import Decision
+from tests.budgets import acts as budgets
 from tests.cast import HeldKey
 from tests.costs.posting import JSON, call, posted, shown
 from tests.routing import acts
@@ -175,3 +176,67 @@ def test_a_decision_gives_its_calls_their_tier(agent: Client, admin_key: HeldKey
     assert tiers == {"linked": "simple", "elsewhere": "standard", "own": "mine", "lowest": "standard", "none": None}
     seen = agent.get("/api/routing/decisions/d1?project=support").json()
     assert [one["id"] for one in seen["calls"]] == ["linked"]
+
+
+def reserving(client: Client, **fields: Any) -> dict[str, Any]:
+    """The answer to a question that asks to hold its cost."""
+    return ask(client, reserve=True, **fields)
+
+
+def test_a_reservation_holds_half_more_than_expected(agent: Client) -> None:
+    budgets.make_budget("10")
+    told = reserving(agent, id="r1", message="hi")
+    # 1.5 x 0.00056
+    assert told["reservation"]["amount_usd"] == "0.00084"
+    assert told["reservation"]["id"] == "r1"
+    assert (told["budget"]["name"], told["budget"]["limit_usd"], told["budget"]["state"]) == ("All", "10.00", "ok")
+    again = ask(agent, expected=200, id="r1", reserve=True, message="hi")
+    assert again["reservation"] == told["reservation"]
+    assert reserving(agent, message="hi")["budget"]["reserved_usd"] == "0.00084"
+    assert ask(agent, message="hi")["reservation"] is None
+
+
+def test_what_does_not_fit_goes_to_a_cheaper_model_or_is_blocked(agent: Client) -> None:
+    budgets.make_budget("0.003")
+    told = reserving(agent, message=HARD)
+    # Premium costs 0.006 and standard 0.0028, which fits but whose 1.5 times does not; simple holds 0.00084.
+    assert (told["tier"], told["reservation"]["amount_usd"]) == ("simple", "0.00084")
+    assert told["reason_code"].endswith("_over_budget")
+    for _ in range(2):
+        assert reserving(agent, message="hi")["action"] == "route"
+    blocked = reserving(agent, message="hi")
+    assert (blocked["action"], blocked["model"], blocked["reservation"]) == ("block", None, None)
+    assert "“All” has 0.00 spent and 0.00252 reserved of 0.003 USD" in blocked["reason"]
+
+
+def test_a_used_up_budget_blocks_and_says_who_can_raise_it(agent: Client) -> None:
+    budgets.make_budget("1")
+    budgets.spend("1")
+    told = ask(agent, message="hi", pinned=acts.model(acts.OPUS))
+    assert (told["action"], told["model"], told["reason_code"]) == ("block", None, "budget_block")
+    assert "has 1.00 spent" in told["reason"]
+    assert "alice@example.org can raise it" in told["reason"]
+    assert told["budget"]["state"] == "blocked"
+
+
+def test_a_budget_sends_calls_to_a_lower_tier(agent: Client) -> None:
+    down = [{"percent": 20, "action": "cheapest"}, {"percent": 50, "action": "downgrade", "tier": "standard"}]
+    budgets.make_budget("1", thresholds=down)
+    rules = [{"when": {"role": "main"}, "tier": "premium"}]
+    acts.published(acts.document(rules=rules))
+    assert ask(agent, role="main")["tier"] == "premium"
+    policy = acts.document(model_routing_strategy="quality_first")
+    policy["tiers"][0]["models"] = [acts.model(acts.OPUS), acts.model(acts.MINI)]
+    policy["tiers"][0]["max_cost_per_1k_tokens"] = None
+    acts.published(policy)
+    assert ask(agent, message="hi")["model"] == acts.model(acts.OPUS)
+    budgets.spend("0.2")
+    assert ask(agent, message="hi")["model"] == acts.model(acts.MINI), "asked for the cheapest"
+    acts.published(acts.document(rules=rules))
+    budgets.spend("0.3")
+    told = ask(agent, role="main")
+    assert (told["tier"], told["reason_code"], told["below_quality"]) == ("standard", "left_premium_budget", True)
+    assert "the policy lets the budget “All” win" in told["reason"]
+    acts.published(acts.document(rules=rules, when_budget_meets_quality="quality"))
+    kept = ask(agent, role="main")
+    assert (kept["tier"], kept["reason_code"]) == ("premium", "quality_before_budget")

@@ -65,6 +65,34 @@ def kept(version: int, identity: str, code: str, reason: str, model: Model | Non
     }
 
 
+def blocked(answer: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """The answer when a blocking budget is used up."""
+    nothing: dict[str, Any] = {"model": None, "tier": None, "fallbacks": [], "expected": None, "reservation": None}
+    return {**answer, **nothing, "action": "block", "reason_code": "budget_block", "reason": reason, "sticky": False}
+
+
+def held(
+    answer: Mapping[str, Any], choice: Choice, one: Candidate, reservation: Mapping[str, Any] | None, why: str | None
+) -> dict[str, Any]:
+    """The answer with its reservation; `why` says why the amount of the choice did not fit and `one` took its place."""
+    told = {**answer, "reservation": reservation}
+    chosen = choice.selection.chosen
+    if why is None or chosen is None:
+        return told
+    fallbacks = [_named(each.model) for each in choice.selection.fallbacks if each is not one]
+    return {
+        **told,
+        "model": _named(one.model),
+        "tier": one.tier,
+        "fallbacks": fallbacks,
+        "expected": {"cost_usd": _money(one.cost), "with_escalation_usd": _money(one.cost), **_quality(one)},
+        "reason_code": f"left_{chosen.tier}_over_budget",
+        "reason": f"{'/'.join(one.model)} instead of {'/'.join(chosen.model)}: {why}",
+        "below_quality": one.rank < chosen.rank,
+        "sticky": False,
+    }
+
+
 def complexity_told(complexity: Complexity) -> dict[str, Any]:
     """The score with its factors."""
     return {

@@ -55,13 +55,15 @@ class Candidate:
 class BudgetLimit:
     """What a budget asks of the choice: no tier above `most_rank`, and no call above `left` femto-dollars.
 
-    `name` is for the sentence, `why` for the reason code.
+    `is_cheapest` asks for the strategy cost_optimized, whatever the policy or the question says. `name` is for the
+    sentence, `why` for the reason code.
     """
 
     name: str
     why: str
     most_rank: int | None = None
     left: int | None = None
+    is_cheapest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,12 +82,13 @@ def choose(
     names = policy.tier_names()
     held = known.conversation.held
     share = policy.context.util_model_ctx_input if asked.role == UTILITY else policy.context.chat_model_ctx_history
+    budget = _tighter(known.budget, _conversation_budget(policy, known.conversation))
     wanted = Wanted(
         tokens=sizes.input_tokens + sizes.output_tokens,
         context_tokens=sizes.context_tokens,
         rank=rank,
         default_rank=names.index(policy.default_tier),
-        strategy=asked.strategy or policy.model_routing_strategy,
+        strategy="cost_optimized" if budget and budget.is_cheapest else asked.strategy or policy.model_routing_strategy,
         quality_threshold=(
             policy.model_routing_quality_threshold if asked.quality_threshold is None else asked.quality_threshold
         ),
@@ -100,7 +101,7 @@ def choose(
         held_rank=names.index(held.tier) if held and held.tier in names else None,
         is_user_turn=is_user_turn,
         by_rule=by_rule,
-        budget=known.budget or _conversation_budget(policy, known.conversation),
+        budget=budget,
         budget_wins=policy.when_budget_meets_quality == "budget",
         spend_left=_spend_left(policy, known.conversation),
         tries_recovering=trial % TRIAL_SHARE == 0,
@@ -176,6 +177,18 @@ def _conversation_budget(policy: Policy, conversation: Conversation) -> BudgetLi
     if budget is None or conversation.spent_usd < Decimal(budget):
         return None
     return BudgetLimit(f"${budget} per conversation", "conversation_budget", most_rank=0)
+
+
+def _tighter(one: BudgetLimit | None, other: BudgetLimit | None) -> BudgetLimit | None:
+    """Both limits at once, in the name of the one that asks for the lower tier."""
+    if one is None or other is None:
+        return one or other
+    ranks = [limit.most_rank for limit in (one, other) if limit.most_rank is not None]
+    lefts = [limit.left for limit in (one, other) if limit.left is not None]
+    named = other if one.most_rank is None or other.most_rank == min(ranks, default=None) else one
+    return BudgetLimit(
+        named.name, named.why, min(ranks, default=None), min(lefts, default=None), one.is_cheapest or other.is_cheapest
+    )
 
 
 def _spend_left(policy: Policy, conversation: Conversation) -> int | None:

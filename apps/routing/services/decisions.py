@@ -17,6 +17,7 @@ from django.utils.crypto import salted_hmac
 from apps.access.domain.errors import Conflict, NotAllowed
 from apps.access.domain.identity import Caller
 from apps.access.services import places
+from apps.budgets.domain.scopes import Facts
 from apps.costs.domain import tokens
 from apps.costs.services.ingest.reading import new_id
 from apps.routing.domain import answers
@@ -32,6 +33,7 @@ from apps.routing.selectors.decisions import answer_of
 from apps.routing.selectors.health import states
 from apps.routing.selectors.in_force import InForce, in_force
 from apps.routing.selectors.quality import qualities_of
+from apps.routing.services.budgeted import Standing, hold, standing
 
 COUNTED_AS = "gpt-4.1"
 
@@ -105,26 +107,63 @@ def _named(caller: Caller, asked: Asked) -> Asked:
 
 
 def _answer(asking: _Asking) -> tuple[dict[str, Any], Choice | None, Complexity | None]:
-    asked, found = asking.asked, in_force()
-    if kept := _kept(asking, found):
-        return kept, None, None
+    found = in_force()
+    budgets = standing(_facts(asking), found.policy if found else None, now=asking.now)
+    kept = _kept(asking, found, budgets)
+    if kept is not None:
+        return {**kept, "budget": budgets.told}, None, None
     assert found is not None
+    choice, complexity = _choice(asking, found, budgets)
+    answer = answers.routed(choice, found.policy, found.version, complexity, asking.identity)
+    return _with_reservation(asking, choice, {**answer, "budget": budgets.told}), choice, complexity
+
+
+def _facts(asking: _Asking) -> Facts:
+    asked = asking.asked
+    return Facts(
+        project_id=asking.project_id, project=asked.project, agent_id=asking.agent_id or None, agent=asked.agent,
+        key_id=asking.caller.key_id, user=asked.user, role=asked.role, task_type=asked.task_type, tool=asked.tool,
+        conversation=asked.conversation_id, tags=asked.tags or {},
+    )  # fmt: skip
+
+
+def _with_reservation(asking: _Asking, choice: Choice, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer with the amount that is held; where it does not fit, for the next cheaper model, or blocked."""
+    asked, chosen = asking.asked, choice.selection.chosen
+    if not asked.reserve or chosen is None or not asking.project_id:
+        return answer
+    cheaper = [one for one in choice.selection.fallbacks if (one.cost or 0) < (chosen.cost or 0)]
+    refused = None
+    for one in (chosen, *sorted(cheaper, key=lambda each: -(each.cost or 0))):
+        held = hold(
+            _facts(asking), one, choice.sizes,
+            identity=asking.identity, parent_id=asked.parent_reservation_id, key_id=asking.caller.key_id,
+        )  # fmt: skip
+        if held.refused is None:
+            return answers.held(answer, choice, one, held.told, refused)
+        refused = refused or held.refused
+    return answers.blocked(answer, refused or "")
+
+
+def _choice(asking: _Asking, found: InForce, budgets: Standing) -> tuple[Choice, Complexity]:
+    asked = asking.asked
     conversation = conversation_of(asking.project_id, asked.conversation_id, asked.role or "")
     complexity = _complexity(asked, conversation)
     sizes = _sizes(asked, conversation)
     catalogue = catalogue_of(found, now=asking.now)
     known = Known(
         now=asking.now, cost_of=_cost_of(catalogue, asking.now), windows=catalogue.windows,
-        states=states(now=asking.now), qualities=qualities_of(found.policy, asked.task_type), conversation=conversation,
+        states=states(now=asking.now), qualities=qualities_of(found.policy, asked.task_type),
+        conversation=conversation, budget=budgets.limit,
     )  # fmt: skip
     choice = choose(
         asked, found.policy, complexity, known, sizes,
         is_user_turn=_is_user_turn(asking, conversation), trial=_trial(asking.identity),
     )  # fmt: skip
-    return answers.routed(choice, found.policy, found.version, complexity, asking.identity), choice, complexity
+    return choice, complexity
 
 
-def _kept(asking: _Asking, found: InForce | None) -> dict[str, Any] | None:
+def _kept(asking: _Asking, found: InForce | None, budgets: Standing) -> dict[str, Any] | None:
     """The answer where a person's choice or a switch decides."""
     asked = asking.asked
     is_off = found is None or not found.policy.model_routing_enabled
@@ -133,6 +172,9 @@ def _kept(asking: _Asking, found: InForce | None) -> dict[str, Any] | None:
     if is_off:
         reason = "Routing is switched off here: the agent keeps its own model."
         return answers.kept(version, asking.identity, "routing_disabled", reason, asked.current)
+    if budgets.blocked is not None:
+        kept = answers.kept(version, asking.identity, "budget_block", budgets.blocked, None)
+        return answers.blocked(kept, budgets.blocked)
     if asked.pinned is not None:
         reason = f"{'/'.join(asked.pinned.key)}: a person chose it, and that wins."
         return answers.kept(version, asking.identity, "pinned", reason, asked.pinned)

@@ -1,0 +1,130 @@
+"""What budgets say of a call before it is made: the limit on the choice, the block, and the amount to hold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from apps.budgets.domain.scopes import Facts
+from apps.budgets.domain.states import BudgetRefused, BudgetState, Denial, Unit
+from apps.budgets.domain.thresholds import Action
+from apps.budgets.selectors import matching
+from apps.budgets.selectors.contacts import raise_contacts
+from apps.budgets.selectors.states import budget_state
+from apps.budgets.services.reserving import reserve
+from apps.costs.domain.money_format import format_money
+from apps.costs.domain.pricing import usd
+from apps.costs.domain.providers import canonical_provider
+from apps.routing.domain.candidates import BudgetLimit, Candidate
+from apps.routing.domain.deciding import Sizes
+from apps.routing.domain.policy import Policy
+
+HELD_PERCENT = 150
+"""A reservation is so much of the expected cost: answers are sometimes longer than expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How budgets stand for a question: the binding one, why nothing may be spent, and what the choice must keep to."""
+
+    told: dict[str, Any] | None = None
+    blocked: str | None = None
+    limit: BudgetLimit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A reservation as the answer tells it; or the sentence of why there is none."""
+
+    told: dict[str, Any] | None = None
+    refused: str | None = None
+
+
+def standing(facts: Facts, policy: Policy | None, *, now: datetime) -> Standing:
+    """The budgets that apply, read fresh."""
+    states = budget_state(facts=facts, now=now)
+    if not states:
+        return Standing()
+    told = _plain(states[0].told())
+    blocking = next((state for state in states if state.action == Action.BLOCK.value), None)
+    if blocking is not None:
+        return Standing(_plain(blocking.told()), _sentence(blocking), None)
+    return Standing(told, None, _limit(states, policy) if policy else None)
+
+
+def hold(
+    facts: Facts, one: Candidate, sizes: Sizes, *, identity: str, parent_id: str | None, key_id: int | None
+) -> Held:
+    """Hold what a call to this model may cost; an unpriced one holds its tier's ceiling. Outside of a transaction."""
+    amount = _amount(one, sizes)
+    if amount is None:
+        return Held()
+    known = _with_model(facts, one)
+    try:
+        made = reserve(
+            facts=known, amount_usd=amount, id=identity, parent_id=parent_id, key_id=key_id,
+            tokens=sizes.input_tokens + sizes.output_tokens,
+        )  # fmt: skip
+    except BudgetRefused as refusal:
+        return Held(refused=refusal.denial.sentence)
+    return Held({"id": made.id, "amount_usd": format_money(made.amount_usd), "expires_at": _instant(made.expires_at)})
+
+
+def _amount(one: Candidate, sizes: Sizes) -> Decimal | None:
+    femto = one.cost
+    if femto is None:
+        femto = None if one.cap is None else one.cap * (sizes.input_tokens + sizes.output_tokens) // 1000
+    return None if femto is None else usd(femto * HELD_PERCENT // 100)
+
+
+def _with_model(facts: Facts, one: Candidate) -> Facts:
+    known = {name: getattr(facts, name) for name in Facts.__dataclass_fields__}
+    return Facts(**known | {"provider": canonical_provider(one.model[0]), "model": one.model[1], "tier": one.tier})
+
+
+def _limit(states: Sequence[BudgetState], policy: Policy) -> BudgetLimit | None:
+    """The lowest tier that any budget asks for, whether one asks for the cheapest, and the least that is left."""
+    names = policy.tier_names()
+    asked = [(rank, state) for state in states if (rank := _rank(state, names)) is not None]
+    left = [(room, state) for state in states if (room := _room(state)) is not None]
+    is_cheapest = any(state.action == Action.CHEAPEST.value for state in states)
+    if not asked and not left and not is_cheapest:
+        return None
+    rank, by = min(asked, key=lambda one: one[0], default=(None, None))
+    least, tightest = min(left, key=lambda one: one[0], default=(None, None))
+    named = by or tightest
+    return BudgetLimit(
+        named.name if named else "",
+        "budget",
+        rank,
+        None if least is None else int(least.scaleb(15)),
+        is_cheapest,
+    )
+
+
+def _rank(state: BudgetState, names: Sequence[str]) -> int | None:
+    if state.action == Action.DOWNGRADE.value:
+        return names.index(state.tier) if state.tier in names else 0
+    return None
+
+
+def _room(state: BudgetState) -> Decimal | None:
+    """What a budget that blocks has left, in USD; None for one that holds nothing up."""
+    if state.unit != Unit.USD or state.ceiling is None or state.exempt or state.paused:
+        return None
+    return state.ceiling - state.spent - state.reserved
+
+
+def _sentence(state: BudgetState) -> str:
+    rule = matching.matcher().by_id.get(state.budget_id)
+    contacts = raise_contacts(rule.project_id if rule else None)
+    return Denial("budget", Decimal(0), state, raise_contacts=contacts).sentence
+
+
+def _plain(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: _instant(value) if isinstance(value, datetime) else value for name, value in told.items()}
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
