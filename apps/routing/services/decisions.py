@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db import connection, transaction
+from django.db import connection
 from django.utils.crypto import salted_hmac
 
 from apps.access.domain.errors import Conflict, NotAllowed
@@ -260,12 +260,15 @@ _INSERT = """
         project_id, decision_id, fingerprint, created_at, key_id, agent_id, conversation_id, role, task_type, ask_hash,
         action, reason_code, tier, provider, model, policy_version, score, expected_cost_usd, features_version,
         features, asked, answer
-    ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    )
+    SELECT %s, %s, %s::uuid, %s, %s::bigint, %s, %s, %s, %s, %s::bigint, %s, %s, %s, %s, %s, %s, %s::numeric,
+        %s::numeric, %s, %s::bytea, %s::jsonb, %s::jsonb
+    FROM (SELECT set_config('synchronous_commit', 'off', true)) AS without_waiting
     ON CONFLICT DO NOTHING RETURNING 1
 """
+"""Does not wait for the disk: a crash of the database may lose its last decisions, but nothing of money."""
 
 
-@transaction.atomic
 def _store(asking: _Asking, answer: Mapping[str, Any], choice: Choice | None, complexity: Complexity | None) -> bool:
     asked, model = asking.asked, answer["model"] or {"provider": "", "name": ""}
     features = hashed_features(asked.message) if complexity else b""
