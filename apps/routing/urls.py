@@ -29,5 +29,6 @@ urlpatterns = [
     path("api/policies/<int:policy_id>", policies.PolicyView.as_view(), name="api-policy"),
     path("api/policies/<int:policy_id>/publish", policies.PublishView.as_view(), name="api-policy-publish"),
     path("api/policies/<int:policy_id>/rollback", policies.RollBackView.as_view(), name="api-policy-rollback"),
+    path("api/policies/<int:policy_id>/preview", policies.PreviewView.as_view(), name="api-policy-preview"),
     path("api/policies/<int:policy_id>/diff", policies.DiffView.as_view(), name="api-policy-diff"),
 ]

@@ -74,6 +74,10 @@ def test_publishing_shows_what_the_last_decisions_would_become(browser: Client, 
     assert "<strong>100%</strong> of the decisions would go to another tier" in shown
     assert '<span title="$0.00224">$0.0022</span> now, <strong title="$0.0112">$0.0112</strong>' in shown
     assert "4 of 4 decisions looked at" in shown
+    told = client.get(f"/api/policies/{url.split('/')[3]}/preview").json()
+    assert (told["looked_at"], told["moved"], told["cost_before_usd"], told["cost_after_usd"]) == (
+        4, 4, "0.00224", "0.0112",
+    )  # fmt: skip
     assert browser.post(url).status_code == 303
     found = in_force()
     assert found is not None

@@ -17,10 +17,12 @@ from apps.access.api.preconditions import require_match, tagged
 from apps.access.authentication import ApiRequest
 from apps.access.domain.identity import Scope
 from apps.routing.api import schema
+from apps.routing.domain.policy import policy_of
 from apps.routing.domain.policy_diff import differences
 from apps.routing.models import PolicyVersion
 from apps.routing.selectors.policies import checked, current_version
 from apps.routing.selectors.tiers import tiers_told
+from apps.routing.selectors.what_if import preview_draft
 from apps.routing.services import policies
 
 ADMIN = Scope.ADMIN
@@ -136,6 +138,38 @@ class RollBackView(APIView):
             raise Http404
         again = policies.roll_back(caller=request.auth, version=version, now=timezone.now())
         return tagged(_told(again), status=201)
+
+
+class PreviewView(APIView):
+    required_scopes: ClassVar = {"GET": ADMIN}
+
+    @extend_schema(operation_id="policies_preview", responses=schema.ANY_OBJECT)
+    def get(self, request: ApiRequest, policy_id: int) -> Response:
+        """The decisions of the last seven days asked again under this draft or version, beside the one in force."""
+        one = get_object_or_404(policy_rows(), id=policy_id)
+        current, now = current_version(), timezone.now()
+        if current is None:
+            raise Http404
+        found = preview_draft(
+            policy_of(current.document), policy_of(one.document), now=now, project_ids=request.auth.project_ids
+        )
+        told = found.told
+        moves = [
+            {"before": before, "after": after, "decisions": count} for (before, after), count in told.moves.items()
+        ]
+        return Response(
+            {
+                "days": found.days,
+                "decisions": found.of,
+                "looked_at": told.asked,
+                "moved": told.moved,
+                "changed_models": told.changed_models,
+                "unpriced": told.unpriced,
+                "cost_before_usd": found.before_usd,
+                "cost_after_usd": found.after_usd,
+                "moves": moves,
+            }
+        )
 
 
 class DiffView(APIView):
