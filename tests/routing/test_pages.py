@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.access.domain.identity import ALL_SCOPES
 from apps.access.models import User
 from apps.routing.models import PolicyVersion
 from apps.routing.selectors.in_force import in_force
+from apps.routing.services.health import watch_models
 from tests.cast import HeldKey
-from tests.costs.posting import call, posted
+from tests.costs.posting import GPT, call, load_prices, posted
 from tests.routing import acts
 from tests.routing.test_decisions import HARD, SECRET_WORDS, ask
 
@@ -134,3 +136,22 @@ def test_the_same_model_for_less(browser: Client, admin_key: HeldKey) -> None:
     shown = text(browser, "/routing/providers")
     assert "400 ms" in shown
     assert "The same model for less" not in shown, "openrouter lists it at the same price"
+
+
+def test_background_calls_and_failover_in_money(browser: Client, make_held_key: Any) -> None:
+    acts.published()
+    load_prices({("openai", "gpt-4.1"): GPT}, version="2")
+    key = make_held_key(*ALL_SCOPES)
+    calls = [call(provider="openai", model="gpt-4.1", role=role) for role in ("utility", "utility", "chat")]
+    failing = call(provider=acts.MINI[0], model=acts.MINI[1], status="error", error_type="503", output_tokens=0)
+    posted(key, [*calls, *[failing] * 5])
+    watch_models(now=timezone.now())
+    for number in range(2):
+        ask(key.client, message="hi", id=f"d{number}")
+    shown = text(browser, "/routing/providers")
+    # 2 x 0.0028, and half of it in the batch tier.
+    assert 'title="$0.0056"' in shown
+    assert 'title="$0.0028"' in shown
+    assert "{&quot;service_tier" in shown or '{"service_tier": "batch"}' in shown
+    # 2 x (0.0028 - 0.00056)
+    assert 'title="$0.00448"' in shown
