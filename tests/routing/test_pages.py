@@ -135,6 +135,9 @@ def test_the_same_model_for_less(browser: Client, admin_key: HeldKey) -> None:
     posted(admin_key, [call(provider="openai", model="gpt-4.1", latency_ms=400)] * 10)
     shown = text(browser, "/routing/providers")
     assert "400 ms" in shown
+    assert text(browser, "/routing/providers").count("unpriced") == 0
+    posted(admin_key, [call(provider="acme", model="x")])
+    assert '<td class="num">unknown <span class="badge warn">1 unpriced' in text(browser, "/routing/providers")
     assert "The same model for less" not in shown, "openrouter lists it at the same price"
 
 

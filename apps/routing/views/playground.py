@@ -60,6 +60,7 @@ def answered(answer: dict[str, Any]) -> dict[str, Any]:
         "answer": {**answer, "considered": considered},
         "bars": bars(complexity["factors"]) if complexity else (),
         "mark": round(complexity["score"] * 100, 2) if complexity else None,
+        "sure": f"{complexity['confidence']:.0%}" if complexity else "",
         "ruler": ruler([(tier.name, tier.upper) for tier in found.policy.tiers]) if found else (),
         "json": msgspec.json.format(json.dumps(answer), indent=2),
     }
