@@ -76,6 +76,8 @@ def test_publishing_shows_what_the_last_decisions_would_become(browser: Client, 
     assert "<strong>100%</strong> of the decisions would go to another tier" in shown
     assert '<span title="$0.00224">$0.0022</span> now, <strong title="$0.0112">$0.0112</strong>' in shown
     assert "4 of 4 decisions looked at" in shown
+    blocked = acts.draft(acts.document(default_tier="no"))
+    assert client.get(f"/api/policies/{blocked}/preview").status_code == 422
     told = client.get(f"/api/policies/{url.split('/')[3]}/preview").json()
     assert (told["looked_at"], told["moved"], told["cost_before_usd"], told["cost_after_usd"]) == (
         4, 4, "0.00224", "0.0112",
@@ -93,6 +95,7 @@ def test_a_blocked_draft_says_which_price_broke_which_cap(browser: Client) -> No
     policy = acts.document()
     policy["tiers"][0]["max_cost_per_1k_tokens"] = "0.0001"
     url = f"/routing/drafts/{acts.draft(policy)}/publish"
+    assert browser.get(f"/api/policies/{url.split('/')[3]}/preview").status_code == 404, "none is in force"
     shown = text(browser, url)
     assert "costs $0.4 in and $1.6 out per million tokens" in shown
     assert "over the cap of $0.0001" in shown
@@ -128,6 +131,13 @@ def test_the_playground_keeps_nothing(browser: Client) -> None:
     assert "No decision yet" in text(browser, "/routing/decisions")
     assert "new" not in text(browser, "/projects").split("<main")[1].split("</main")[0].replace("New", "").split()
     assert browser.post("/routing/playground", {"message": "hi", "input_tokens": "x"}).status_code == 422
+    policy = acts.document()
+    policy["tiers"] = policy["tiers"][1:]
+    under = {"message": "hi", "under": str(acts.draft(policy))}
+    assert "the standard tier is that of" in browser.post("/routing/playground", under).content.decode()
+    broken = browser.post("/routing/playground", under | {"under": str(acts.draft(acts.document(default_tier="no")))})
+    assert (broken.status_code, "cannot work: The default tier no is none" in broken.content.decode()) == (422, True)
+    assert "the simple tier is that of" in browser.post("/routing/playground", under | {"under": ""}).content.decode()
 
 
 def test_the_same_model_for_less(browser: Client, admin_key: HeldKey) -> None:

@@ -150,6 +150,7 @@ class PreviewView(APIView):
         current, now = current_version(), timezone.now()
         if current is None:
             raise Http404
+        policies.refuse_problems(one.document, now=now)
         found = preview_draft(
             policy_of(current.document), policy_of(one.document), now=now, project_ids=request.auth.project_ids
         )

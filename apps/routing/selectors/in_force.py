@@ -8,6 +8,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
+from zlib import crc32
+
+import msgspec
 
 from apps.costs.domain.providers import canonical_provider
 from apps.routing.domain.policy import ModelKey, Policy, policy_of
@@ -48,6 +52,13 @@ def in_force() -> InForce | None:
             if not _memory.is_fresh():
                 _look()
     return _memory.known
+
+
+def as_if(document: Mapping[str, Any]) -> InForce:
+    """A document as if it were in force. Its generation is its own, so that nothing takes it for a published one."""
+    policy = policy_of(document)
+    generation = -1 - crc32(msgspec.json.encode(policy))
+    return InForce(0, generation, policy, _lowest_tiers(policy))
 
 
 def version_in_force() -> int:

@@ -68,18 +68,18 @@ def decide(*, caller: Caller, asked: Asked, now: datetime) -> Decided:
     asking = _placed(caller, asked, now)
     if asked.id is not None and (before := answer_of(asking.project_id, asking.identity)):
         return _repeated(asking, before)
-    answer, choice, complexity = _answer(asking)
+    answer, choice, complexity = _answer(asking, in_force())
     if _store(asking, answer, choice, complexity):
         return Decided(answer)
     before = answer_of(asking.project_id, asking.identity)
     return _repeated(asking, before) if before else Decided(answer)
 
 
-def preview(*, caller: Caller, asked: Asked, now: datetime) -> dict[str, Any]:
-    """The answer a question would get; nothing is kept, and no project or agent comes into being."""
+def preview(*, caller: Caller, asked: Asked, now: datetime, under: InForce | None = None) -> dict[str, Any]:
+    """The answer a question would get, under the policy in force or another; nothing is kept or comes into being."""
     asked = _named(caller, asked)
     asking = _Asking(asked, caller, 0, 0, "preview", "", now, None)
-    return _answer(asking)[0]
+    return _answer(asking, under or in_force())[0]
 
 
 def _placed(caller: Caller, asked: Asked, now: datetime) -> _Asking:
@@ -106,8 +106,7 @@ def _named(caller: Caller, asked: Asked) -> Asked:
     return msgspec.structs.replace(asked, project=project, agent=agent)
 
 
-def _answer(asking: _Asking) -> tuple[dict[str, Any], Choice | None, Complexity | None]:
-    found = in_force()
+def _answer(asking: _Asking, found: InForce | None) -> tuple[dict[str, Any], Choice | None, Complexity | None]:
     budgets = standing(_facts(asking), found.policy if found else None, now=asking.now)
     kept = _kept(asking, found, budgets)
     if kept is not None:

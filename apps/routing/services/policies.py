@@ -72,7 +72,7 @@ def publish(*, caller: Who, draft_id: int, now: datetime) -> PolicyVersion:
     """Make a draft the version in force. Raises CannotPublish while it has problems that block, Conflict otherwise."""
     state = _locked_state()
     draft = _draft(draft_id)
-    _refuse_problems(draft.document, now)
+    refuse_problems(draft.document, now=now)
     before = current_version()
     _put_in_force(draft, state, caller, now)
     changes = _changes(before.document if before else {}, draft.document)
@@ -90,7 +90,7 @@ def roll_back(*, caller: Who, version: int, now: datetime) -> PolicyVersion:
     before = current_version()
     if before is not None and before.document == earlier.document:
         raise Conflict(f"Version {before.version} says the same as version {version}.", code="same", path="version")
-    _refuse_problems(earlier.document, now)
+    refuse_problems(earlier.document, now=now)
     again = PolicyVersion.objects.create(
         document=earlier.document, note=f"Rolled back to version {version}", based_on=version, made_by=_actor(caller)
     )
@@ -131,7 +131,8 @@ def _readable(document: Mapping[str, Any]) -> dict[str, Any]:
         raise Refused(str(error), code="not_a_policy", path=error.path) from error
 
 
-def _refuse_problems(document: Mapping[str, Any], now: datetime) -> None:
+def refuse_problems(document: Mapping[str, Any], *, now: datetime) -> None:
+    """Raise CannotPublish when a policy cannot work."""
     if blocking := [problem for problem in checked(document, now=now)[1] if problem.blocks]:
         raise CannotPublish(blocking)
 

@@ -12,6 +12,8 @@ from django.views.decorators.http import require_safe
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page
 from apps.access.selectors.places import project_id_of, projects_of
+from apps.routing.domain.policy import Policy, policy_of
+from apps.routing.models import PolicyVersion
 from apps.routing.selectors.decisions import calls_of, decision, newest
 from apps.routing.views.playground import answered
 from apps.routing.views.tabs import tabs
@@ -57,7 +59,13 @@ def one_decision(request: PageRequest, decision_id: str) -> HttpResponse:
         "calls": calls,
         "spent": sum((call["cost_usd"] for call in calls if call["cost_usd"] is not None), Decimal(0)),
     }
-    return render(request, "routing/decision.html", context | answered(found.answer))
+    return render(request, "routing/decision.html", context | answered(found.answer, _policy_of(found.policy_version)))
+
+
+def _policy_of(version: int) -> Policy | None:
+    """The policy by which was decided: its ruler shows where the score lay."""
+    row = PolicyVersion.objects.filter(version=version).first()
+    return policy_of(row.document) if row else None
 
 
 def _words(value: Any) -> str:

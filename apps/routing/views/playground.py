@@ -15,8 +15,11 @@ from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page
 from apps.routing.charts import bars, ruler
 from apps.routing.domain.asked import Asked, read
+from apps.routing.domain.policy import Policy
 from apps.routing.domain.reasons import verdict_words
-from apps.routing.selectors.in_force import in_force
+from apps.routing.models import PolicyVersion
+from apps.routing.selectors.in_force import as_if, in_force
+from apps.routing.selectors.policies import checked
 from apps.routing.services.decisions import preview
 from apps.routing.views.tabs import tabs
 
@@ -29,8 +32,13 @@ ABILITIES = ("tools", "vision", "json")
 @require_http_methods(["GET", "HEAD", "POST"])
 def playground(request: PageRequest) -> HttpResponse:
     """The form, and after it the answer an agent would get with the numbers behind it."""
-    found = in_force()
+    drafts = list(PolicyVersion.objects.drafts()[:20])
+    draft = next((row for row in drafts if str(row.pk) == request.POST.get("under", "")), None)
+    blocked = _blocked(draft)
+    found = as_if(draft.document) if draft and not blocked else in_force()
     context: dict[str, Any] = {
+        "drafts": drafts,
+        "draft": draft,
         "tabs": tabs("routing:playground"),
         "sent": request.POST,
         "abilities": [(name, name in request.POST.getlist("requires")) for name in ABILITIES],
@@ -39,29 +47,39 @@ def playground(request: PageRequest) -> HttpResponse:
     }
     if request.method != "POST":
         return render(request, "routing/playground.html", context)
+    if blocked:
+        context["complaints"] = [f"Draft {draft.pk if draft else ''} cannot work: {blocked}"]
+        return render(request, "routing/playground.html", context, status=422)
     question = _question(request)
     asked = read(question)
     if not isinstance(asked, Asked):
         context["complaints"] = [f"{error.path}: {error.message}" for error in asked]
         return render(request, "routing/playground.html", context, status=422)
     try:
-        answer = preview(caller=request.caller, asked=asked, now=timezone.now())
+        answer = preview(caller=request.caller, asked=asked, now=timezone.now(), under=found)
     except Refused as refusal:
         context["complaints"] = [refusal.message]
         return render(request, "routing/playground.html", context, status=422)
-    return render(request, "routing/playground.html", context | answered(answer) | _to_copy(request, question))
+    policy = found.policy if found else None
+    return render(request, "routing/playground.html", context | answered(answer, policy) | _to_copy(request, question))
 
 
-def answered(answer: dict[str, Any]) -> dict[str, Any]:
-    """An answer as the page shows it."""
-    complexity, found = answer["complexity"], in_force()
+def _blocked(draft: PolicyVersion | None) -> str:
+    """What keeps a draft from working, if anything."""
+    problems = checked(draft.document, now=timezone.now())[1] if draft else []
+    return next((problem.message for problem in problems if problem.blocks), "")
+
+
+def answered(answer: dict[str, Any], policy: Policy | None) -> dict[str, Any]:
+    """An answer as the page shows it, on the ruler of a policy."""
+    complexity = answer["complexity"]
     considered = [{**one, "words": verdict_words(one["verdict"])} for one in answer["considered"]]
     return {
         "answer": {**answer, "considered": considered},
         "bars": bars(complexity["factors"]) if complexity else (),
         "mark": round(complexity["score"] * 100, 2) if complexity else None,
         "sure": f"{complexity['confidence']:.0%}" if complexity else "",
-        "ruler": ruler([(tier.name, tier.upper) for tier in found.policy.tiers]) if found else (),
+        "ruler": ruler([(tier.name, tier.upper) for tier in policy.tiers]) if policy else (),
         "json": msgspec.json.format(json.dumps(answer), indent=2),
     }
 
