@@ -59,6 +59,7 @@ ALLOWED = {
     ("apps/costs/services/rerating/working.py", "SECONDS"): "seconds of a clock",
     ("apps/costs/services/retention.py", "Report"): "megabytes",
     ("apps/routing/selectors/catalogue.py", "_book_seen_at"): "seconds of a clock",
+    ("apps/routing/selectors/health.py", "_known"): "seconds of a clock",
     ("apps/routing/selectors/in_force.py", "_Memory"): "seconds of a clock",
     ("controlplane/rendering.py", "_AS_THEY_ARE"): "quality and milliseconds go out as JSON numbers",
 }
