@@ -48,6 +48,8 @@ def test_the_editor(browser: Client) -> None:
     assert PolicyVersion.objects.get().document == before, "moving rows saves nothing"
     wrong = browser.post(url, acts.form(threshold="much"))
     assert (wrong.status_code, "expected a number from 0 to 1" in wrong.content.decode()) == (422, True)
+    unheard = browser.post(url, acts.form(complexity='{"weights": {"charm": 1}}'))
+    assert (unheard.status_code, "no factor is called charm" in unheard.content.decode()) == (422, True)
     secret = browser.post(url, acts.form(**{"t0-m0-keys": "sk-live-123"}))
     assert (secret.status_code, "looks like a secret" in secret.content.decode()) == (422, True)
     rule = {"rules": "2", "r0-role": "utility", "r0-tier": "simple", "r0-at": "most", "off_agents": "night\n\nbot"}
@@ -135,6 +137,14 @@ def test_the_playground_keeps_nothing(browser: Client) -> None:
     policy["tiers"] = policy["tiers"][1:]
     under = {"message": "hi", "under": str(acts.draft(policy))}
     assert "the standard tier is that of" in browser.post("/routing/playground", under).content.decode()
+    word = {"lexicons": {"reasoning": {"add": ["blorple"]}}, "bias": 1.5}
+    changed = {"message": "blorple", "under": str(acts.draft(acts.document(complexity=word)))}
+    harder = browser.post("/routing/playground", changed).content.decode()
+    assert '<td class="said">blorple</td>' in harder
+    assert (
+        '<td class="said">blorple</td>'
+        not in browser.post("/routing/playground", changed | {"under": ""}).content.decode()
+    )
     broken = browser.post("/routing/playground", under | {"under": str(acts.draft(acts.document(default_tier="no")))})
     assert (broken.status_code, "cannot work: The default tier no is none" in broken.content.decode()) == (422, True)
     assert "the simple tier is that of" in browser.post("/routing/playground", under | {"under": ""}).content.decode()

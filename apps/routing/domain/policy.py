@@ -141,6 +141,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     off: SwitchedOff = SwitchedOff()
     context: ContextSettings = ContextSettings()
     compression: CompressionSettings = CompressionSettings()
+    complexity: dict[str, Any] = {}
+    """What it changes of the analyzer: bias, wording_share, weights by factor, lexicons; nothing resets it."""
     ttl_s: Annotated[int, Meta(ge=5, le=3600)] = 60
     on_unreachable: Literal["open", "closed"] = "open"
 

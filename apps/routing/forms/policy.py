@@ -27,6 +27,7 @@ def document_of_post(post: Mapping[str, str], before: Mapping[str, Any]) -> dict
         "model_routing_budget_per_conversation": post.get("budget", "").strip() or None,
         "when_budget_meets_quality": post.get("wins", "budget"),
         "rules": [rule for number in range(_count(post, "rules", 100)) if (rule := _rule(post, f"r{number}"))],
+        "complexity": _json(post, "complexity", "Complexity"),
         "off": {"projects": _lines(post, "off_projects"), "agents": _lines(post, "off_agents")},
     }
     return document
@@ -97,6 +98,7 @@ def rows_of(document: Mapping[str, Any]) -> dict[str, Any]:
             }
             for number, rule in enumerate(document.get("rules") or ())
         ],
+        "complexity_text": json.dumps(document["complexity"], indent=2) if document.get("complexity") else "",
         "off_projects": "\n".join((document.get("off") or {}).get("projects") or ()),
         "off_agents": "\n".join((document.get("off") or {}).get("agents") or ()),
     }
@@ -118,17 +120,12 @@ def _tier(post: Mapping[str, str], prefix: str) -> dict[str, Any]:
 def _model(post: Mapping[str, str], prefix: str) -> dict[str, Any]:
     name = post.get(f"{prefix}-name", "").strip()
     limits = {limit: _number(post, f"{prefix}-{limit}", f"{name}, {limit.replace('_', ' ')}") for limit in _LIMITS}
-    text = post.get(f"{prefix}-parameters", "").strip()
-    try:
-        parameters = json.loads(text) if text else {}
-    except ValueError as error:
-        raise PolicyError(f"{name}: the parameters are not JSON.", f"{prefix}-parameters") from error
     return {
         "provider": post.get(f"{prefix}-provider", "").strip(),
         "name": name,
         "supports": [ability for ability in ABILITIES if f"{prefix}-{ability}" in post],
         "key_pool": _commas(post, f"{prefix}-keys"),
-        "parameters": parameters,
+        "parameters": _json(post, f"{prefix}-parameters", f"{name}, parameters"),
         **limits,
     }
 
@@ -168,6 +165,14 @@ def _number(post: Mapping[str, str], name: str, words: str) -> int | None:
     if not (text.isascii() and text.isdecimal() and len(text) <= 12):
         raise PolicyError(f"{words}: expected a whole number, or nothing.", name)
     return int(text)
+
+
+def _json(post: Mapping[str, str], name: str, words: str) -> Any:
+    text = post.get(name, "").strip()
+    try:
+        return json.loads(text) if text else {}
+    except ValueError as error:
+        raise PolicyError(f"{words}: this is not JSON.", name) from error
 
 
 def _commas(post: Mapping[str, str], name: str) -> list[str]:

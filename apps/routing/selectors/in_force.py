@@ -14,7 +14,9 @@ from zlib import crc32
 import msgspec
 
 from apps.costs.domain.providers import canonical_provider
+from apps.routing.domain.complexity import Weights
 from apps.routing.domain.policy import ModelKey, Policy, policy_of
+from apps.routing.domain.weighing import weights_of
 from apps.routing.models import PolicyVersion, RoutingState
 
 TRUSTED_SECONDS = 1
@@ -29,6 +31,7 @@ class InForce:
     policy: Policy
     tiers: Mapping[ModelKey, str]
     """The cheapest tier of each model, by canonical provider and name."""
+    weights: Weights
 
 
 class _Memory:
@@ -58,7 +61,7 @@ def as_if(document: Mapping[str, Any]) -> InForce:
     """A document as if it were in force. Its generation is its own, so that nothing takes it for a published one."""
     policy = policy_of(document)
     generation = -1 - crc32(msgspec.json.encode(policy))
-    return InForce(0, generation, policy, _lowest_tiers(policy))
+    return InForce(0, generation, policy, _lowest_tiers(policy), weights_of(policy))
 
 
 def version_in_force() -> int:
@@ -90,7 +93,7 @@ def _look() -> None:
     elif state.generation != _memory.generation or _memory.known is None:
         document = PolicyVersion.objects.values_list("document", flat=True).get(version=state.version)
         policy = policy_of(document)
-        _memory.known = InForce(state.version, state.generation, policy, _lowest_tiers(policy))
+        _memory.known = InForce(state.version, state.generation, policy, _lowest_tiers(policy), weights_of(policy))
         _memory.generation = state.generation
     _memory.looked_at = time.monotonic()
 

@@ -22,7 +22,7 @@ from apps.costs.domain import tokens
 from apps.costs.services.ingest.reading import new_id
 from apps.routing.domain import answers
 from apps.routing.domain.asked import SCANNED, WITHOUT_MESSAGE, Asked
-from apps.routing.domain.complexity import DEFAULT_WEIGHTS, Ask, Complexity, analyze
+from apps.routing.domain.complexity import Ask, Complexity, Weights, analyze
 from apps.routing.domain.conversation import Conversation
 from apps.routing.domain.deciding import DEFAULT_OUTPUT, Choice, Known, Sizes, choose
 from apps.routing.domain.hashed_features import VERSION, hashed_features
@@ -147,7 +147,7 @@ def _with_reservation(asking: _Asking, choice: Choice, answer: dict[str, Any]) -
 def _choice(asking: _Asking, found: InForce, budgets: Standing) -> tuple[Choice, Complexity]:
     asked = asking.asked
     conversation = conversation_of(asking.project_id, asked.conversation_id, asked.role or "")
-    complexity = _complexity(asked, conversation)
+    complexity = _complexity(asked, conversation, found.weights)
     sizes = _sizes(asked, conversation)
     catalogue = catalogue_of(found, now=asking.now)
     known = Known(
@@ -180,7 +180,7 @@ def _kept(asking: _Asking, found: InForce | None, budgets: Standing) -> dict[str
     return None
 
 
-def _complexity(asked: Asked, conversation: Conversation) -> Complexity:
+def _complexity(asked: Asked, conversation: Conversation, weights: Weights) -> Complexity:
     ask = Ask(
         message=asked.message[:SCANNED],
         task_type=asked.task_type,
@@ -190,7 +190,7 @@ def _complexity(asked: Asked, conversation: Conversation) -> Complexity:
         expected_output_tokens=asked.expected_output_tokens,
         failed_attempts=len(asked.failed_attempts),
     )
-    return analyze(ask, conversation.state() if asked.conversation_id else None, DEFAULT_WEIGHTS)
+    return analyze(ask, conversation.state() if asked.conversation_id else None, weights)
 
 
 def _sizes(asked: Asked, conversation: Conversation) -> Sizes:

@@ -16,6 +16,7 @@ from apps.access.services import audit
 from apps.routing.domain.policy import PolicyError, document_of, policy_of
 from apps.routing.domain.policy_checks import Problem
 from apps.routing.domain.policy_diff import differences
+from apps.routing.domain.weighing import weights_of
 from apps.routing.models import PolicyVersion, RoutingState
 from apps.routing.selectors import in_force
 from apps.routing.selectors.policies import checked, current_version
@@ -126,7 +127,9 @@ def _draft(draft_id: int) -> PolicyVersion:
 
 def _readable(document: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        return document_of(policy_of(document))
+        policy = policy_of(document)
+        weights_of(policy)
+        return document_of(policy)
     except PolicyError as error:
         raise Refused(str(error), code="not_a_policy", path=error.path) from error
 
