@@ -3,7 +3,7 @@
     python -m benchmarks.decisions [--rate 200] [--seconds 15] [--prefill 50000]
 
 One web process, kept to one core, with fsync on. Decisions are sent at fixed instants whatever the answers take, and
-timed from the instant they were due; each reserves its cost in a budget. Meanwhile four clients send a batch of 100
+timed from the instant they were due; each reserves its cost in the budget of its agent. Meanwhile four clients send a batch of 100
 records a second each. Then as many requests as the server takes: decisions and echoes; and one client's 304 of the
 configuration and echo in turns. The load is bounded and goes to this machine alone.
 """
@@ -175,7 +175,7 @@ def config_beside_echo(key: str, times: int) -> tuple[float, float]:
 
 
 def prepared(database: "PrivateServer", prefill: int) -> tuple[dict[str, str], str]:
-    """The ingest benchmark's installation, with a policy, a blocking budget, and a key that may ask for decisions."""
+    """The ingest benchmark's installation, with a policy, a blocking budget each agent, and a key that may ask for decisions."""
     environment, _ = ingest.prepared(database, prefill)
     from django.utils import timezone
 
@@ -189,8 +189,8 @@ def prepared(database: "PrivateServer", prefill: int) -> tuple[dict[str, str], s
     owner = User.objects.create(email="bench@localhost", role=Role.OWNER)
     if publish_first_policy(now=timezone.now()) is None:
         raise RuntimeError("the price book lacks the models of the first policy")
-    thresholds = [{"percent": 100, "action": "block"}]
-    draft = checked_draft({"name": "All", "limit_usd": "1000000", "period": "month", "thresholds": thresholds})
+    sent = {"name": "Agents", "limit_usd": "1000000", "period": "month", "each": "agent"}
+    draft = checked_draft(sent | {"thresholds": [{"percent": 100, "action": "block"}]})
     create_budget(caller=owner.caller(), draft=draft)
     key = keys.make_key()
     ApiKey.objects.create(

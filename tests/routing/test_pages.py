@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from apps.access.domain.identity import ALL_SCOPES
 from apps.access.models import User
-from apps.routing.models import PolicyVersion
+from apps.routing.models import ModelQuality, PolicyVersion, QualityState
+from apps.routing.selectors import quality
 from apps.routing.selectors.in_force import in_force
 from apps.routing.services.health import watch_models
 from tests.cast import HeldKey
@@ -178,3 +179,23 @@ def test_background_calls_and_failover_in_money(browser: Client, make_held_key: 
     assert "{&quot;service_tier" in shown or '{"service_tier": "batch"}' in shown
     # 2 x (0.0028 - 0.00056)
     assert 'title="$0.00448"' in shown
+
+
+def test_a_model_that_another_dominates(browser: Client, admin_key: HeldKey) -> None:
+    acts.load_book()
+    posted(admin_key, [call(provider=acts.OPUS[0], model=acts.OPUS[1], task_type="code")] * 2)
+    for (provider, name), mean, lower, n in (
+        (acts.OPUS, 0.8, 0.7, 30),
+        (acts.FULL, 0.8, 0.71, 25),
+        (acts.MINI, 0.9, 0.8, 19),
+    ):
+        shares = {"mean": str(mean), "lower": str(lower)}
+        ModelQuality.objects.create(provider=provider, name=name, task_type="code", n=n, **shares)
+    quality.forget()
+    QualityState.objects.update_or_create(pk=1, defaults={"version": 1})
+    shown = text(browser, "/routing/providers")
+    # 2 x (1,000 x 4 + 100 x 20) and 2 x (1,000 x 2 + 100 x 8) per million; 19 outcomes are too few for the cheapest.
+    assert 'title="$0.012"' in shown
+    assert 'title="$0.0056"' in shown
+    assert "53.3%" in shown
+    assert "anthropic/claude-opus-5-5" in shown

@@ -8,6 +8,7 @@ from apps.costs.domain.calendars import QUARTER_HOUR
 from apps.costs.domain.pricing import usd
 from apps.costs.selectors import metrics
 from apps.costs.selectors.rate_book import current_rate_book
+from apps.routing.selectors.repricing import repriced
 from apps.routing.selectors.use import LATELY
 
 ROLES = ("utility", "background", "embedding")
@@ -36,7 +37,7 @@ def cheaper_in_background(*, now: datetime, project_ids: frozenset[int] | None) 
     """The last 30 days' background calls, per model the cheapest tier that its price knows, largest saving first."""
     end = now - (now - datetime.min.replace(tzinfo=now.tzinfo)) % QUARTER_HOUR + QUARTER_HOUR
     query = metrics.UsageQuery(end - LATELY, end, project_ids=project_ids, filters={"role": ROLES})
-    book, minute = current_rate_book(), now.hour * 60 + now.minute
+    book = current_rate_book()
     found = []
     for row in metrics.grouped(query, ("provider", "model"), edges=()):
         provider, model = row.values
@@ -44,14 +45,10 @@ def cheaper_in_background(*, now: datetime, project_ids: frozenset[int] | None) 
         if match is None or not row.totals.calls:
             continue
         told = row.totals
+        offered = (tier for tier in TIERS if tier in match.card.rates.service_tiers)
         costs = {
-            tier: match.card.charge(
-                told.input_tokens, told.output_tokens, cache_read=told.cache_read_input_tokens,
-                cache_creation=told.cache_creation_input_tokens, reasoning=told.reasoning_output_tokens,
-                requests=told.calls, service_tier=tier, minute_of_day=minute, calls=told.calls,
-            )[0]
-            for tier in ("standard", *(tier for tier in TIERS if tier in match.card.rates.service_tiers))
-        }  # fmt: skip
+            tier: repriced(book, (provider, model), told, now, service_tier=tier) for tier in ("standard", *offered)
+        }
         standard = costs.pop("standard")
         priced = {tier: cost for tier, cost in costs.items() if cost is not None}
         if standard is None or not priced:

@@ -10,6 +10,7 @@ from apps.costs.domain.pricing import usd
 from apps.costs.domain.rate_book import RateBook
 from apps.costs.selectors import metrics
 from apps.costs.selectors.rate_book import current_rate_book
+from apps.routing.selectors.repricing import repriced
 from apps.routing.selectors.use import LATELY
 
 MOST = 50
@@ -80,11 +81,11 @@ def _done(row: metrics.GroupRow) -> Done:
 
 def _moves(book: RateBook, row: metrics.GroupRow, now: datetime) -> Iterator[Move]:
     provider, model = row.values
-    here = _charge(book, provider, model, row.totals, now)
+    here = repriced(book, (provider, model), row.totals, now)
     if here is None:
         return
     for to_provider, to_model in _elsewhere(book, provider, model):
-        there = _charge(book, to_provider, to_model, row.totals, now)
+        there = repriced(book, (to_provider, to_model), row.totals, now)
         if there is not None:
             yield Move(model, provider, to_provider, to_model, row.totals.calls, usd(here), usd(there))
 
@@ -97,19 +98,3 @@ def _elsewhere(book: RateBook, provider: str, model: str) -> list[tuple[str, str
         name = f"{provider}/{bare}"
         found += [(seller, name) for seller in book.sellers_of(name) if seller == GATEWAY]
     return [one for one in found if one != (provider, model) and one[0] != provider]
-
-
-def _charge(book: RateBook, provider: str, model: str, used: metrics.Totals, now: datetime) -> int | None:
-    match = book.lookup(provider, model, now)
-    if match is None:
-        return None
-    return match.card.charge(
-        used.input_tokens,
-        used.output_tokens,
-        cache_read=used.cache_read_input_tokens,
-        cache_creation=used.cache_creation_input_tokens,
-        reasoning=used.reasoning_output_tokens,
-        requests=used.calls,
-        minute_of_day=now.hour * 60 + now.minute,
-        calls=max(1, used.calls),
-    )[0]

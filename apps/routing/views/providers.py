@@ -9,6 +9,7 @@ from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page
 from apps.routing.models import ModelHealth
 from apps.routing.selectors.background import cheaper_in_background
+from apps.routing.selectors.dominance import dominated
 from apps.routing.selectors.failover import failovers
 from apps.routing.selectors.providers import compare_providers
 from apps.routing.views.tabs import tabs
@@ -27,6 +28,7 @@ def provider_list(request: PageRequest) -> HttpResponse:
         "states": ModelHealth.objects.order_by("-calls", "provider", "model"),
         "done": found.done,
         "moves": found.moves[:MOST_MOVES],
+        "advice": dominated(now=now, project_ids=seen)[:MOST_MOVES],
         "background": cheaper_in_background(now=now, project_ids=seen)[:MOST_MOVES],
         "failovers": failovers(now=now, project_ids=seen),
     }
