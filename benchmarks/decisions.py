@@ -175,7 +175,7 @@ def config_beside_echo(key: str, times: int) -> tuple[float, float]:
 
 
 def prepared(database: "PrivateServer", prefill: int) -> tuple[dict[str, str], str]:
-    """The ingest benchmark's installation, with a policy, a blocking budget each agent, and a key that may ask for decisions."""
+    """The ingest benchmark's installation with a policy, a budget each agent, and a key that may ask."""
     environment, _ = ingest.prepared(database, prefill)
     from django.utils import timezone
 
