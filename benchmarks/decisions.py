@@ -3,9 +3,9 @@
     python -m benchmarks.decisions [--rate 200] [--seconds 15] [--prefill 50000]
 
 One web process, kept to one core, with fsync on. Decisions are sent at fixed instants whatever the answers take, and
-timed from the instant they were due; each reserves its cost in the budget of its agent. Meanwhile four clients send a batch of 100
-records a second each. Then as many requests as the server takes: decisions and echoes; and one client's 304 of the
-configuration and echo in turns. The load is bounded and goes to this machine alone.
+timed from the instant they were due; each reserves its cost in the budget of its agent. Meanwhile four clients send a
+batch of 100 records a second each. Then as many requests as the server takes: decisions and echoes; and one client's
+304 of the configuration and echo in turns. The load is bounded and goes to this machine alone.
 """
 
 import argparse
