@@ -335,6 +335,8 @@ PRICE_LISTS_MAX_BYTES = env.int("BURSAR_PRICE_LISTS_MAX_BYTES", default=150_000_
 PRICE_LISTS_STALE_DAYS = env.int("BURSAR_PRICE_LISTS_STALE_DAYS", default=14)
 PRICE_JUMP_LIMIT = env.str("BURSAR_PRICE_JUMP_LIMIT", default="2")
 HEALTH_WINDOW_SECONDS = env.int("BURSAR_HEALTH_WINDOW_SECONDS", default=300)
+# Stored decisions that a preview of a draft asks again, the newest.
+ROUTING_PREVIEW_DECISIONS = env.int("BURSAR_ROUTING_PREVIEW_DECISIONS", default=3000)
 RETENTION_DECISION_DAYS = env.int("BURSAR_RETENTION_DECISION_DAYS", default=400)
 REPORTING_ZONE = env.str("BURSAR_REPORTING_ZONE", default="UTC")
 # Who may scrape /metrics without a key, how old its numbers may be, and how many series a dimension has at most.

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
+
 from apps.costs.domain.pricing import usd
 from apps.routing.domain.policy import ModelKey, Policy
 from apps.routing.domain.what_if import Comparison, Stored, compare
@@ -12,7 +14,6 @@ from apps.routing.selectors.catalogue import fresh_book
 from apps.routing.selectors.policies import price_facts
 
 DAYS = 7
-MOST = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def preview_draft(
     rows = Decision.objects.filter(created_at__gte=now - timedelta(days=days), score__isnull=False)
     if project_ids is not None:
         rows = rows.filter(project_id__in=project_ids)
-    newest = rows.order_by("-created_at").values_list("score", "asked")[:MOST]
+    newest = rows.order_by("-created_at").values_list("score", "asked")[: settings.ROUTING_PREVIEW_DECISIONS]
     book, minute = fresh_book(), now.hour * 60 + now.minute
 
     def cost_of(model: ModelKey, input_tokens: int, output_tokens: int, cached: int) -> int | None:
