@@ -12,6 +12,7 @@ from apps.routing.models import ModelQuality, PolicyVersion, QualityState
 from apps.routing.selectors import quality
 from apps.routing.selectors.in_force import in_force
 from apps.routing.services.health import watch_models
+from tests.budgets.acts import make_budget, spend
 from tests.cast import HeldKey
 from tests.costs.posting import GPT, call, load_prices, posted
 from tests.routing import acts
@@ -138,6 +139,11 @@ def test_the_playground_keeps_nothing(browser: Client) -> None:
     policy["tiers"] = policy["tiers"][1:]
     under = {"message": "hi", "under": str(acts.draft(policy))}
     assert "the standard tier is that of" in browser.post("/routing/playground", under).content.decode()
+    spend("0", project="sales")
+    make_budget("0.001", scope={"project": "sales"})
+    spend("0.001", project="sales")
+    stopped = browser.post("/routing/playground", {"message": "hi", "project": "sales"}).content.decode()
+    assert "<h2>Blocked</h2>" in stopped
     word = {"lexicons": {"reasoning": {"add": ["blorple"]}}, "bias": 1.5}
     changed = {"message": "blorple", "under": str(acts.draft(acts.document(complexity=word)))}
     harder = browser.post("/routing/playground", changed).content.decode()

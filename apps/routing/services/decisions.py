@@ -16,6 +16,7 @@ from django.utils.crypto import salted_hmac
 
 from apps.access.domain.errors import Conflict, NotAllowed
 from apps.access.domain.identity import Caller
+from apps.access.selectors.places import project_id_of
 from apps.access.services import places
 from apps.budgets.domain.scopes import Facts
 from apps.costs.domain import tokens
@@ -36,6 +37,8 @@ from apps.routing.selectors.quality import qualities_of
 from apps.routing.services.budgeted import Standing, hold, standing
 
 COUNTED_AS = "gpt-4.1"
+PREVIEW = "not kept"
+"""The id of an answer that is not kept and holds nothing: with a blank, which no id of a question has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,12 @@ def decide(*, caller: Caller, asked: Asked, now: datetime) -> Decided:
 def preview(*, caller: Caller, asked: Asked, now: datetime, under: InForce | None = None) -> dict[str, Any]:
     """The answer a question would get, under the policy in force or another; nothing is kept or comes into being."""
     asked = _named(caller, asked)
-    asking = _Asking(asked, caller, 0, 0, "preview", "", now, None)
+    project_id = project_id_of(asked.project or places.DEFAULT_PROJECT) or 0
+    if project_id and not caller.sees_project(project_id):
+        raise NotAllowed(
+            f'You may not ask for the project "{asked.project}".', code="forbidden_project", path="project"
+        )
+    asking = _Asking(asked, caller, project_id, 0, PREVIEW, "", now, _ask_hash(asked.message))
     return _answer(asking, under or in_force())[0]
 
 
@@ -129,7 +137,7 @@ def _facts(asking: _Asking) -> Facts:
 def _with_reservation(asking: _Asking, choice: Choice, answer: dict[str, Any]) -> dict[str, Any]:
     """The answer with the amount that is held; where it does not fit, for the next cheaper model, or blocked."""
     asked, chosen = asking.asked, choice.selection.chosen
-    if not asked.reserve or chosen is None or not asking.project_id:
+    if not asked.reserve or chosen is None or asking.identity == PREVIEW:
         return answer
     cheaper = [one for one in choice.selection.fallbacks if (one.cost or 0) < (chosen.cost or 0)]
     refused = None
