@@ -32,13 +32,13 @@ class Api:
     """One agent on one connection."""
 
     def __init__(self, place: Installation) -> None:
-        self._link = http.client.HTTPConnection("127.0.0.1", place.web.port, timeout=10)
+        self.link = http.client.HTTPConnection("127.0.0.1", place.web.port, timeout=10)
         self._headers = {"Authorization": f"Bearer {place.key}", "Content-Type": "application/json"}
 
     def post(self, path: str, body: Any) -> Any:
         """The answer, decoded. Raises AssertionError unless it is a 2xx."""
-        self._link.request("POST", path, json.dumps(body), self._headers)
-        answer = self._link.getresponse()
+        self.link.request("POST", path, json.dumps(body), self._headers)
+        answer = self.link.getresponse()
         text = answer.read()
         assert 200 <= answer.status < 300, (answer.status, text[:300])
         return json.loads(text)
@@ -47,6 +47,14 @@ class Api:
         """One call that cost so much."""
         call = {"provider": "openai", "model": "gpt-4.1", "input_tokens": 10, "output_tokens": 1, "cost_usd": usd}
         self.post("/api/usage", call | {"tags": tags})
+
+
+@pytest.fixture
+def api(place: Installation) -> Iterator[Api]:
+    """An agent of the installation."""
+    found = Api(place)
+    yield found
+    found.link.close()
 
 
 @contextmanager
@@ -78,19 +86,9 @@ def background(place: Installation, folder: Path, mail_port: int) -> Iterator[No
         shutil.rmtree(var / "broker", ignore_errors=True)
 
 
-def test_a_posted_record_is_a_mail_within_15_seconds(place: Installation, tmp_path: Path) -> None:
-    api = Api(place)
+def test_a_posted_record_is_a_mail_within_15_seconds(place: Installation, api: Api, tmp_path: Path) -> None:
     for number in range(BUDGETS):
-        api.post(
-            "/api/budgets",
-            {
-                "name": f"Budget {number:03d}",
-                "limit_usd": "1",
-                "period": "month",
-                "scope": {"tag:n": str(number)},
-                "thresholds": [{"percent": 50, "action": "notify"}],
-            },
-        )
+        api.post("/api/budgets", budget(f"Budget {number:03d}", n=str(number)))
     posted: dict[int, float] = {}
     with mail_server() as server, background(place, tmp_path, server.port):
         warm_up(api, server)
@@ -105,9 +103,16 @@ def test_a_posted_record_is_a_mail_within_15_seconds(place: Installation, tmp_pa
     assert p95 <= 15
 
 
+def budget(name: str, **tags: str) -> dict[str, Any]:
+    """A budget of 1 USD of these tags that tells of its half."""
+    scope = {f"tag:{tag}": value for tag, value in tags.items()}
+    half = {"percent": 50, "action": "notify"}
+    return {"name": name, "limit_usd": "1", "period": "month", "scope": scope, "thresholds": [half]}
+
+
 def warm_up(api: Api, server: MailServer) -> None:
     """Worker and beat have started once a first mail has come."""
-    api.post("/api/budgets", {"name": "First", "limit_usd": "1", "period": "month", "scope": {"tag:n": "first"}})
+    api.post("/api/budgets", budget("First", n="first"))
     api.spend("2", n="first")
     wait_for(lambda: bool(server.accepted), 120)
 
@@ -130,9 +135,10 @@ def wait_for(condition: Any, seconds: float) -> None:
         time.sleep(0.2)
 
 
-def test_the_api_does_not_notice_that_broker_and_mail_server_are_down(place: Installation, tmp_path: Path) -> None:
+def test_the_api_does_not_notice_that_broker_and_mail_server_are_down(
+    place: Installation, api: Api, tmp_path: Path
+) -> None:
     """Rounds with and without take turns, so that what else the machine does falls on both alike."""
-    api = Api(place)
     times: dict[bool, list[float]] = {True: [], False: []}
     with mail_server() as server:
         for number in range(ROUNDS):
