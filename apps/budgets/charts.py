@@ -41,7 +41,7 @@ class Meter:
 
 
 def meter(state: BudgetState, forecast: Decimal | None = None) -> Meter:
-    """The meter of one counter, and the same in words."""
+    """The meter of one counter, and the same in words but for the forecast, which has a line of its own."""
     levels = [(one, one.level(state.limit, state.raised)) for one in state.thresholds]
     most = max(state.limit, state.spent + state.reserved, forecast or _ZERO, *(level for _, level in levels)) * Decimal(
         "1.04"
@@ -55,8 +55,6 @@ def meter(state: BudgetState, forecast: Decimal | None = None) -> Meter:
     if state.reserved:
         words.append(f"{amount(state.reserved, unit)} reserved")
     words.append(f"{amount(state.remaining, unit)} left")
-    if forecast is not None:
-        words.append(f"{amount(forecast, unit)} forecast")
     return Meter(
         spent=width(state.spent),
         reserved_from=width(state.spent),
