@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from apps.access.domain import tokens
 from apps.access.domain.addresses import client_address, neighbourhood, parse_networks
-from apps.access.domain.csv_cells import cell
+from apps.access.domain.csv_cells import cell, text_of
 from apps.access.domain.identity import Caller, Role, Scope
 from apps.access.domain.inflate import BadGzip, TooLarge, inflate
 from apps.costs.domain.money_format import format_money
@@ -142,7 +142,7 @@ def test_cells_are_no_formulas_and_come_back(text: str) -> None:
     csv.writer(line).writerow([cell(text)])
     [[back]] = list(csv.reader(io.StringIO(line.getvalue(), newline=""))) or [[""]]
     assert not back.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-    assert back.removeprefix("'") == text.replace("\0", "").removeprefix("'")
+    assert text_of(back) == text.replace("\0", "")
 
 
 @pytest.mark.parametrize(

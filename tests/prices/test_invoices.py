@@ -163,7 +163,7 @@ def test_what_is_exported_can_be_imported(browser: Client) -> None:
     (row,) = csv.DictReader(StringIO(exported, newline=""))
 
     assert (row["amount_usd"], row["our_usd"], row["note"]) == ("10.000000000000000", "8.000000000000000", "'=cmd()")
-    assert "1 changed" in text(browser.post("/prices/invoices/import", {"text": exported, "step": "preview"}))
+    assert "1 as they stand" in text(browser.post("/prices/invoices/import", {"text": exported, "step": "preview"}))
 
 
 def test_totals_carry_the_error_bar_only_with_invoices(browser: Client, reader: HeldKey) -> None:

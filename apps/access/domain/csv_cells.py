@@ -1,10 +1,15 @@
-"""Cells a spreadsheet cannot take for a formula (RFC 4180 quoting is the csv module's; this is CWE-1236)."""
+"""Cells a spreadsheet cannot take for a formula (RFC 4180 quoting is the csv module's; this is CWE-1236).
 
+What is written can be read back: `text_of` gives the text that `cell` was given.
+"""
+
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}")
+# Text that begins with what begins a formula, after any number of apostrophes, so that none is taken off in vain.
+_DANGEROUS = re.compile("'*[=+\\-@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}]")
 
 
 def cell(value: Any) -> str:
@@ -18,4 +23,9 @@ def cell(value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     text = str(value).replace("\0", "")
-    return f"'{text}" if text.startswith(_DANGEROUS) else text
+    return f"'{text}" if _DANGEROUS.match(text) else text
+
+
+def text_of(cell: str) -> str:
+    """The text of a cell, without the apostrophe that keeps it from being a formula."""
+    return cell[1:] if cell.startswith("'") and _DANGEROUS.match(cell) else cell

@@ -7,6 +7,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from io import StringIO
 
+from apps.access.domain.csv_cells import text_of
+
 from .invoicing import Billed, faults
 
 COLUMNS = ("provider", "model", "first_day", "last_day", "zone", "amount_usd", "note")
@@ -39,7 +41,7 @@ def read_lines(text: str, *, most: int) -> list[ReadLine]:
         for row in reader:
             if len(rows) == most:
                 raise CsvError(f"At most {most} lines at once (BURSAR_INVOICE_MAX_LINES).")
-            rows.append((reader.line_num, {key: (value or "").strip() for key, value in row.items() if key}))
+            rows.append((reader.line_num, {key: text_of((value or "").strip()) for key, value in row.items() if key}))
     except csv.Error as error:
         raise CsvError(f"This is no CSV: {error}.") from error
     return list(_marked(rows))

@@ -15,6 +15,8 @@ from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from apps.access.domain.csv_cells import text_of
+
 from .calendars import day_start
 from .pricing import RateCard, Rates, Tiered
 from .pricing.plain import RATE_DECIMALS, plain_rates, rates_from_plain
@@ -105,9 +107,7 @@ def _read(line: int, row: Mapping[str, str], zone: ZoneInfo) -> PriceLine | Line
 
 
 def _plain(value: Any) -> str:
-    """A cell without the apostrophe that keeps a spreadsheet from taking it for a formula."""
-    text = value.strip() if isinstance(value, str) else ""
-    return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@") else text
+    return text_of(value.strip()) if isinstance(value, str) else ""
 
 
 def _moment(text: str, name: str, zone: ZoneInfo) -> datetime | None:
