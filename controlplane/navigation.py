@@ -23,6 +23,7 @@ SETTINGS = (
     ("People", "access:people"),
     ("Projects", "access:projects"),
     ("Alerting", "budgets:alerting"),
+    ("Reporting", "costs:reporting"),
     ("Audit log", "access:audit"),
     ("Health", "health"),
     ("API docs", "api-docs"),

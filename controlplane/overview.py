@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -22,10 +20,12 @@ from apps.costs.domain.money_format import format_money
 from apps.costs.domain.periods import Comparison, Period, Span, compare, days_words
 from apps.costs.selectors import metrics
 from apps.costs.selectors.conversations import conversation_page
+from apps.costs.selectors.currencies import converted
 from apps.costs.selectors.demo import DemoState, demo_state
 from apps.costs.selectors.first_seen import first_seen_numbers
 from apps.costs.selectors.invoices import error_bar
 from apps.costs.selectors.metrics import BreakdownRow, SeriesRow, Totals
+from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.selectors.subscriptions import FeeRow, fees_usd, subscription_costs
 from controlplane import exports, figures, filterbar
 from controlplane.charts import Chart, spend_chart
@@ -59,7 +59,7 @@ class Asked:
 
 def asked(request: PageRequest) -> Asked:
     """Reads the address. Raises nothing: what is not understood becomes a notice."""
-    state, notices = read(dict(request.GET.lists()), ZoneInfo(settings.REPORTING_ZONE))
+    state, notices = read(dict(request.GET.lists()), reporting_zone())
     return Asked(state, state.choice.at(timezone.now()), request.caller, notices)
 
 
@@ -98,6 +98,7 @@ def _context(question: Asked, *, demo: DemoState) -> dict[str, Any]:
         "notices": question.notices,
         "totals": totals,
         "error_bar": error_bar(query, now=period.now),
+        "converted": converted(query, totals.cost_usd, now=period.now),
         "all_tokens": totals.input_tokens + totals.output_tokens,
         "ended_calls": totals.ok_calls + totals.error_calls,
         "token_parts": figures.token_parts(totals),

@@ -27,6 +27,7 @@ from apps.access.domain.identity import Caller, Scope
 from apps.costs.domain.counters import Counters
 from apps.costs.selectors.bookkeeping import Bookkeeping, bookkeeping, sweep_states
 from apps.costs.selectors.exposition import DIMENSIONS, Now
+from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.services.exposition import expose
 from controlplane import health
 from controlplane.models import Heartbeat
@@ -143,7 +144,7 @@ _KINDED = (*DIMENSIONS["model"], "kind")
 
 
 def _present(now: Now) -> Iterator[Metric]:
-    zone = settings.REPORTING_ZONE
+    zone = reporting_zone().key
     yield _gauge("bursar_spend_today_usd", f"US dollars spent on the running day in {zone}.", now.spend_today_usd)
     yield _gauge("bursar_spend_month_usd", f"US dollars spent in the running month in {zone}.", now.spend_month_usd)
     newest = now.newest_at.timestamp() if now.newest_at else 0

@@ -338,7 +338,10 @@ HEALTH_WINDOW_SECONDS = env.int("BURSAR_HEALTH_WINDOW_SECONDS", default=300)
 # Stored decisions that a preview of a draft asks again, the newest.
 ROUTING_PREVIEW_DECISIONS = env.int("BURSAR_ROUTING_PREVIEW_DECISIONS", default=3000)
 RETENTION_DECISION_DAYS = env.int("BURSAR_RETENTION_DECISION_DAYS", default=400)
+# The first values of the reporting settings; once somebody saves these on their page, the database holds.
 REPORTING_ZONE = env.str("BURSAR_REPORTING_ZONE", default="UTC")
+WEEK_START = env.str("BURSAR_WEEK_START", default="monday")
+CURRENCY = env.str("BURSAR_CURRENCY", default="USD")
 # Who may scrape /metrics without a key, how old its numbers may be, and how many series a dimension has at most.
 METRICS_NETWORKS = env.list("BURSAR_METRICS_NETWORKS", default=[])
 METRICS_FRESH_SECONDS = env.int("BURSAR_METRICS_FRESH_SECONDS", default=10)

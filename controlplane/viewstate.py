@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from apps.access.domain.identity import Caller
 from apps.costs.domain.periods import Choice, Span, parse
 from apps.costs.selectors.metrics import UsageQuery
+from apps.costs.selectors.reporting import reporting
 
 DIMENSIONS = {
     "project": "Project",
@@ -103,7 +104,7 @@ def read(
     `dimensions` are those of DIMENSIONS the page at `path` can filter by; with `beyond` it can group and filter by
     everything else a record has as well.
     """
-    choice, notices = parse(parameters, default_zone)
+    choice, notices = parse(parameters, default_zone, reporting().week_start)
     group = (parameters.get("group") or ["model"])[-1]
     if not (group in DIMENSIONS or (beyond and is_beyond(group))):
         notices.append(f"Cannot group by \u201c{group[:40]}\u201d; models are shown.")

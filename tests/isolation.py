@@ -10,7 +10,7 @@ from pytest_django import DjangoDbBlocker
 from apps.access.services import audit, guessing, places
 from apps.budgets.selectors import matching
 from apps.budgets.services import opening
-from apps.costs.selectors import invoices, rate_book, spend_hours
+from apps.costs.selectors import invoices, rate_book, reporting, spend_hours
 from apps.costs.services import names, partitions
 from apps.costs.services.ingest import placing
 from apps.routing.selectors import catalogue, config, health, in_force, quality
@@ -46,6 +46,7 @@ def fresh_memory() -> None:
     rate_book.forget()
     invoices.forget()
     spend_hours.forget()
+    reporting.forget()
     in_force.forget()
     catalogue.forget()
     health.forget()

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.costs.api import reporting
 from apps.costs.api.conversations import ConversationsView, ConversationView
 from apps.costs.api.estimate import EstimateView
 from apps.costs.api.invoices import InvoicesView, InvoiceView, RestoreInvoiceView
@@ -22,6 +23,7 @@ from apps.costs.api.traces import TracesView
 from apps.costs.api.unpriced import NamesView, UnpricedView
 from apps.costs.api.usage import UsageDetailView, UsageView
 from apps.costs.views import demo
+from apps.costs.views import reporting as reporting_pages
 from apps.costs.views.prices import (
     adjustments,
     disagreements,
@@ -38,6 +40,16 @@ from apps.costs.views.prices import table as prices
 
 app_name = "costs"
 urlpatterns = [
+    path("settings/reporting", reporting_pages.settings_page, name="reporting"),
+    path("settings/reporting/rates", reporting_pages.add_rate, name="rate-add"),
+    path("settings/reporting/rates/<int:rate_id>/delete", reporting_pages.delete_rate, name="rate-delete"),
+    path("settings/reporting/rates/<int:rate_id>/restore", reporting_pages.restore_rate, name="rate-restore"),
+    path("api/settings/reporting", reporting.ReportingView.as_view(), name="api-reporting"),
+    path("api/currency-rates", reporting.CurrencyRatesView.as_view(), name="api-rates"),
+    path("api/currency-rates/<int:rate_id>", reporting.CurrencyRateView.as_view(), name="api-rate"),
+    path(
+        "api/currency-rates/<int:rate_id>/restore", reporting.RestoreCurrencyRateView.as_view(), name="api-rate-restore"
+    ),
     path("api/metrics/cost", CostMetricsView.as_view(), name="metrics-cost"),
     path("api/metrics/performance", PerformanceView.as_view(), name="metrics-performance"),
     path("api/metrics/efficiency", EfficiencyView.as_view(), name="metrics-efficiency"),

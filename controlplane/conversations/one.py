@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -38,6 +36,7 @@ from apps.costs.selectors.conversations import (
     timeline,
     tool_shares,
 )
+from apps.costs.selectors.reporting import reporting_zone
 from apps.routing.selectors.decisions import why_of_conversation
 from controlplane import figures
 from controlplane.conversations.links import conversation_url
@@ -122,7 +121,7 @@ def _context(request: PageRequest, one: Conversation) -> dict[str, Any]:
         "all_tokens": one.input_tokens + one.output_tokens,
         "lasted": _ms(one.last_at - one.first_at),
         "began": _clock(one.first_at, with_day=True),
-        "zone": zone_words(ZoneInfo(settings.REPORTING_ZONE), timezone.now()),
+        "zone": zone_words(reporting_zone(), timezone.now()),
         "days_url": _days_url(one),
         "lines": _lines(one, steps[:ON_A_PAGE], (number - 1) * ON_A_PAGE, _tightest(budgets)),
         "budgets": budgets,
@@ -206,7 +205,7 @@ def _page_number(request: PageRequest) -> int:
 
 
 def _clock(moment: datetime, *, with_day: bool) -> str:
-    wall = moment.astimezone(ZoneInfo(settings.REPORTING_ZONE))
+    wall = moment.astimezone(reporting_zone())
     return f"{wall:%b} {wall.day}, {wall:%H:%M:%S}" if with_day else f"{wall:%H:%M:%S}"
 
 
@@ -215,7 +214,7 @@ def _ms(length: timedelta) -> Decimal:
 
 
 def _records_query(one: Conversation) -> list[tuple[str, str]]:
-    zone = ZoneInfo(settings.REPORTING_ZONE)
+    zone = reporting_zone()
     first, last = one.first_at.astimezone(zone).date(), one.last_at.astimezone(zone).date()
     first = max(first, last - timedelta(days=30))
     return [("from", str(first)), ("to", str(last)), ("project", one.project), ("conversation", one.id)]
@@ -223,5 +222,5 @@ def _records_query(one: Conversation) -> list[tuple[str, str]]:
 
 def _days_url(one: Conversation) -> str:
     """The Overview of the day the conversation began."""
-    day = str(one.first_at.astimezone(ZoneInfo(settings.REPORTING_ZONE)).date())
+    day = str(one.first_at.astimezone(reporting_zone()).date())
     return f"{reverse('overview')}?{urlencode([('from', day), ('to', day), ('project', one.project)])}"

@@ -5,9 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -32,6 +30,7 @@ from apps.costs.selectors.conversations import (
 )
 from apps.costs.selectors.demo import demo_state
 from apps.costs.selectors.metrics import BadQuery, UsageQuery
+from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.selectors.tags import tag_names
 from controlplane import exports, filterbar
 from controlplane.conversations.links import conversation_url
@@ -75,7 +74,7 @@ class Asked:
 
 def asked(request: PageRequest) -> Asked:
     """Reads the address. Raises nothing: what is not understood becomes a notice."""
-    state, notices = read(dict(request.GET.lists()), ZoneInfo(settings.REPORTING_ZONE))
+    state, notices = read(dict(request.GET.lists()), reporting_zone())
     return Asked(state, state.view.choice.at(timezone.now()), request.caller, notices)
 
 

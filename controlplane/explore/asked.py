@@ -1,15 +1,14 @@
 """One request for Explore, resolved: the state, the period, and every cell the page shows."""
 
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.utils import timezone
 
 from apps.access.domain.identity import Caller
 from apps.access.pages import PageRequest
 from apps.costs.domain.periods import Comparison, Period, compare
 from apps.costs.selectors.metrics import UsageQuery
+from apps.costs.selectors.reporting import reporting_zone
 from controlplane.explore.cells import Placed, placed, reads_records
 from controlplane.explore.state import Explored, read
 
@@ -48,7 +47,7 @@ class Found:
 
 def asked(request: PageRequest) -> Asked:
     """Reads the address. Raises nothing: what is not understood becomes a notice."""
-    state, notices = read(dict(request.GET.lists()), ZoneInfo(settings.REPORTING_ZONE))
+    state, notices = read(dict(request.GET.lists()), reporting_zone())
     return Asked(state, state.view.choice.at(timezone.now()), request.caller, notices)
 
 

@@ -17,15 +17,16 @@ from apps.access.pages import PageRequest, page
 from apps.costs.domain.calendars import zone_words
 from apps.costs.domain.periods import Preset, days_words
 from apps.costs.selectors import metrics
+from apps.costs.selectors.currencies import Converted, converted
 from apps.costs.selectors.demo import demo_state
 from apps.costs.selectors.first_seen import first_seen_numbers
 from apps.costs.selectors.metrics import BadQuery
 from apps.costs.selectors.tags import tag_names
 from controlplane import filterbar
-from controlplane.explore.asked import Asked, asked, found
+from controlplane.explore.asked import Asked, Found, asked, found
 from controlplane.explore.chart import drawn
 from controlplane.explore.live import live
-from controlplane.explore.measures import MEASURES
+from controlplane.explore.measures import MEASURES, merged
 from controlplane.explore.state import PATH, ROWS, Explored, Shape
 from controlplane.explore.table import table
 from controlplane.filterbar import Link, Option
@@ -110,6 +111,7 @@ def _answer(question: Asked) -> dict[str, Any]:
         "is_ranking": state.shape is Shape.RANKING,
         "compared": cells.comparison.words if cells.comparison else "",
         "is_usd": state.measure.unit == "usd",
+        "converted": _converted(question, cells),
         "more": state.but(rows=ROWS[1]).url() if rows.left_out and state.rows == ROWS[0] else "",
         "records_url": state.url(reverse("explore-records")),
         "conversations_url": replace(state.view, own=()).url(reverse("conversations")),
@@ -125,6 +127,14 @@ def _answer(question: Asked) -> dict[str, Any]:
         "query": urlsplit(state.url()).query,
         "announcement": chart.summary,
     }
+
+
+def _converted(question: Asked, cells: Found) -> Converted | None:
+    """The spend in the currency that is shown beside US dollars."""
+    if question.state.measure.key != "cost_usd":
+        return None
+    usd = merged([one.cell for one in cells.series]).totals.cost_usd
+    return converted(question.query, usd, now=question.period.now)
 
 
 def _ways_out(state: Explored) -> list[Link]:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -26,6 +25,7 @@ from apps.costs.selectors.demo import demo_state
 from apps.costs.selectors.explained import explained
 from apps.costs.selectors.metrics import BadQuery
 from apps.costs.selectors.records import Page, Position, usage_page, usage_record
+from apps.costs.selectors.reporting import reporting_zone
 from controlplane import exports, filterbar
 from controlplane.conversations.links import conversation_url
 from controlplane.explore.asked import Asked, asked
@@ -131,7 +131,7 @@ def record(request: PageRequest) -> HttpResponse:
     parts = [{**part, "words": unit_words(part["unit"])} for part in one["cost_parts"] or ()]
     facts = [(name.replace("_", " "), one[name]) for name in FIELDS if name in one and one[name] not in (None, "")]
     talk = conversation_url(one["project"], one["conversation_id"]) if one["conversation_id"] else ""
-    context = {"record": one, "parts": parts, "facts": facts, "zone": settings.REPORTING_ZONE, "conversation": talk}
+    context = {"record": one, "parts": parts, "facts": facts, "zone": reporting_zone().key, "conversation": talk}
     return render(request, "explore/record.html", context)
 
 

@@ -1,8 +1,5 @@
 """The export for people: of the period and the filters of a view."""
 
-from zoneinfo import ZoneInfo
-
-from django.conf import settings
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -10,6 +7,7 @@ from django.views.decorators.http import require_GET
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page
 from apps.costs.selectors.metrics import BadQuery
+from apps.costs.selectors.reporting import reporting_zone
 from controlplane import exports
 from controlplane.focus.files import FORMATS, focus_response
 from controlplane.focus.rows import day_by_day
@@ -22,7 +20,7 @@ def focus(request: PageRequest, kind: str) -> HttpResponse | StreamingHttpRespon
     """All usage of a view by day and everything the cube keeps, as FOCUS columns."""
     if kind not in FORMATS:
         raise Http404
-    state, _ = read(dict(request.GET.lists()), ZoneInfo(settings.REPORTING_ZONE), beyond=True)
+    state, _ = read(dict(request.GET.lists()), reporting_zone(), beyond=True)
     period = state.choice.at(timezone.now())
     try:
         days = day_by_day(state.query(period.span, request.caller), now=period.now)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from apps.access.domain.errors import Conflict, Refused
 from apps.access.domain.identity import Caller, Role
 from apps.access.pages import PageRequest, page, see_other
+from apps.costs.selectors.reporting import reporting_zone
 from controlplane.models import SavedView
 from controlplane.saved import services
 from controlplane.saved.forms import ChangeForm, SaveForm
@@ -157,4 +157,4 @@ def _row(caller: Caller, view: SavedView, starts: set[int]) -> Row:
 
 
 def _zone() -> ZoneInfo:
-    return ZoneInfo(settings.REPORTING_ZONE)
+    return reporting_zone()

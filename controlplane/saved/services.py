@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -14,6 +13,7 @@ from apps.access.domain.errors import Conflict, NotAllowed, Refused
 from apps.access.domain.identity import Caller
 from apps.access.models import Project
 from apps.access.services import audit
+from apps.costs.selectors.reporting import reporting_zone
 from controlplane.models import VIEW_NAME_LENGTH, SavedView, StartView
 from controlplane.saved.kinds import Seen, seen
 from controlplane.saved.selectors import deleted_views_of, may_change, views_of
@@ -130,7 +130,7 @@ def _person(caller: Caller) -> int:
 
 
 def _state(url: str) -> Seen:
-    state = seen(url, ZoneInfo(settings.REPORTING_ZONE))
+    state = seen(url, reporting_zone())
     if state is None:
         raise Refused("This is not an address of a page whose views can be saved.", code="no_view", path="url")
     if len(state.query) > LONGEST_QUERY:

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.http import Http404, HttpResponse, StreamingHttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -16,6 +14,7 @@ from apps.access.pages import PageRequest, page
 from apps.costs.domain.calendars import zone_words
 from apps.costs.domain.periods import Span, days_words
 from apps.costs.selectors.metrics import Totals
+from apps.costs.selectors.reporting import reporting_zone
 from controlplane import exports
 from controlplane.statement.months import Month, month_of, running_month
 from controlplane.statement.reading import Statement, statement
@@ -25,14 +24,18 @@ from controlplane.viewstate import ViewState, filter_words, read
 @page(role=Role.ANALYST)
 @require_GET
 def latest(request: PageRequest) -> HttpResponse:
-    """Leads to the last month that is over."""
-    return redirect("statement", running_month(timezone.now(), _zone()).moved(-1).key)
+    """The last month that is over."""
+    return _page(request, running_month(timezone.now(), reporting_zone()).moved(-1).key)
 
 
 @page(role=Role.ANALYST)
 @require_GET
 def month(request: PageRequest, key: str) -> HttpResponse:
     """One month, of all one may see or of some projects."""
+    return _page(request, key)
+
+
+def _page(request: PageRequest, key: str) -> HttpResponse:
     asked, state, notices = _asked(request, key)
     now = timezone.now()
     found = _found(request, asked, state)
@@ -67,14 +70,10 @@ def month_csv(request: PageRequest, key: str) -> StreamingHttpResponse:
     return response
 
 
-def _zone() -> ZoneInfo:
-    return ZoneInfo(settings.REPORTING_ZONE)
-
-
 def _asked(request: PageRequest, key: str) -> tuple[Month, ViewState, list[str]]:
     given = {name: values for name, values in request.GET.lists() if name in ("project", "demo")}
-    state, notices = read(given, _zone(), path=request.path, dimensions=("project",))
-    asked = month_of(key, _zone())
+    state, notices = read(given, reporting_zone(), path=request.path, dimensions=("project",))
+    asked = month_of(key, reporting_zone())
     if asked is None:
         raise Http404
     return asked, state, notices

@@ -8,6 +8,7 @@ from decimal import Decimal
 from apps.costs.domain.formats import money_column, money_exact, percent
 from apps.costs.domain.invoicing import ErrorBar
 from apps.costs.selectors import metrics
+from apps.costs.selectors.currencies import Converted, converted
 from apps.costs.selectors.invoices import error_bar
 from apps.costs.selectors.metrics import GroupRow, Totals, UsageQuery
 from apps.costs.selectors.subscriptions import FeeRow, fees_usd, subscription_costs
@@ -55,6 +56,7 @@ class Statement:
     fees: list[FeeRow] | None
     unpriced: list[GroupRow]
     error_bar: ErrorBar | None
+    converted: Converted | None
     demo_calls: int
 
     @property
@@ -74,13 +76,16 @@ def statement(query: UsageQuery, before: UsageQuery, *, now: datetime) -> Statem
         parts = [_part(query, name) for name in DIMENSIONS]
         models = next(part.rows for part in parts if part.dimension == "model")
         totals = metrics.added([row.totals for row in models])
+        fees = subscription_costs(query, now=now)
+        whole = totals.cost_usd + fees_usd(fees or ())
         return Statement(
             totals=totals,
             before_usd=_spend(before),
             parts=parts,
-            fees=subscription_costs(query, now=now),
+            fees=fees,
             unpriced=[row for row in models if row.totals.unpriced_calls],
             error_bar=error_bar(query, now=now),
+            converted=converted(query, whole, now=now, with_fees=True),
             demo_calls=_demo_calls(query, totals),
         )
 

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from apps.costs.domain import formats
 from apps.costs.domain.pricing.plain import rate_text
+from apps.costs.selectors.currencies import Converted
 from controlplane.saved.pages import menu
 
 register = template.Library()
@@ -47,6 +48,17 @@ def hundred(part: Decimal) -> str:
 def instant(moment: datetime) -> str:
     """A moment in full, in UTC: "2026-11-22 19:56:04 UTC"."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+@register.simple_tag
+def beside(converted: Converted | None) -> SafeString | str:
+    """A total in the currency shown beside US dollars: "≈ 7.40 EUR", its rates in the title; "" if there is none."""
+    if converted is None:
+        return ""
+    if converted.amount is None:
+        return format_html('<span class="muted">{}</span>', converted.words)
+    words = formats.in_currency(converted.amount, converted.currency)
+    return format_html('<span class="nowrap" title="{}">≈ {}</span>', converted.words, words)
 
 
 @register.simple_tag

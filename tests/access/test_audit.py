@@ -26,6 +26,7 @@ from tests.costs.rerating import acts as rerating
 from tests.pages import told
 from tests.prices import acts as prices
 from tests.prices import bills
+from tests.reporting import acts as reporting
 from tests.routing import acts as routing
 from tests.saved import acts as saved
 from tests.urls import Endpoint, endpoints
@@ -250,6 +251,24 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("budgets:api-channel-rotate", "POST"): lambda w: Call(f"/api/channels/{alerts.channel()}/rotate", {}, 200),
     ("budgets:api-channel-try", "POST"): lambda w: Call(f"/api/channels/{alerts.channel()}/test", {}, 202),
     ("budgets:api-delivery-resend", "POST"): lambda w: Call(f"/api/deliveries/{alerts.given_up()}/resend", {}, 202),
+    ("costs:reporting", "POST"): lambda w: Call(
+        "/settings/reporting", {"zone": "Europe/Berlin", "week_start": "6", "currency": "USD"}, 303
+    ),
+    ("costs:rate-add", "POST"): lambda w: Call(
+        "/settings/reporting/rates", {"currency": "EUR", "first_day": "2026-11-01", "per_dollar": "0.9"}, 303
+    ),
+    ("costs:rate-delete", "POST"): lambda w: Call(f"/settings/reporting/rates/{reporting.rate()}/delete", {}, 303),
+    ("costs:rate-restore", "POST"): lambda w: Call(
+        f"/settings/reporting/rates/{reporting.rate(deleted=True)}/restore", {}, 303
+    ),
+    ("costs:api-reporting", "PATCH"): lambda w: Call("/api/settings/reporting", {"week_start": "sunday"}, 200),
+    ("costs:api-rates", "POST"): lambda w: Call(
+        "/api/currency-rates", {"currency": "EUR", "first_day": "2026-11-01", "per_dollar": "0.9"}, 201
+    ),
+    ("costs:api-rate", "DELETE"): lambda w: Call(f"/api/currency-rates/{reporting.rate()}", {}, 204),
+    ("costs:api-rate-restore", "POST"): lambda w: Call(
+        f"/api/currency-rates/{reporting.rate(deleted=True)}/restore", {}, 200
+    ),
     ("access:api_agent", "PATCH"): lambda w: Call(f"/api/agents/{w.agent_id}", {"name": "renamed"}, 200),
     ("routing:new-draft", "POST"): lambda w: Call("/routing/drafts/new", {"of": str(routing.published().version)}, 303),
     ("routing:draft", "POST"): lambda w: Call(f"/routing/drafts/{routing.draft()}", routing.form(), 303),

@@ -69,7 +69,7 @@ def test_a_statement_is_made_for_paper(open_tab: OpenTab, owner: User, fleet: No
     for gone in (".topbar", ".footer", ".btn"):
         assert page.locator(f"{gone}:visible").count() == 0, gone
     for there in ("Statement ", "Total", "By task type", "and what it leaves out", "Written "):
-        assert page.get_by_text(there).first.is_visible(), there
+        assert page.locator("main").get_by_text(there).first.is_visible(), there
     assert page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor") == "rgba(0, 0, 0, 0)"
     assert page.pdf()[:5] == b"%PDF-"
 

@@ -51,6 +51,8 @@ ALLOWED = {
     ("apps/costs/selectors/metrics/questions.py", "_percentiles"): "milliseconds",
     ("apps/costs/selectors/metrics/questions.py", "_with"): "milliseconds",
     ("apps/costs/selectors/metrics/shapes.py", "Totals"): "milliseconds",
+    ("apps/costs/selectors/reporting.py", "_TRUSTED_SECONDS"): "seconds of a clock",
+    ("apps/costs/selectors/reporting.py", "_remembered"): "seconds of a clock",
     ("apps/costs/selectors/rerates.py", "_preview_percent"): "the share of a period that is read",
     ("apps/costs/selectors/spend_hours.py", "_remembered"): "seconds of a clock",
     ("apps/costs/services/demo/working.py", "SECONDS"): "seconds of a clock",

@@ -6,7 +6,6 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from django.conf import settings
 from django.http import QueryDict
 from django.utils import timezone
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -15,6 +14,7 @@ from apps.access.domain.identity import Caller
 from apps.access.selectors.places import agents_of
 from apps.costs.domain.usage import FieldError, Moment
 from apps.costs.selectors.metrics import UsageQuery
+from apps.costs.selectors.reporting import reporting_zone
 
 FILTERS = (
     "provider",
@@ -82,7 +82,7 @@ def moment(parameters: QueryDict, name: str) -> datetime | None:
 
 def zone(parameters: QueryDict) -> str:
     """The IANA zone asked for, or the reporting zone. Raises ValidationError for an unknown one."""
-    name = parameters.get("tz", settings.REPORTING_ZONE)
+    name = parameters.get("tz", reporting_zone().key)
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

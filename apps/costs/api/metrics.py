@@ -25,6 +25,7 @@ from apps.costs.selectors import metrics
 from apps.costs.selectors.conversations import conversation_sums
 from apps.costs.selectors.invoices import error_bar
 from apps.costs.selectors.metrics import BadQuery, GroupRow, Totals, UsageQuery
+from apps.costs.selectors.reporting import reporting
 from apps.costs.selectors.subscriptions import FeeRow, fees_usd, subscription_costs
 
 INTERVALS = {"hour": Unit.HOUR, "day": Unit.DAY, "week": Unit.WEEK, "month": Unit.MONTH, "none": None}
@@ -173,7 +174,7 @@ def asked_edges(parameters: QueryDict, query: UsageQuery) -> tuple[str, list[dat
         return interval, []
     if unit is Unit.HOUR and (query.end - query.start).days > MAX_BUCKETS // 24:
         raise ValidationError({"interval": f"By hour at most {MAX_BUCKETS // 24} days at a time."})
-    edges = cut(query.start, query.end, unit, ZoneInfo(query.zone))
+    edges = cut(query.start, query.end, unit, ZoneInfo(query.zone), reporting().week_start)
     if len(edges) > MAX_BUCKETS:
         raise ValidationError({"interval": f"At most {MAX_BUCKETS} buckets; this range has {len(edges)}."})
     return interval, edges

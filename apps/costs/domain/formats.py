@@ -63,6 +63,11 @@ def money_exact(usd: Decimal | None) -> str:
     return f"{MINUS if usd < 0 else ''}${whole}.{part.rstrip('0').ljust(2, '0')}"
 
 
+def in_currency(amount: Decimal, currency: str) -> str:
+    """An amount of another currency, with its code: "7.40 EUR"."""
+    return f"{money(amount).replace('$', '')} {currency}"
+
+
 def money_column(values: Sequence[Decimal | None]) -> list[str]:
     """Amounts of one table column, all with the same number of decimals.
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from apps.costs.domain.calendars import (
+    MONDAY,
     QUARTER_HOUR,
     Unit,
     add_months,
@@ -85,6 +86,7 @@ class Choice:
     last: date | None = None
     compare: Compare = Compare.WEEKDAY
     unit: Unit | None = None
+    week_start: int = MONDAY
 
     def pairs(self, default_zone: ZoneInfo) -> list[tuple[str, str]]:
         """The query string in canonical order; what is default is left out."""
@@ -177,7 +179,7 @@ class Period:
     @cached_property
     def pieces(self) -> list[datetime]:
         """The starts of its pieces, then its end."""
-        return cut(self.span.start, self.span.end, self.unit, self.zone)
+        return cut(self.span.start, self.span.end, self.unit, self.zone, self.choice.week_start)
 
     @property
     def running_piece(self) -> int | None:
@@ -189,7 +191,7 @@ class Period:
         hours = (self.span.end - self.span.start) / timedelta(hours=1)
         if unit is Unit.HOUR and hours > MOST_POINTS + 2:
             return MOST_POINTS + 1
-        return len(cut(self.span.start, self.span.end, unit, self.zone)) - 1
+        return len(cut(self.span.start, self.span.end, unit, self.zone, self.choice.week_start)) - 1
 
     def shifted(self, steps: int) -> Choice:
         """The choice for the period so many lengths later (negative: earlier); whole months move by months."""
@@ -285,7 +287,9 @@ def days_words(first: date, last: date) -> str:
     return f"{day_name(first)} - {end}"
 
 
-def parse(query: Mapping[str, Sequence[str]], default_zone: ZoneInfo) -> tuple[Choice, list[str]]:
+def parse(
+    query: Mapping[str, Sequence[str]], default_zone: ZoneInfo, week_start: int = MONDAY
+) -> tuple[Choice, list[str]]:
     """The choice an address makes, and a notice for every value that is not known and was replaced by the default."""
     notices: list[str] = []
     given = {name: values[-1] for name, values in query.items() if values and values[-1]}
@@ -294,6 +298,7 @@ def parse(query: Mapping[str, Sequence[str]], default_zone: ZoneInfo) -> tuple[C
         preset=_known(Preset, given.get("period"), Preset.DAYS_30, "period", notices),
         compare=_known(Compare, given.get("compare"), Compare.WEEKDAY, "comparison", notices),
         unit=_unit(given.get("interval"), notices),
+        week_start=week_start,
     )
     if "from" in given or "to" in given or choice.preset is Preset.CUSTOM:
         choice = _custom(choice, given, notices)

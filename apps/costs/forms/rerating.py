@@ -2,13 +2,12 @@
 
 from datetime import UTC, date, datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
-from django.conf import settings
 
 from apps.access.forms import ServiceForm
 from apps.access.selectors.places import projects_of
+from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.services.rerating import Filter
 
 NAME_LENGTH = 256
@@ -31,7 +30,7 @@ class InstantField(forms.CharField):
             moment = (
                 datetime.combine(date.fromisoformat(text), time()) if len(text) == 10 else datetime.fromisoformat(text)
             )
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.REPORTING_ZONE))
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=reporting_zone())
             return moment.astimezone(UTC)
         except (ValueError, OverflowError) as error:
             raise forms.ValidationError("Type a day like 2026-11-01, or an instant like 2026-11-01T12:30.") from error

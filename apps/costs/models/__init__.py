@@ -25,12 +25,15 @@ from apps.costs.models.price_lists import (
     PriceListCheck,
     PriceListEdition,
 )
+from apps.costs.models.reporting import CurrencyRate, ReportingSettings
 from apps.costs.models.rerating import LineState, RerateLine, RerateRun, RerateState, RerateStep, RerateSum
 from apps.costs.models.rollups import ConversationTotal, DayFold, DaySlice, UsageDay, UsageQuarter, UsageQuarterBy
 from apps.costs.models.subscriptions import FeeEvery, Subscription
 from apps.costs.models.usage import UsageKey, UsageRecord
 
 __all__ = [
+    "CurrencyRate",
+    "ReportingSettings",
     "BooksState",
     "Cell",
     "ChangeKind",

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection
 
 from apps.costs.domain.calendars import day_of, day_start
 from apps.costs.domain.slices import HOURS
 from apps.costs.selectors.horizon import DAY, HOUR, horizon
+from apps.costs.selectors.reporting import reporting_zone
 
 FOLD_AFTER = timedelta(hours=2)
 FOLD_HOUR_AFTER = timedelta(hours=1)
@@ -30,7 +29,7 @@ def unfolded_days(now: datetime) -> list[date]:
     Left out are days whose edges lie inside a stored hour (the zone changed after quarters were folded to hours) and
     days that retention has cut: readers put those together from the other tables.
     """
-    zone, first, limits = ZoneInfo(settings.REPORTING_ZONE), first_rollup(), horizon()
+    zone, first, limits = reporting_zone(), first_rollup(), horizon()
     if first is None:
         return []
     folded = _folded(zone.key)
@@ -50,7 +49,7 @@ def unfolded_hours(now: datetime) -> list[tuple[datetime, datetime]]:
 
     They are counted from the start of the day; clocks set by less than an hour leave a shorter one at its end.
     """
-    zone, first, limits = ZoneInfo(settings.REPORTING_ZONE), first_rollup(), horizon()
+    zone, first, limits = reporting_zone(), first_rollup(), horizon()
     if first is None:
         return []
     taken, day = _folded(HOURS), day_of(now - FOLD_AFTER, zone)
@@ -80,7 +79,7 @@ def folds_of_other_zones(at_most: int) -> list[tuple[datetime, datetime]]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT bucket, ends_at FROM costs_dayfold WHERE zone <> ALL(%s) ORDER BY bucket LIMIT %s",
-            [[settings.REPORTING_ZONE, HOURS], at_most],
+            [[reporting_zone().key, HOURS], at_most],
         )
         return [(row[0], row[1]) for row in cursor.fetchall()]
 

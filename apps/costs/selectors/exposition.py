@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection
 
 from apps.costs.domain.calendars import day_of, day_start
@@ -18,6 +16,7 @@ from apps.costs.models import Exposition
 from apps.costs.selectors import metrics
 from apps.costs.selectors.backlog import first_rollup
 from apps.costs.selectors.metrics import Totals, UsageQuery
+from apps.costs.selectors.reporting import reporting_zone
 
 DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "model": ("provider", "model"),
@@ -92,7 +91,7 @@ def sums(totals: Totals) -> dict[str, Decimal]:
 
 def present(now: datetime) -> Now:
     """What is true just now."""
-    zone = ZoneInfo(settings.REPORTING_ZONE)
+    zone = reporting_zone()
     today = day_of(now, zone)
     end = day_start(today + _DAY, zone)
     spent = [

@@ -32,6 +32,7 @@ from apps.costs.domain.slices import HOUR_SLICES, HOUR_TOTALS, HOURS, NARROW_SLI
 from apps.costs.selectors.backlog import folds_of_other_zones, unfolded_days, unfolded_hours
 from apps.costs.selectors.horizon import DAY
 from apps.costs.selectors.pace import background_transaction
+from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.selectors.summing import MEASURES, summed, total
 from apps.costs.services import partitions
 from apps.costs.services.locks import fold_alone, repair_alone
@@ -61,7 +62,7 @@ def fold_closed_days(*, now: datetime, at_most: int | None = None, seconds: floa
 
     The closed hours of the running day come first: they are few and read most.
     """
-    zone = ZoneInfo(settings.REPORTING_ZONE)
+    zone = reporting_zone()
     removed = _remove_other_zones()
     deadline = time.monotonic() + seconds
     hours = _fold_each(unfolded_hours(now), fold_hour, deadline)

@@ -19,6 +19,7 @@ from apps.costs.domain.measures import NARROW_SUMS, SUMS
 from apps.costs.selectors.backlog import first_rollup, hours_to_merge
 from apps.costs.selectors.horizon import DAY, HOUR, horizon
 from apps.costs.selectors.pace import background_transaction
+from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.selectors.summing import MEASURES, summed, totals
 from apps.costs.services.locks import fold_alone, repair_alone
 
@@ -84,7 +85,7 @@ def _announced(now: datetime) -> bool:
 
 def _mergeable_until(now: datetime) -> datetime | None:
     """How far UTC days are old enough and have only whole hours in the reporting zone; None: no further than now."""
-    zone, first = ZoneInfo(settings.REPORTING_ZONE), first_rollup()
+    zone, first = reporting_zone(), first_rollup()
     oldest_kept = (now - DAY * settings.QUARTERS_KEPT_DAYS).astimezone(UTC)
     last = oldest_kept.replace(hour=0, minute=0, second=0, microsecond=0)
     if first is None:

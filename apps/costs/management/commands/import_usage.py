@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
@@ -16,6 +15,7 @@ from django.utils import timezone
 from apps.access.domain.errors import Refused
 from apps.costs.domain.importing import FORMATS, BadFile
 from apps.costs.domain.money_format import format_money
+from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.services.imports import Report, Wanted, import_file
 
 BAR_WIDTH = 30
@@ -149,7 +149,7 @@ def _retention(first_at: datetime) -> Iterator[str]:
 def _address(report: Report) -> str:
     assert report.first_at
     assert report.last_at
-    zone = ZoneInfo(settings.REPORTING_ZONE)
+    zone = reporting_zone()
     first, last = report.first_at.astimezone(zone).date(), report.last_at.astimezone(zone).date()
     query = {"from": first, "to": last, "project": report.project}
     return f"http://localhost:{settings.WEB_PORT}/?{urlencode(query)}"

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 
 from apps.costs.domain.slices import HOUR_TOTALS, HOURS, Slice, hour_slice, slice_for
@@ -20,6 +19,7 @@ from apps.costs.selectors.horizon import HOUR
 from apps.costs.selectors.metrics.cutting import Range, gaps, pieces
 from apps.costs.selectors.metrics.filters import Conditions
 from apps.costs.selectors.metrics.snapshot import once
+from apps.costs.selectors.reporting import reporting_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _read_folds(spans: Sequence[Range]) -> list[Range]:
             " WHERE zone = %s AND EXISTS ("
             "SELECT FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS span(begins, ends)"
             " WHERE f.bucket >= span.begins AND f.ends_at <= span.ends) ORDER BY bucket",
-            [settings.REPORTING_ZONE, [begin for begin, _ in spans], [until for _, until in spans]],
+            [reporting_zone().key, [begin for begin, _ in spans], [until for _, until in spans]],
         )
         found: list[Range] = cursor.fetchall()
         return found
@@ -163,7 +163,7 @@ def _read_hours(spans: Sequence[Range]) -> list[tuple[Range, bool]]:
             " WHERE f.bucket < span.ends AND f.ends_at > span.begins) ORDER BY bucket",
             {
                 "hours": HOURS,
-                "zone": settings.REPORTING_ZONE,
+                "zone": reporting_zone().key,
                 "begins": [begin for begin, _ in spans],
                 "ends": [until for _, until in spans],
             },

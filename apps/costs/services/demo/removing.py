@@ -12,9 +12,7 @@ interrupted is simply done again.
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -22,6 +20,7 @@ from apps.access.models import ApiKey, Project
 from apps.access.services import places
 from apps.costs.domain.calendars import day_of, day_start
 from apps.costs.selectors.pace import background_transaction
+from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.services.locks import repair_alone
 
 Step = Callable[[int, int], None]
@@ -67,7 +66,7 @@ def _remove_days(projects: Sequence[int], step: Step) -> None:
 
 def _days(projects: Sequence[int]) -> Iterator[date]:
     """The days of the reporting zone on which the projects have anything."""
-    zone = ZoneInfo(settings.REPORTING_ZONE)
+    zone = reporting_zone()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT min(low), max(high) FROM ("
@@ -89,7 +88,7 @@ def _days(projects: Sequence[int]) -> Iterator[date]:
 
 
 def _remove_day(projects: Sequence[int], day: date) -> None:
-    zone = ZoneInfo(settings.REPORTING_ZONE)
+    zone = reporting_zone()
     parameters: dict[str, Any] = {
         "projects": list(projects),
         "from": day_start(day, zone),

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
@@ -18,11 +17,12 @@ from apps.costs.forms.adjustment import AdjustmentForm
 from apps.costs.models import PriceAdjustment, PriceChange
 from apps.costs.selectors.adjustments import adjustment_rows, changes_of, providers
 from apps.costs.selectors.price_effect import Effect, effect
+from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.services.price_book.adjustments import add_adjustment, end_adjustment
 from apps.costs.services.price_book.own import Term
 from apps.costs.services.price_book.rehearsing import Rehearsed, rehearse
 from apps.costs.services.price_book.stores import ADJUSTMENTS
-from apps.costs.views.prices.previewing import complaint, may_change, reporting_zone, sent_on
+from apps.costs.views.prices.previewing import complaint, may_change, sent_on
 from apps.costs.views.prices.tabs import tabs
 
 
@@ -112,6 +112,6 @@ def _page(request: PageRequest, form: AdjustmentForm, status: int = 200) -> Http
         "changes": changes,
         "undone": undone,
         "may_change": may_change(request),
-        "zone": settings.REPORTING_ZONE,
+        "zone": reporting_zone().key,
     }
     return render(request, "prices/adjustments.html", context, status=status)

@@ -20,9 +20,10 @@ from apps.costs.models import PriceChange
 from apps.costs.selectors.price_effect import effect
 from apps.costs.selectors.price_export import export_lines
 from apps.costs.selectors.rate_book import current_version
+from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.services.price_book.importing import import_own_prices, plan_import
 from apps.costs.services.price_book.rehearsing import rehearse
-from apps.costs.views.prices.previewing import complaint, reporting_zone
+from apps.costs.views.prices.previewing import complaint
 from apps.costs.views.prices.tabs import tabs
 
 UNSURE = "Some values look wrong. Nothing was imported: correct them, or say below that they are right."

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -23,11 +22,12 @@ from apps.costs.forms.own_price import NewModelForm, OwnPriceForm, typed_rates
 from apps.costs.models import LanguageModel, PriceChange
 from apps.costs.selectors.price_history import History, RateRow, price_history, rate_rows, rates_of_price
 from apps.costs.selectors.price_preview import Preview, preview, typical_call
+from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.services.price_book.changes import undo_change
 from apps.costs.services.price_book.own import Term, create_priced_model, end_own_price, set_own_price
 from apps.costs.services.price_book.rehearsing import rehearse
 from apps.costs.services.price_book.stores import ADJUSTMENTS, OWN, SUBSCRIPTIONS
-from apps.costs.views.prices.previewing import complaint, may_change, reporting_zone, sent_on
+from apps.costs.views.prices.previewing import complaint, may_change, sent_on
 from apps.costs.views.prices.tabs import tabs
 
 _PAGES = {ADJUSTMENTS: "costs:adjustments", SUBSCRIPTIONS: "costs:subscriptions"}
@@ -200,7 +200,7 @@ def _model_page(request: PageRequest, history: History, form: OwnPriceForm, stat
         "form": form,
         "groups": form.groups(),
         "may_change": may_change(request),
-        "zone": settings.REPORTING_ZONE,
+        "zone": reporting_zone().key,
     }
     return render(request, "prices/model.html", context, status=status)
 
@@ -210,7 +210,7 @@ def _rows_of(rates: RateSet) -> list[RateRow]:
 
 
 def _new_page(request: PageRequest, form: NewModelForm, status: int = 200) -> HttpResponse:
-    context = {"tabs": tabs("costs:prices"), "form": form, "groups": form.groups(), "zone": settings.REPORTING_ZONE}
+    context = {"tabs": tabs("costs:prices"), "form": form, "groups": form.groups(), "zone": reporting_zone().key}
     return render(request, "prices/new.html", context, status=status)
 
 
@@ -225,7 +225,7 @@ def _preview_page(
         "complaint": why,
         "hidden": sent_on(request, form, term.start),
         "rerate_url": _rerate_url(context["model"], term) if looked.past_calls else "",
-        "zone": settings.REPORTING_ZONE,
+        "zone": reporting_zone().key,
     }
     return render(request, "prices/preview.html", shown | context, status=422 if why else 200)
 

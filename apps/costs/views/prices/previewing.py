@@ -1,21 +1,14 @@
 """What every page shares that shows an effect before it saves: when to save, and what a preview sends on."""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django import forms
-from django.conf import settings
 
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest
 from apps.costs.selectors.rate_book import current_version
 
 CHANGED_SINCE = "The price book has changed since you looked. Nothing was saved; this is how it would be now."
-
-
-def reporting_zone() -> ZoneInfo:
-    """The zone in which days are typed."""
-    return ZoneInfo(settings.REPORTING_ZONE)
 
 
 def may_change(request: PageRequest) -> bool:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, StreamingHttpResponse
@@ -22,6 +21,7 @@ from apps.costs.forms.rerating import RerateForm
 from apps.costs.models import RerateRun, RerateState, UsedModel
 from apps.costs.selectors import rerates
 from apps.costs.selectors.rate_book import current_version
+from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.services import rerating
 from apps.costs.views.prices.tabs import tabs
 
@@ -61,7 +61,7 @@ def new_run(request: PageRequest) -> HttpResponse:
         "tabs": tabs("costs:rerates"),
         "form": form,
         "used_models": [f"{provider}/{name}" for provider, name in names],
-        "zone": settings.REPORTING_ZONE,
+        "zone": reporting_zone().key,
     }
     return render(request, "prices/rerate_new.html", context, status=422 if form.errors else 200)
 

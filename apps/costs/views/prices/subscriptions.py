@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
@@ -19,11 +18,12 @@ from apps.costs.models import PriceChange, Subscription
 from apps.costs.selectors.adjustments import changes_of, providers
 from apps.costs.selectors.price_effect import effect
 from apps.costs.selectors.price_table import LATELY
+from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.selectors.subscriptions import flat_fee, subscription_rows
 from apps.costs.services.price_book.rehearsing import rehearse
 from apps.costs.services.price_book.stores import SUBSCRIPTIONS
 from apps.costs.services.price_book.subscriptions import add_subscription, end_subscription
-from apps.costs.views.prices.previewing import complaint, may_change, reporting_zone, sent_on
+from apps.costs.views.prices.previewing import complaint, may_change, sent_on
 from apps.costs.views.prices.tabs import tabs
 
 
@@ -115,6 +115,6 @@ def _page(request: PageRequest, form: SubscriptionForm, status: int = 200) -> Ht
         "changes": changes,
         "undone": undone,
         "may_change": may_change(request),
-        "zone": settings.REPORTING_ZONE,
+        "zone": reporting_zone().key,
     }
     return render(request, "prices/subscriptions.html", context, status=status)
