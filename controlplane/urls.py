@@ -18,6 +18,7 @@ from controlplane.overview import more, overview, overview_csv
 from controlplane.prometheus import PrometheusView
 from controlplane.saved import api as saved_api
 from controlplane.saved import pages as saved_pages
+from controlplane.search.pages import search
 from controlplane.statement import pages as statement_pages
 from controlplane.styleguide import styleguide
 from controlplane.theme import choose_theme
@@ -33,6 +34,7 @@ urlpatterns = [
     path("explore/records", records, name="explore-records"),
     path("explore/records.csv", records_csv, name="explore-records-csv"),
     path("explore/record", record, name="explore-record"),
+    path("search", search, name="search"),
     path("statement", statement_pages.latest, name="statements"),
     path("statement/<str:key>.csv", statement_pages.month_csv, name="statement-csv"),
     path("statement/<str:key>", statement_pages.month, name="statement"),

@@ -13,7 +13,7 @@
     const term = document.createElement("dt"), words = document.createElement("dd"), key = document.createElement("kbd");
     key.textContent = NAMES[control.dataset.key] || control.dataset.key.toUpperCase();
     term.append(key);
-    words.textContent = control.textContent.trim();
+    words.textContent = (control.getAttribute("aria-label") || control.textContent).trim();
     return [term, words];
   }));
 
@@ -26,13 +26,18 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !enabled()) return;
     if (event.key.startsWith("Arrow") && event.target.closest("[tabindex='0']")) return;   // scrolls a table
+    if (event.key === "Escape" && event.target.matches("[type='search']")) return event.target.blur();
     if (typing(event.target) || document.querySelector("dialog[open]")) return;
     const name = event.key === "?" ? "?" : event.key.toLowerCase();
     const target = controls().find((element) => element.dataset.key === name);
     if (!target) return;
     event.preventDefault();
     if (target.matches("summary")) { target.parentElement.open = true; target.nextElementSibling.querySelector("input, a, button")?.focus(); }
-    else if (target.matches("input")) target.focus();
+    else if (target.matches("input")) {
+      const menu = document.querySelector(".nav-toggle");   // on a phone the box is inside the menu
+      if (menu && !target.checkVisibility()) menu.open = true;
+      target.focus();
+    }
     else target.click();
   });
 })();

@@ -36,7 +36,7 @@ def test_a_view_is_saved_from_its_page_and_found_in_its_menu(ann: User, signed_i
     url = "/explore?period=7d&group=agent&measure=calls"
     assert (answer.status_code, answer["Location"]) == (303, url)
     page = browser.get(url).content.decode()
-    assert "<summary>Busy agents</summary>" in page
+    assert '<summary><span class="clip">Busy agents</span></summary>' in page
     assert f'<a href="{url.replace("&", "&amp;")}" aria-current="page">Explore</a>' in page
     assert "Busy agents" not in browser.get("/").content.decode()
     assert "Calls by agent, last 7 days" in browser.get("/views").content.decode()
@@ -49,6 +49,7 @@ def test_a_view_is_saved_from_its_page_and_found_in_its_menu(ann: User, signed_i
         ("/explore?x=1&then=model&group=model&group=agent", "/explore?group=agent&then=model"),
         ("/?model=b&model=a&tz=UTC", "/?model=a&model=b"),
         ("/explore/records?status=error&period=today", "/explore/records?period=today&status=error"),
+        ("/c?sort=newest&outcome=failed&x=1&period=7d", "/c?period=7d&outcome=failed&sort=newest"),
         ("/keys", None),
         ("//evil.example/explore", None),
         ("https://evil.example/explore", None),
@@ -56,7 +57,7 @@ def test_a_view_is_saved_from_its_page_and_found_in_its_menu(ann: User, signed_i
         ("/explore?" + "a=1&" * 300, None),
     ],
 )
-def test_what_an_address_stands_for(url: str, canonical: str | None) -> None:
+def test_what_an_address_stands_for(db: None, url: str, canonical: str | None) -> None:
     state = seen(url, ZoneInfo("UTC"))
     assert (state.state.url() if state else None) == canonical
 
