@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -23,6 +22,7 @@ from apps.budgets.selectors.replays import replayed
 from apps.budgets.selectors.spending import TooMuch
 from apps.budgets.services import editing
 from apps.budgets.views.budgets import budget_of
+from apps.costs.selectors.reporting import reporting_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Preview:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: PageRequest) -> HttpResponse:
     """A new budget; `?from=` starts with those of another."""
-    start = blank(settings.REPORTING_ZONE)
+    start = blank(reporting_zone().key)
     source = _source(request)
     if source is not None:
         start = initial(editing.draft_of(source)) | {"name": f"{source.name}, copy"[:128]}
