@@ -363,7 +363,7 @@ def test_the_way_back_stays_in_the_installation(browser: Client) -> None:
     assert browser.post("/theme", {"next": "https://example.org/"})["Location"] == "/"
 
 
-MAIN = ["Overview", "Explore", "Conversations", "Budgets", "Prices"]
+MAIN = ["Overview", "Explore", "Conversations", "Routing", "Budgets", "Prices"]
 
 
 @pytest.mark.parametrize(
@@ -386,7 +386,7 @@ def test_the_bar_on_top_has_the_pages_of_the_role(db: None, signed_in: SignIn, r
     assert bar
     links = re.findall(r'<a href="([^"]+)"[^>]*>([^<]+)</a>', bar[0])
     assert [label for _, label in links] == [*MAIN, *entries]
-    assert [client.get(url).status_code for url, _ in links] == [200] * len(links)
+    assert [client.get(url, follow=True).status_code for url, _ in links] == [200] * len(links)
 
 
 def test_the_footer_tells_the_state_of_the_installation(browser: Client) -> None:
