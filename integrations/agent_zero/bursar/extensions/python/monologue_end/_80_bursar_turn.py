@@ -1,0 +1,10 @@
+from helpers.extension import Extension
+from usr.plugins.bursar.helpers import turns
+from usr.plugins.bursar.helpers.guard import quiet
+
+
+class BursarTurnEnds(Extension):
+    @quiet
+    def execute(self, **kwargs):
+        if self.agent is not None:
+            turns.end(self.agent, success=True)

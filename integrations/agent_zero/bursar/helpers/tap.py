@@ -1,0 +1,127 @@
+"""Hears from LiteLLM what providers count: for the agent's own calls, and for those that nobody meters."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from . import plane
+from .attempts import TAG, waiting
+from .errors import error_type, status_of
+from .options import Options
+from .usage import usage_fields
+
+NAME = "BursarUsageTap"
+_EMBEDDINGS = ("embedding", "aembedding")
+
+
+def install(options: Callable[[], Options]) -> None:
+    """Add the tap to LiteLLM's callbacks, once in a process, also when the plugin was loaded anew."""
+    litellm = importlib.import_module("litellm")
+    logger = importlib.import_module("litellm.integrations.custom_logger").CustomLogger
+    others = [one for one in litellm.callbacks if type(one).__name__ != NAME]
+    litellm.callbacks[:] = [*others, _tap_class(logger)(options)]
+
+
+def heard(kwargs: Mapping[str, Any], response: Any) -> bool:
+    """A call of the agent's own ended well: give its counts to who waits for them. False for a stranger's call."""
+    identity = tag_of(kwargs)
+    if identity is None:
+        return False
+    if (attempt := waiting().get(identity)) is not None:
+        attempt.usage(usage_fields(getattr(response, "usage", None)))
+    return True
+
+
+def tag_of(kwargs: Mapping[str, Any]) -> str | None:
+    """The id of the attempt a call belongs to."""
+    for holder in (kwargs.get("litellm_params") or {}, kwargs):
+        for name in ("metadata", "litellm_metadata"):
+            found = (holder.get(name) or {}).get(TAG) if isinstance(holder.get(name), Mapping) else None
+            if found:
+                return str(found)
+    return None
+
+
+def stranger(
+    kwargs: Mapping[str, Any],
+    response: Any,
+    began: datetime,
+    ended: datetime,
+    *,
+    agent: str,
+    error: BaseException | None = None,
+) -> dict[str, Any]:
+    """The record of a call that passed no hook of the agent: browser, embeddings, compaction."""
+    kind = str(kwargs.get("call_type") or "completion")
+    provider = (kwargs.get("litellm_params") or {}).get("custom_llm_provider") or kwargs.get("custom_llm_provider")
+    model = str(kwargs.get("model") or "unknown")
+    counts = usage_fields(getattr(response, "usage", None))
+    missing = {} if counts else {"input_tokens": 0, "output_tokens": 0, "usage_source": "estimate"}
+    is_embedding = kind in _EMBEDDINGS
+    return {
+        "occurred_at": began.astimezone().isoformat(),
+        "provider": str(provider or model.partition("/")[0]),
+        "model": model.removeprefix(f"{provider}/"),
+        "agent": agent,
+        "operation": "embeddings" if is_embedding else "chat",
+        "role": "embedding" if is_embedding else kind,
+        "latency_ms": max(0, round((ended - began).total_seconds() * 1000)),
+        **({"status": "ok"} if error is None else {"status": status_of(error), "error_type": error_type(error)}),
+        **counts,
+        **missing,
+    }
+
+
+def _tap_class(logger: Any) -> Any:
+    def told(self: Any, kwargs: Any, response: Any, began: Any, ended: Any, error: BaseException | None) -> None:
+        try:
+            if tag_of(kwargs) is not None:
+                if error is None:
+                    heard(kwargs, response)
+                return
+            options = self.options()
+            plane.report(options, stranger(kwargs, response, began, ended, agent=options.agent, error=error))
+        except Exception:
+            plane.logger.exception("A model call could not be reported.")
+
+    def success(self: Any, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        # LiteLLM calls both kinds of a synchronous call's hooks in turn; only one of them tells.
+        if not _is_async(kwargs):
+            told(self, kwargs, response_obj, start_time, end_time, None)
+
+    async def async_success(self: Any, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        if _is_async(kwargs):
+            told(self, kwargs, response_obj, start_time, end_time, None)
+
+    def failure(self: Any, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        if not _is_async(kwargs):
+            told(self, kwargs, response_obj, start_time, end_time, _error(kwargs))
+
+    async def async_failure(self: Any, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        if _is_async(kwargs):
+            told(self, kwargs, response_obj, start_time, end_time, _error(kwargs))
+
+    def __init__(self: Any, options: Callable[[], Options]) -> None:
+        self.options = options
+
+    hooks = {
+        "__init__": __init__,
+        "log_success_event": success,
+        "async_log_success_event": async_success,
+        "log_failure_event": failure,
+        "async_log_failure_event": async_failure,
+    }
+    return type(NAME, (logger,), hooks)
+
+
+def _is_async(kwargs: Mapping[str, Any]) -> bool:
+    params = kwargs.get("litellm_params") or {}
+    return any(params.get(name) or kwargs.get(name) for name in ("acompletion", "aembedding", "aresponses"))
+
+
+def _error(kwargs: Mapping[str, Any]) -> BaseException:
+    found = kwargs.get("exception")
+    return found if isinstance(found, BaseException) else RuntimeError("unknown")
