@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.routing.api import config, decisions, policies, provider_health
+from apps.routing.api import compressions, config, decisions, policies, provider_health
 from apps.routing.views import decisions as decision_pages
 from apps.routing.views import editor, playground, providers, tiers, versions
 

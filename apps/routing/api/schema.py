@@ -53,3 +53,45 @@ DECISION_ANSWER: dict[Any, Any] = {
     (201, "application/json"): _ANSWERED,
     (200, "application/json"): _ANSWERED,
 }
+_MESSAGE = {"type": "object", "required": ["role"], "properties": {"role": TEXT}}
+COMPRESSION_REQUEST: dict[Any, Any] = {
+    "application/json": {
+        "type": "object",
+        "required": ["messages"],
+        "properties": {
+            "messages": {"type": "array", "minItems": 1, "items": _MESSAGE},
+            "provider": TEXT,
+            "model": TEXT,
+            "target_tokens": {"type": "integer", "minimum": 1},
+            "target_reduction": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            "keep_recent": {"type": "integer", "minimum": 0},
+            "keep": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+            "query": TEXT,
+            "cached_tokens": {"type": "integer", "minimum": 0, "description": "of the prompt, in the provider's cache"},
+            "calls_ahead": {"type": "integer", "minimum": 1, "description": "calls that go on from this prompt"},
+        },
+    }
+}
+COMPRESSION_ANSWER: dict[Any, Any] = {
+    (200, "application/json"): {
+        "type": "object",
+        "required": [
+            "id", "messages", "tokens_before", "tokens_after", "usd_saved", "cache_usd_lost", "worth_it", "dropped",
+            "quality",
+        ],
+        "properties": {
+            "id": TEXT,
+            "messages": {"type": "array", "items": _MESSAGE},
+            "tokens_before": {"type": "integer"},
+            "tokens_after": {"type": "integer"},
+            "target_tokens": {"type": "integer"},
+            "target_met": {"type": "boolean"},
+            "usd_saved": nullable(TEXT),
+            "cache_usd_lost": nullable(TEXT),
+            "worth_it": {"type": "boolean"},
+            "reason": TEXT,
+            "dropped": {"type": "array", "items": {"type": "object"}},
+            "quality": {"type": "object"},
+        },
+    }
+}  # fmt: skip

@@ -1,0 +1,10 @@
+"""Prompts made shorter without a model: what is said twice, written wide, or was never referred to again.
+
+The same messages give the same result. Nothing is taken from what a user said, from calls of tools, from the newest
+messages, from code, or from anything that was asked to stay.
+"""
+
+from .compressing import Compressed, Dropped, Message, Reason, compress
+from .economy import Economy, economy_of
+
+__all__ = ["Compressed", "Dropped", "Economy", "Message", "Reason", "compress", "economy_of"]

@@ -1,0 +1,61 @@
+"""Plain text made shorter: white space, repeated lines, and the sentences it consists of."""
+
+import re
+from collections.abc import Iterator
+
+_BLANKS = re.compile(r"[ \t]+(?=\n|\Z)")
+_EMPTY_LINES = re.compile(r"\n{3,}")
+_FENCE = re.compile(r"^\s*(```|~~~)")
+_ENDS = re.compile(r"(?<=[.!?])[ \t]+(?=[\"'(]?[A-Z0-9])")
+MIN_REPEATED = 24
+"""A line of fewer characters is left alone when it repeats: a brace, a rule, a bullet."""
+
+
+def tidy(text: str) -> str:
+    """Without white space at the ends of lines and with at most one empty line in a row."""
+    return _EMPTY_LINES.sub("\n\n", _BLANKS.sub("", text)).strip("\n")
+
+
+def without_repeats(text: str) -> str:
+    """Runs of one line become the line and how often it stood; other lines that stood before are dropped.
+
+    Lines of code fences stay. Lines shorter than `MIN_REPEATED` stay.
+    """
+    kept: list[str] = []
+    seen: set[str] = set()
+    in_code = False
+    run = 0
+    for line in text.split("\n"):
+        if _FENCE.match(line):
+            in_code = not in_code
+        spelled = line.strip()
+        if in_code or len(spelled) < MIN_REPEATED or spelled not in seen:
+            if run:
+                kept.append(f"(the line before stood {run + 1} times)")
+            run = 0
+            kept.append(line)
+            seen.add(spelled)
+        elif kept and kept[-1].strip() == spelled:
+            run += 1
+    if run:
+        kept.append(f"(the line before stood {run + 1} times)")
+    return "\n".join(kept)
+
+
+def units(text: str) -> Iterator[tuple[str, bool]]:
+    """The sentences and lines of a text in order, each with whether it may be taken out: code may not.
+
+    Put together again they are the text.
+    """
+    in_code = False
+    for line in text.splitlines(keepends=True):
+        fence = bool(_FENCE.match(line))
+        in_code = in_code != fence
+        if in_code or fence:
+            yield line, False
+            continue
+        start = 0
+        for end in _ENDS.finditer(line):
+            yield line[start : end.end()], True
+            start = end.end()
+        yield line[start:], True

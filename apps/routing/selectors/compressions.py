@@ -1,0 +1,128 @@
+"""A prompt compressed by the policy in force, with what it saves. Nothing is stored."""
+
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from apps.costs.domain import pricing
+from apps.costs.domain.tokens import count
+from apps.routing.domain.compression import Compressed, Economy, compress, economy_of
+from apps.routing.domain.compression.atoms import all_atoms, singular, words
+from apps.routing.domain.policy import CompressionSettings
+from apps.routing.domain.prompts import Wish, put_together
+from apps.routing.selectors.catalogue import fresh_book
+from apps.routing.selectors.in_force import in_force
+
+LETTERS_PER_TOKEN = 3.6
+"""While compressing, letters tell tokens well enough; what comes out is counted exactly."""
+DEFAULT_MODEL = "gpt-4o"
+
+
+def compressed(wish: Wish, *, now: datetime) -> dict[str, Any]:
+    """The answer to a wish. Messages come back unchanged where compressing saves nothing, or costs more than it saves.
+
+    Tokens are counted with the vocabulary of the model. Raises VocabularyError when texts cannot be counted.
+    """
+    found = in_force()
+    defaults = found.policy.compression if found else CompressionSettings()
+    model = wish.model or DEFAULT_MODEL
+    sizes = [count(f"{one.text}{one.calls}", model) for one in wish.messages]
+    before = sum(sizes)
+    reduction = defaults.target_reduction if wish.target_reduction is None else wish.target_reduction
+    target = wish.target_tokens if wish.target_tokens is not None else round(before * (1 - reduction))
+    result = compress(
+        wish.messages,
+        target=target,
+        keep_recent=defaults.keep_recent if wish.keep_recent is None else wish.keep_recent,
+        estimate=_estimate(before, wish),
+        query=wish.query,
+    )
+    left = [
+        size if text == one.text else count(f"{text}{one.calls}", model)
+        for size, one, text in zip(sizes, wish.messages, result.texts, strict=True)
+    ]
+    after, prices = sum(left), _prices(wish, before, now)
+    calls_ahead = wish.calls_ahead or settings.COMPRESSION_CALLS_AHEAD
+    economy = _economy(result, sizes, left, wish, prices, calls_ahead) if prices else None
+    pays = after < before and (economy is None or economy.is_worth_it)
+    return {
+        "id": uuid.uuid4().hex,
+        "messages": put_together(wish.raw, wish.messages, result.texts) if pays else list(wish.raw),
+        "tokens_before": before,
+        "tokens_after": after if pays else before,
+        "target_tokens": target,
+        "target_met": (after if pays else before) <= target,
+        "usd_saved": economy.saved if economy and pays else (Decimal(0) if economy else None),
+        "cache_usd_lost": economy.lost if economy else None,
+        "calls_ahead": calls_ahead,
+        "worth_it": pays,
+        "reason": _reason(before, after, economy),
+        "dropped": [
+            {"index": one.index, "reason": one.reason.value, "tokens": one.tokens} for one in result.dropped if pays
+        ],
+        "quality": _quality(wish, result, pays),
+    }
+
+
+def _estimate(before: int, wish: Wish) -> Any:
+    """Tokens of a text by its letters, as the whole prompt has them."""
+    letters = sum(len(one.text) + len(one.calls) for one in wish.messages)
+    share = before / letters if letters else 1 / LETTERS_PER_TOKEN
+    return lambda text: round(len(text) * share)
+
+
+def _prices(wish: Wish, tokens: int, now: datetime) -> tuple[Decimal, Decimal] | None:
+    """USD per million input tokens of a prompt of this size, fresh and from the cache; None without a price."""
+    match = fresh_book().lookup(wish.provider, wish.model, now) if wish.provider and wish.model and tokens else None
+    if match is None:
+        return None
+    moment = now.astimezone(UTC)
+    minute = moment.hour * 60 + moment.minute
+    fresh, _ = match.card.charge(tokens, 0, 0, 0, 0, 0, None, 0, 0, pricing.STANDARD, minute, 1)
+    cached, _ = match.card.charge(tokens, 0, tokens, 0, 0, 0, None, 0, 0, pricing.STANDARD, minute, 1)
+    if fresh is None or cached is None:
+        return None
+    million = Decimal(10**6)
+    return pricing.usd(fresh) * million / tokens, pricing.usd(cached) * million / tokens
+
+
+def _economy(
+    result: Compressed,
+    sizes: list[int],
+    left: list[int],
+    wish: Wish,
+    prices: tuple[Decimal, Decimal],
+    calls_ahead: int,
+) -> Economy:
+    first = len(sizes) if result.first_changed is None else result.first_changed
+    return economy_of(
+        tokens_saved=sum(sizes) - sum(left),
+        kept_after_change=sum(left[first:]),
+        cached_tokens=wish.cached_tokens,
+        tokens_before_change=sum(sizes[:first]),
+        input_usd_per_mtok=prices[0],
+        cache_read_usd_per_mtok=prices[1],
+        calls_ahead=calls_ahead,
+    )
+
+
+def _reason(before: int, after: int, economy: Economy | None) -> str:
+    if after >= before:
+        return "Nothing in these messages is said twice, written wide or left unmentioned; they come back unchanged."
+    if economy is not None and not economy.is_worth_it:
+        return "The prompt cache that would be lost costs more than the tokens saved; the messages come back unchanged."
+    return f"{before - after} tokens are saved in every call that goes on from here."
+
+
+def _quality(wish: Wish, result: Compressed, pays: bool) -> dict[str, Any]:
+    """How many messages changed, and the share of ids, numbers and names of the old text that still stand."""
+    if not pays:
+        return {"messages_changed": 0, "values_kept": 1.0}
+    changed = [(one, text) for one, text in zip(wish.messages, result.texts, strict=True) if text != one.text]
+    told = all_atoms(one.text for one, _ in changed)
+    stand = words("\n".join(f"{text}\n{one.calls}" for one, text in zip(wish.messages, result.texts, strict=True)))
+    kept = sum(atom in stand or singular(atom) in stand for atom in told)
+    return {"messages_changed": len(changed), "values_kept": round(kept / len(told), 4) if told else 1.0}

@@ -1,0 +1,182 @@
+"""Compression: what each step takes out, and what it never touches."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apps.routing.domain.compression import Message, Reason, compress, economy_of, tables
+from apps.routing.domain.compression.texts import units, without_repeats
+
+FLIGHTS = [
+    {"flight": f"HAT{number:03}", "origin": "JFK", "seats": {"economy": number, "business": 2}, "price": 100 + number}
+    for number in range(1, 9)
+]
+
+
+def estimate(text: str) -> int:
+    return len(text)
+
+
+def press(messages: list[Message], target: int = 0, keep_recent: int = 1) -> list[str]:
+    return compress(messages, target=target, keep_recent=keep_recent, estimate=estimate).texts
+
+
+def test_alike_objects_become_a_table_without_losing_a_value() -> None:
+    written = tables.written(tables.narrow(tables.parse(json.dumps(FLIGHTS))))
+    assert written.startswith(
+        "{in every row:{origin:JFK,seats.business:2},fields:[flight,seats.economy,price],rows:[[HAT001,1,101],"
+    )
+    assert written.endswith("[HAT008,8,108]]}")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ('{"zip": "78750", "n": 1.10}', '{zip:"78750",n:1.10}'),
+        ('{"a": "true", "b": true, "c": null}', '{a:"true",b:true,c:null}'),
+        ('{"at": "06:00:00", "day": "2024-05-20"}', "{at:06:00:00,day:2024-05-20}"),
+        ('{"t": "a, b", "u": "[x]", "v": ""}', '{t:"a, b",u:"[x]",v:""}'),
+        ("[[1, 2], [3]]", "[[1,2],[3]]"),
+        ('[[{"a": 1}], [{"a": 2}]]', "{fields:[group,a],rows:[[1,1],[2,2]]}"),
+        ("12345678901234567890", None),
+        ('{"a": 1, "a": 2}', None),
+        ("[1, 2", None),
+        ("not json", None),
+    ],
+)
+def test_json_is_written_narrow(text: str, written: str | None) -> None:
+    value = tables.parse(text)
+    assert (None if value is None else tables.written(tables.narrow(value))) == written
+
+
+def test_repeated_lines_are_told_once_but_not_in_code() -> None:
+    line = "WARNING the disk is nearly full"
+    assert without_repeats("\n".join([line] * 3 + ["}", "}"])) == f"{line}\n(the line before stood 3 times)\n}}\n}}"
+    fenced = f"```\n{line}\n{line}\n```"
+    assert without_repeats(fenced) == fenced
+
+
+@given(st.text(alphabet="aB1.!? \n`", max_size=200))
+def test_units_put_together_are_the_text(text: str) -> None:
+    assert "".join(unit for unit, _ in units(text)) == text
+
+
+def test_the_later_of_two_equal_results_refers_to_the_first() -> None:
+    result = json.dumps(FLIGHTS)
+    messages = [Message("tool", result), Message("assistant", "", "search {}"), Message("tool", result)]
+    messages += [Message("user", "Go on.")]
+    assert press(messages, target=len(result) + 200)[2] == "(the same as the result in message 1)"
+
+
+def test_what_stands_elsewhere_may_go_and_what_stands_nowhere_else_stays() -> None:
+    restated = "Here is what I found. Flight HAT003 costs $103. Your code is ZX81QQ."
+    messages = [
+        Message("user", "Which flights are there?"),
+        Message("tool", json.dumps(FLIGHTS)),
+        Message("assistant", restated),
+        Message("user", "Book it."),
+    ]
+    texts = press(messages)
+    assert texts[2] == "Your code is ZX81QQ."
+    assert "HAT003" in texts[1]
+    assert (texts[0], texts[3]) == ("Which flights are there?", "Book it.")
+
+
+def test_rows_that_nobody_named_go_last_and_are_counted() -> None:
+    messages = [
+        Message("tool", json.dumps(FLIGHTS)),
+        Message("assistant", "I take HAT004."),
+        Message("user", "Yes, HAT004."),
+        Message("user", "Book."),
+    ]
+    texts = press(messages)
+    assert "HAT004" in texts[0]
+    assert "HAT005" not in texts[0]
+    assert texts[0].endswith("rows left out:7}")
+    assert texts[2] == "Yes, HAT004."
+
+
+def test_the_result_of_an_id_that_a_user_named_stays() -> None:
+    call = 'get_user {"id": "mia_li_3668"}'
+    profile = json.dumps({"id": "mia_li_3668", "address": "975 Sunset Drive, Suite 217, Austin, Texas", "amount": 250})
+
+    def texts(ask: str) -> list[str]:
+        messages = [Message("user", ask), Message("assistant", "", call), Message("tool", profile)]
+        return press([*messages, Message("user", "What is left?")])
+
+    assert "250" in texts("I am mia_li_3668.")[2]
+    assert texts("Who was it?")[2] == "(not referred to since; it told of mia_li_3668)"
+
+
+def test_a_newer_answer_to_the_same_call_holds() -> None:
+    old, new = (json.dumps({"id": "R1AB2C", "state": state, "padding": "x" * 80}) for state in ("open", "closed"))
+    asked = Message("assistant", "", 'look {"id": "R1AB2C"}')
+    messages = [asked, Message("tool", old), asked, Message("tool", new), Message("user", "And R1AB2C?")]
+    texts = press(messages)
+    assert texts[1].startswith("(an older answer to a call made again later")
+    assert "closed" in texts[3]
+
+
+PIECES = st.sampled_from(
+    ["Order 12 is ready. ", "See A1B2C3. ", "```\ncode 7\n```\n", json.dumps(FLIGHTS), "\n\n\n", "Well. Well. ", "x"]
+)
+MESSAGES = st.lists(
+    st.builds(
+        Message,
+        st.sampled_from(["system", "user", "assistant", "tool"]),
+        st.lists(PIECES, max_size=5).map("".join),
+        st.sampled_from(["", 'look {"id": "A1B2C3"}']),
+        st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(MESSAGES, st.integers(0, 3000), st.integers(0, 4))
+def test_laws(messages: list[Message], target: int, keep_recent: int) -> None:
+    result = compress(messages, target=target, keep_recent=keep_recent, estimate=estimate)
+    again = compress(messages, target=target, keep_recent=keep_recent, estimate=estimate)
+    assert (again.texts, again.dropped) == (result.texts, result.dropped)
+    for one, text in zip(messages, result.texts, strict=True):
+        assert len(text) <= len(one.text)
+        if one.is_kept or one.role == "user":
+            assert text == one.text
+        if "```" in one.text and one.role == "assistant":
+            assert one.text.count("code 7") == text.count("code 7")
+    if messages:
+        assert result.texts[-1] == messages[-1].text or keep_recent == 0
+    if result.first_changed is None:
+        assert result.texts == [one.text for one in messages]
+    else:
+        assert result.texts[: result.first_changed] == [one.text for one in messages][: result.first_changed]
+    if sum(len(one.text) + len(one.calls) for one in messages) <= target:
+        assert result.dropped == []
+    assert all(one.tokens > 0 and one.reason in Reason for one in result.dropped)
+
+
+@pytest.mark.parametrize(
+    ("cached", "saved", "lost"),
+    [
+        # 1,000 tokens go, 4,000 stay behind the change, 5,000 before it; 2 and 0.5 USD per million; 5 calls.
+        (0, "0.01", "0"),
+        (5_000, "0.01", "0"),
+        (10_000, "0.0025", "0.006"),
+        (6_000, "0.0025", "0.0015"),
+    ],
+)
+def test_what_a_warm_cache_is_worth(cached: int, saved: str, lost: str) -> None:
+    economy = economy_of(
+        tokens_saved=1_000,
+        kept_after_change=4_000,
+        cached_tokens=cached,
+        tokens_before_change=5_000,
+        input_usd_per_mtok=Decimal(2),
+        cache_read_usd_per_mtok=Decimal("0.5"),
+        calls_ahead=5,
+    )
+    assert (economy.saved, economy.lost) == (Decimal(saved), Decimal(lost))
+    assert economy.is_worth_it == (economy.saved > economy.lost)
