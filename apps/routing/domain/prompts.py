@@ -9,6 +9,7 @@ from apps.routing.domain.compression import Message
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _TOOL_ROLES = ("tool", "function")
+_TEXT_PARTS = ("text", "input_text", "output_text")
 _NUMBERS = {
     "target_tokens": (1, 10**8),
     "keep_recent": (0, 10**4),

@@ -38,7 +38,8 @@ def singular(word: str) -> str:
 
 def telling(text: str) -> list[str]:
     """The ids and dates of a text in the order in which they stand, each once."""
-    found = (word for word in _WORD.findall(text) if id_like(word) or _DATE.fullmatch(word))
+    parts = (part for word in _WORD.findall(text) for part in word.split(":"))
+    found = (word for word in parts if id_like(word) or _DATE.fullmatch(word))
     return list(dict.fromkeys(found))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 _BLANKS = re.compile(r"[ \t]+(?=\n|\Z)")
 _EMPTY_LINES = re.compile(r"\n{3,}")
-_FENCE = re.compile(r"^\s*(```|~~~)")
+_FENCE = re.compile(r"```|~~~")
 _ENDS = re.compile(r"(?<=[.!?])[ \t]+(?=[\"'(]?[A-Z0-9])")
 MIN_REPEATED = 24
 """A line of fewer characters is left alone when it repeats: a brace, a rule, a bullet."""
@@ -26,10 +26,10 @@ def without_repeats(text: str) -> str:
     in_code = False
     run = 0
     for line in text.split("\n"):
-        if _FENCE.match(line):
-            in_code = not in_code
+        is_fence = bool(_FENCE.search(line))
+        in_code ^= len(_FENCE.findall(line)) % 2 == 1
         spelled = line.strip()
-        if in_code or len(spelled) < MIN_REPEATED or spelled not in seen:
+        if in_code or is_fence or len(spelled) < MIN_REPEATED or spelled not in seen:
             if run:
                 kept.append(f"(the line before stood {run + 1} times)")
             run = 0
@@ -49,9 +49,9 @@ def units(text: str) -> Iterator[tuple[str, bool]]:
     """
     in_code = False
     for line in text.splitlines(keepends=True):
-        fence = bool(_FENCE.match(line))
-        in_code = in_code != fence
-        if in_code or fence:
+        fences = len(_FENCE.findall(line))
+        in_code ^= fences % 2 == 1
+        if in_code or fences:
             yield line, False
             continue
         start = 0
