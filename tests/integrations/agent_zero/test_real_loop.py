@@ -32,14 +32,6 @@ USAGE = {
 }
 OFF = ["_memory", "_browser_agent", "_browser", "_email_integration", "_telegram_integration", "_whatsapp_integration"]
 OFF += ["_desktop", "_office", "_document_query", "_oauth"]
-PRESETS = """
-- name: Default
-  chat: {provider: openai, name: main-model, ctx_length: 100000, vision: false}
-  utility: {provider: openai, name: utility-model, ctx_length: 100000}
-- name: Strong
-  chat: {provider: openai, name: strong-model, ctx_length: 100000, vision: false}
-  utility: {provider: openai, name: utility-model, ctx_length: 100000}
-"""
 
 
 class Zero:
@@ -89,12 +81,20 @@ def zero(tmp_path: Path) -> Iterator[Zero]:
     install(copy)
     model = copy / "usr" / "plugins" / "_model_config"
     model.mkdir(parents=True, exist_ok=True)
-    chat = {"provider": "openai", "name": "main-model", "ctx_length": 100000, "ctx_history": 0.7, "vision": False}
-    utility = {"provider": "openai", "name": "utility-model", "ctx_length": 100000, "ctx_input": 0.7}
+    # From version 2 on the Responses API is the default, which the provider of these tests does not speak.
+    speaks_responses = (copy / "helpers" / "litellm_transport.py").exists()
+    mode = {"kwargs": {"a0_api_mode": "chat_completions"}} if speaks_responses else {}
+    base = {"provider": "openai", "ctx_length": 100000, "ctx_history": 0.7, "ctx_input": 0.7, "vision": False, **mode}
+    chat, utility = {**base, "name": "main-model"}, {**base, "name": "utility-model"}
     embedding = {"provider": "huggingface", "name": "none"}
     slots = {"chat_model": chat, "utility_model": utility, "embedding_model": embedding}
     (model / "config.json").write_text(json.dumps({**slots, "allow_chat_override": True, "model_preset": "Default"}))
-    (model / "presets.yaml").write_text(PRESETS)
+    strong = {**base, "name": "strong-model"}
+    presets = [
+        {"name": "Default", "chat": chat, "utility": utility},
+        {"name": "Strong", "chat": strong, "utility": utility},
+    ]
+    (model / "presets.yaml").write_text(json.dumps(presets))
     for name in OFF:
         if (copy / "plugins" / name).is_dir():
             (copy / "plugins" / name / ".toggle-1").unlink(missing_ok=True)

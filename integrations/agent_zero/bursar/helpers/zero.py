@@ -33,7 +33,8 @@ def model_of(wrapper: Any) -> tuple[str, str] | None:
 
 
 def other_model(wrapper: Any, model: Mapping[str, Any], options: Options) -> Any:
-    """A wrapper for another model. Address, key and parameters of the old one stay behind; its limits do not.
+    """A wrapper for another model. Address, key and parameters of the old one stay behind; Agent Zero's own switches,
+    whose names begin with `a0_`, and its window go with it.
 
     `model` is an entry of Bursar's config, or just provider and name. Raises whatever Agent Zero raises.
     """
@@ -51,7 +52,10 @@ def other_model(wrapper: Any, model: Mapping[str, Any], options: Options) -> Any
         limit_input=int(model.get("limit_input") or 0),
         limit_output=int(model.get("limit_output") or 0),
         vision=old.vision,
-        kwargs=dict(model.get("parameters") or {}),
+        kwargs={
+            **{name: value for name, value in old.kwargs.items() if name.startswith("a0_")},
+            **(model.get("parameters") or {}),
+        },
     )
     return models.get_chat_model(conf.provider, conf.name, model_config=conf, **conf.build_kwargs())
 
