@@ -24,6 +24,7 @@ urlpatterns = [
     path("api/routing/decisions", decisions.DecisionsView.as_view(), name="api-decisions"),
     path("api/routing/decisions/<path:decision_id>", decisions.DecisionView.as_view(), name="api-decision"),
     path("api/provider-health", provider_health.ProviderHealthView.as_view(), name="api-provider-health"),
+    path("api/routing/compressions", compressions.CompressionsView.as_view(), name="api-compressions"),
     path("api/tiers", policies.TiersView.as_view(), name="api-tiers"),
     path("api/policies", policies.PoliciesView.as_view(), name="api-policies"),
     path("api/policies/<int:policy_id>", policies.PolicyView.as_view(), name="api-policy"),
