@@ -21,10 +21,14 @@ class HealthOut(serializers.ModelSerializer[ModelHealth]):
         )  # fmt: skip
 
 
+class HealthListOut(serializers.Serializer[ModelHealth]):
+    results = HealthOut(many=True)
+
+
 class ProviderHealthView(APIView):
     required_scopes: ClassVar = {"GET": Scope.ADMIN}
 
-    @extend_schema(operation_id="provider_health", responses=HealthOut(many=True))
+    @extend_schema(operation_id="provider_health", responses=HealthListOut)
     def get(self, request: ApiRequest) -> Response:
         """Every model that was reported in the last window, or whose breaker is not closed."""
         rows = ModelHealth.objects.order_by("provider", "model")

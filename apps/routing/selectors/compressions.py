@@ -85,8 +85,7 @@ def _prices(wish: Wish, tokens: int, now: datetime) -> tuple[Decimal, Decimal] |
     cached, _ = match.card.charge(tokens, 0, tokens, 0, 0, 0, None, 0, 0, pricing.STANDARD, minute, 1)
     if fresh is None or cached is None:
         return None
-    million = Decimal(10**6)
-    return pricing.usd(fresh) * million / tokens, pricing.usd(cached) * million / tokens
+    return pricing.usd(fresh) * Decimal(10**6) / tokens, pricing.usd(cached) * Decimal(10**6) / tokens
 
 
 def _economy(
