@@ -28,7 +28,7 @@ check: tools ## lint, types, layers, templates, migrations, deployment, locks
 	@echo "mypy"; $(RUN) mypy
 	@echo "layers"; $(BIN)/lint-imports --no-cache
 	@echo "templates"; find templates apps -name '*.html' -exec $(BIN)/djade --check --target-version 5.2 {} +
-	@echo "house"; $(RUN) pytest -q -n $(WORKERS) tests/house tests/access/test_audit.py tests/access/test_matrix.py tests/proofs/test_no_float.py
+	@echo "house"; $(RUN) pytest -q -n $(WORKERS) tests/house
 
 e2e: tools packages ## drive every page in a real browser
 	@test -x "$(CHROMIUM)" || { echo "No Chromium at $(CHROMIUM): install the package chromium, or set CHROMIUM."; exit 1; }
