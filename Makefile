@@ -32,7 +32,7 @@ check: tools ## lint, types, layers, templates, migrations, deployment, locks
 
 e2e: tools packages ## drive every page in a real browser
 	@test -x "$(CHROMIUM)" || { echo "No Chromium at $(CHROMIUM): install the package chromium, or set CHROMIUM."; exit 1; }
-	@$(RUN) pytest -q -rs -m e2e
+	@$(RUN) pytest -q -rs -m e2e -n $(WORKERS) --dist load
 
 integrations: ## the client with the libraries of providers, in an environment of their own
 	@$(python) controlplane/launch/install.py integrations/python/requirements-test.lock .venv-integrations
