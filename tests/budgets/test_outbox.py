@@ -41,7 +41,7 @@ def sweep_until_empty(clock: Clock, seconds: float = 5) -> int:
 
 
 def test_a_crossing_reaches_the_owner_in_plain_text_and_html(alice: User, mails: MailServer, clock: Clock) -> None:
-    alert = raised(clock(), title="Budget <Support> & co\nis at 80 %")
+    alert = raised(clock(), title="Budget <Support> & co\nis at 80 %", budget_id=7)
     run = sweep(clock=clock)
     assert run is not None
     assert run.words == "sent 1"
@@ -54,6 +54,8 @@ def test_a_crossing_reaches_the_owner_in_plain_text_and_html(alice: User, mails:
     plain, html = parts(mail)
     for words in ("Spent: $401.20", "Limit: $500.00", f"/alerts/{alert.pk}\r\n", "/alerts/by-mail/", "<Support>"):
         assert words in plain
+    assert "/budgets/7\r\n" in plain
+    assert "/budgets/7" in html
     assert "Budget &lt;Support&gt; &amp; co" in html
     assert "Spent" in html
     assert "<script" not in html

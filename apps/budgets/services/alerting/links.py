@@ -25,6 +25,11 @@ def alert_url(alert_id: int) -> str:
     return _absolute("budgets:alert", alert_id)
 
 
+def budget_url(budget_id: int | None) -> str:
+    """The page of the budget an alert is about; empty when it is about none."""
+    return _absolute("budgets:budget", budget_id) if budget_id else ""
+
+
 def acknowledge_url(alert_id: int, address: str) -> str:
     """A page on which whoever holds this mail can acknowledge the alert without signing in."""
     token = signing.dumps([alert_id, address], salt=ACKNOWLEDGE_SALT, compress=True)

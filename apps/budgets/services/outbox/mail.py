@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 
 from apps.budgets.models import Delivery, Purpose
 from apps.budgets.selectors.messages import Told, told_in
-from apps.budgets.services.alerting.links import acknowledge_url, agree_url, alert_url
+from apps.budgets.services.alerting.links import acknowledge_url, agree_url, alert_url, budget_url
 from apps.budgets.services.outbox.errors import SendError
 
 
@@ -72,6 +72,7 @@ def _of_alerts(delivery: Delivery) -> tuple[str, str, dict[str, Any]]:
         {
             "told": one,
             "url": alert_url(one.alert.pk),
+            "budget": budget_url(one.alert.budget_id),
             "acknowledge": acknowledge_url(one.alert.pk, delivery.address) if one.can_be_acknowledged else "",
         }
         for one in told
