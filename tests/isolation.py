@@ -35,6 +35,10 @@ def marked_test_database(request: pytest.FixtureRequest, django_db_blocker: Djan
 
 @pytest.fixture(autouse=True)
 def fresh_memory() -> None:
+    forget_everything()
+
+
+def forget_everything() -> None:
     """Forgets what the process remembers between requests."""
     context._seen_health = (monotonic(), "ok")  # pages in tests do not ask for the dot of the footer
     places.forget()

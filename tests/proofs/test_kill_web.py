@@ -13,8 +13,7 @@ from tests.proofs.clients import BATCH, Agent, wait_for_all
 from tests.proofs.installation import Installation, installation
 from tests.proofs.outcome import assert_nothing_lost_or_doubled
 
-pytestmark = pytest.mark.chaos
-SHORT = ["worker", "worker", "master", "worker"]
+pytestmark = [pytest.mark.chaos, pytest.mark.prove]
 
 
 def run_chaos(place: Installation, plan: list[str], pause: float, batches: int, clients: int, seconds: float) -> None:
@@ -48,11 +47,6 @@ def run_chaos(place: Installation, plan: list[str], pause: float, batches: int, 
     assert_nothing_lost_or_doubled(place.database.url, agents)
 
 
-def test_killed_workers_lose_and_double_nothing(place: Installation) -> None:
-    run_chaos(place, SHORT, pause=1.0, batches=100, clients=4, seconds=100)
-
-
-@pytest.mark.prove
 def test_killed_workers_lose_and_double_nothing_in_the_long_run(tmp_path: Path) -> None:
     batches = int(os.environ.get("BURSAR_PROVE_BATCHES", "10000"))
     plan = (["worker"] * 12 + ["master"]) * max(5, batches // 2000)

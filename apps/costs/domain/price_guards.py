@@ -11,6 +11,9 @@ from .pricing.units import is_token_unit
 BIG_CHANGE = Decimal(5)
 # No public price per million tokens is below this; a price per token always is.
 PER_TOKEN_BELOW = Decimal("0.001")
+# Fewer than one in a hundred input and output prices of the public lists is below this; a price per thousand is.
+PER_THOUSAND_BELOW = Decimal("0.01")
+_WHOLE_UNITS = ("input_tokens", "output_tokens")
 _SLIPS = (("per token", Decimal(10**6)), ("per 1,000 tokens", Decimal(10**3)))
 # A slip of a factor 1,000 or 1,000,000 need not hit it exactly: the price may have changed as well.
 _NEAR = Decimal(3)
@@ -65,6 +68,13 @@ def _slip(unit: str, rate: Decimal, standing: Decimal | None) -> Doubt | None:
     if rate < PER_TOKEN_BELOW:
         instead = rate * 10**6
         message = f"{_usd(rate)} per million tokens looks like a price per token; that would be {_usd(instead)}."
+        return Doubt(unit, "unit_too_small", message, instead)
+    if standing is None and unit in _WHOLE_UNITS and rate < PER_THOUSAND_BELOW:
+        instead = rate * 10**3
+        message = (
+            f"{_usd(rate)} per million tokens is less than 99 of 100 listed prices and looks like a price per 1,000"
+            f" tokens; that would be {_usd(instead)}."
+        )
         return Doubt(unit, "unit_too_small", message, instead)
     return None
 

@@ -23,7 +23,10 @@ from apps.costs.domain.price_guards import doubts
         ("0.0000025", "2", "unit_too_small", "2.5"),
         ("2000", "2", "unit_too_large", "2"),
         ("2000000", "2", "unit_too_large", "2"),
-        ("0.001", None, None, None),
+        ("0.01", None, None, None),
+        ("0.0099", None, "unit_too_small", "9.9"),
+        ("0.0025", None, "unit_too_small", "2.5"),
+        ("0.001", None, "unit_too_small", "1"),
         ("0.000999", None, "unit_too_small", "999"),
         ("75", None, None, None),
     ],
@@ -36,6 +39,10 @@ def test_each_slip_is_questioned(new: str, standing: str | None, code: str | Non
     (doubt,) = found
     assert doubt.code == code
     assert doubt.instead == (Decimal(instead) if instead else None)
+
+
+def test_cached_input_may_be_that_cheap() -> None:
+    assert doubts({"cache_read_input_tokens": Decimal("0.0025")}, {}) == []
 
 
 def test_fees_per_thousand_are_never_taken_for_tokens() -> None:
