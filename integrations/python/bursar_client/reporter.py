@@ -335,6 +335,9 @@ class Reporter:
         return True
 
     def _count(self, counts: Counts, lines: int) -> None:
+        # Before the count: whoever waits for it may look at the budgets at once.
+        if counts.budgets is not None:
+            self.budgets = counts.budgets
         with self._counting:
             self._stored += counts.accepted
             self._duplicates += counts.duplicates
@@ -342,8 +345,6 @@ class Reporter:
         if self._told_away:
             logger.warning("Bursar answers again; %d records are on their way.", max(0, self._waiting))
         self._last_error, self._told_away = "", False
-        if counts.budgets is not None:
-            self.budgets = counts.budgets
         with self._progress:
             self._progress.notify_all()
 
