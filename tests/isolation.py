@@ -1,6 +1,8 @@
 """Keeps tests apart: a database that may be emptied, and process memory that starts empty."""
 
+from collections.abc import Iterator
 from time import monotonic
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -8,13 +10,18 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from apps.access.services import audit, guessing, places
+from apps.budgets.extension_points import tier_ceiling
 from apps.budgets.selectors import matching
 from apps.budgets.services import opening
+from apps.costs.extension_points import Door, charging, recharging, tiering
 from apps.costs.selectors import invoices, rate_book, reporting, spend_hours
 from apps.costs.services import names, partitions
 from apps.costs.services.ingest import placing
 from apps.routing.selectors import catalogue, config, health, in_force, quality
 from controlplane import context
+
+_DOORS_BETWEEN_APPS: tuple[Door[Any], ...] = (charging, recharging, tiering, tier_ceiling)
+_DOORS = pytest.StashKey[tuple[Any, ...]]()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,6 +43,21 @@ def marked_test_database(request: pytest.FixtureRequest, django_db_blocker: Djan
 @pytest.fixture(autouse=True)
 def fresh_memory() -> None:
     forget_everything()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Remembers what stands behind the doors between the apps before any fixture of the test changes it."""
+    item.stash[_DOORS] = tuple(door.registered for door in _DOORS_BETWEEN_APPS)
+    yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """A test that leaves a door otherwise than it found it changes every later test of its process."""
+    yield
+    now = tuple(door.registered for door in _DOORS_BETWEEN_APPS)
+    assert now == item.stash[_DOORS], f"{item.nodeid} left another extension registered"
 
 
 def forget_everything() -> None:

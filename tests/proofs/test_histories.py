@@ -121,14 +121,13 @@ class Histories(RuleBasedStateMachine):
     @rule(batch=batches)
     def cut_off_before_the_commit(self, batch: list[Record]) -> None:
         """The last step of the transaction fails; nothing of it may remain."""
-        charging.registered = _fail
-        try:
-            outcomes = send(batch)
-            assert "accepted" not in {outcome.status for outcome in outcomes}
-        except OperationalError:
-            self.sent += batch
-        finally:
-            charging.registered = None
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(charging, "registered", _fail)
+            try:
+                outcomes = send(batch)
+                assert "accepted" not in {outcome.status for outcome in outcomes}
+            except OperationalError:
+                self.sent += batch
 
     @rule(batch=batches)
     def lose_the_memory_and_send(self, batch: list[Record]) -> None:

@@ -5,6 +5,7 @@ beginning with what ingest billed. At the end one run of everything makes each c
 second one finds nothing to do; and when all runs are put back, it is as if there had been none.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -202,13 +203,9 @@ def _work(size: int, steps: int, *, dies: bool = False) -> None:
 
 
 def _die() -> None:
-    recharging.registered = _fail
-    try:
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(OperationalError):
+        patch.setattr(recharging, "registered", _fail)
         rerating.work_on_rerates(batches=1)
-    except OperationalError:
-        pass
-    finally:
-        recharging.registered = None
     working = RerateRun.objects.filter(state__in=["draft", "approved", "applying", "reversing"])
     working.update(taken_by="dead", taken_until=timezone.now() + timedelta(seconds=90))
 
