@@ -1,7 +1,8 @@
-"""Ninety days of usage made inside the database from a fixed seed: records, cube, narrow rollups and conversations.
+"""Ninety days of usage made inside the database from a fixed seed: records, rollups, conversations, tasks, outcomes.
 
 Draws follow Zipf's law with exponent 1.1. A conversation belongs to one agent and one user of its project, and an agent
-has a few models, tasks and tools of its own, as in real fleets. With `independent` every dimension is drawn by itself:
+has a few models, task types and tools of its own, as in real fleets. A conversation is up to four tasks, four of five
+of them judged. With `independent` every dimension is drawn by itself:
 then nearly each record has a combination of its own, which is the worst there is for a rollup. Only the permanent keys
 are left out: pages never read them.
 """
@@ -16,6 +17,7 @@ from apps.costs.domain.kinds import LabelKind, NarrowKind
 from apps.costs.domain.measures import HISTOGRAMS, NARROW_SUMS, SUMS
 from apps.costs.selectors import recount
 from apps.costs.services import names, partitions
+from benchmarks.history_tasks import task_steps
 from benchmarks.traffic import MODELS, zipf
 
 PROJECTS, AGENTS, USERS, TASKS, TOOLS, CONVERSATIONS = 20, 200, 2_000, 40, 60, 300_000
@@ -44,7 +46,7 @@ def make_history(
         say("records")
         cursor.execute(_RECORDS, ids)
         cursor.execute("DROP TABLE bench_draws")
-        for step, sql in _rollups().items():
+        for step, sql in {**_rollups(), **task_steps()}.items():
             say(step)
             cursor.execute(sql, recount.parameters())
         say("vacuum")
@@ -134,7 +136,8 @@ def _draws(independent: bool) -> str:
            model, (%(model_ids)s::int[])[model] AS model_id, (%(task_ids)s::int[])[task] AS task_type_id,
            (%(role_ids)s::int[])[role] AS role_id, status, coalesce((%(tool_ids)s::int[])[tool], 0) AS tool_id,
            (%(user_ids)s::int[])[usr] AS user_id, conversation, input_tokens,
-           floor(input_tokens * cached)::bigint AS cached_tokens, output_tokens, latency_ms
+           floor(input_tokens * cached)::bigint AS cached_tokens, output_tokens, latency_ms,
+           'task-' || conversation || '-' || part AS task_id
     FROM (
         SELECT *, {fleet["model"]} AS model, {fleet["task"]} AS task, {fleet["usr"]} AS usr,
                CASE WHEN random() < 0.125 THEN {fleet["tool"]} END AS tool
@@ -145,7 +148,8 @@ def _draws(independent: bool) -> str:
                        AS conversation,
                1 + (random() < 0.2)::int AS role, (random() >= 0.97)::int AS status,
                {_bell(7.5, 1.2)} + 1 AS input_tokens, {_bell(5, 1)} + 1 AS output_tokens,
-               random() * (random() < 0.5)::int AS cached, {_bell(7.5, 0.6)} AS latency_ms
+               random() * (random() < 0.5)::int AS cached, {_bell(7.5, 0.6)} AS latency_ms,
+               floor(random() * 4)::int AS part
             FROM generate_series(1, %(records)s::bigint) AS n
         ) AS calls) AS placed
     ) AS drawn
@@ -158,11 +162,11 @@ _CELLS = """
 """
 _RECORDS = """
     INSERT INTO costs_usagerecord (
-        project_id, usage_id, occurred_at, cell_id, key_id, operation_id, user_id, tool_id, conversation_id,
+        project_id, usage_id, occurred_at, cell_id, key_id, operation_id, user_id, tool_id, conversation_id, task_id,
         input_tokens, output_tokens, cache_read_input_tokens, latency_ms, time_to_first_token_ms, cost_source, cost_usd
     )
     SELECT project_id, md5(d.occurred_at::text || d.user_id || d.input_tokens), d.occurred_at, c.id, 1,
-           (%(chat)s::int[])[1], d.user_id, d.tool_id, 'conversation-' || d.conversation,
+           (%(chat)s::int[])[1], d.user_id, d.tool_id, 'conversation-' || d.conversation, d.task_id,
            d.input_tokens, d.output_tokens, d.cached_tokens, d.latency_ms, d.latency_ms / 4, 1,
            d.input_tokens * (0.0000001 * d.model) + d.output_tokens * (0.0000004 * d.model)
     FROM bench_draws d JOIN costs_cell c USING (project_id, agent_id, model_id, role_id, task_type_id, status)

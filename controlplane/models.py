@@ -59,7 +59,7 @@ class SavedView(models.Model):
 
 
 class StartView(models.Model):
-    """One row: the view with which a page opens for one person."""
+    """One row: the view with which a page opens for one person. The path "" is what signing in leads to."""
 
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="start_views")
     path = models.CharField(max_length=64)

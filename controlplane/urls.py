@@ -35,6 +35,7 @@ urlpatterns = [
     path("explore/records.csv", records_csv, name="explore-records-csv"),
     path("explore/record", record, name="explore-record"),
     path("search", search, name="search"),
+    path("start", saved_pages.first, name="start"),
     path("statement", statement_pages.latest, name="statements"),
     path("statement/<str:key>.csv", statement_pages.month_csv, name="statement-csv"),
     path("statement/<str:key>", statement_pages.month, name="statement"),

@@ -1,13 +1,14 @@
 """The pages of saved views: the list, save, change, delete with undo, and which one a page opens with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.access.domain.errors import Conflict, Refused
@@ -18,7 +19,7 @@ from controlplane.models import SavedView
 from controlplane.saved import services
 from controlplane.saved.forms import ChangeForm, SaveForm
 from controlplane.saved.kinds import KINDS, Seen, seen
-from controlplane.saved.selectors import deleted_views_of, may_change, start_ids, views_of
+from controlplane.saved.selectors import SIGN_IN, deleted_views_of, may_change, start_ids, start_urls, views_of
 
 MOST_IN_MENU = 12
 
@@ -32,6 +33,7 @@ class Row:
     words: str
     owner: str
     is_start: bool
+    is_first: bool
     may_change: bool
 
 
@@ -39,10 +41,19 @@ class Row:
 @require_safe
 def view_list(request: PageRequest) -> HttpResponse:
     """Own views and those others share, by name."""
-    starts = start_ids(request.caller)
-    rows = [_row(request.caller, view, starts) for view in views_of(request.caller)]
+    starts, firsts = start_ids(request.caller)
+    rows = [_row(request.caller, view, starts, firsts) for view in views_of(request.caller)]
     context = {"rows": rows, "deleted": deleted_views_of(request.caller)[:5]}
     return render(request, "saved/views.html", context)
+
+
+@page(role=Role.ANALYST)
+@require_safe
+def first(request: PageRequest) -> HttpResponse:
+    """Where a visit begins: the view this person chose for it, else the Overview as it opens."""
+    starts = start_urls(request.caller.user_id) if request.caller.user_id is not None else {}
+    home = reverse("overview")
+    return HttpResponseRedirect(starts.get(SIGN_IN) or starts.get(home, home))
 
 
 @page(role=Role.ANALYST)
@@ -86,7 +97,7 @@ def change(request: PageRequest, view_id: int) -> HttpResponse:
         else:
             messages.success(request, "Saved.")
             return see_other("views")
-    context = {"form": form, "row": _row(request.caller, view, set())}
+    context = {"form": form, "row": _row(request.caller, view)}
     return render(request, "saved/change.html", context, status=422 if form.errors else 200)
 
 
@@ -107,13 +118,14 @@ def restore(request: PageRequest, view_id: int) -> HttpResponse:
 @page(role=Role.ANALYST)
 @require_POST
 def start(request: PageRequest, view_id: int) -> HttpResponse:
-    """Lets a page open with this view for the person, or, with `on` empty, no longer."""
-    is_start = bool(request.POST.get("on"))
+    """Lets its page, or with `first` the visit, open with this view for the person, or, with `on` empty, no longer."""
+    is_start, is_first = bool(request.POST.get("on")), bool(request.POST.get("first"))
 
     def choose(*, caller: Caller, view_id: int) -> SavedView:
-        return services.choose_start(caller=caller, view_id=view_id, is_start=is_start)
+        return services.choose_start(caller=caller, view_id=view_id, is_start=is_start, after_sign_in=is_first)
 
-    words = "is what its page opens with now." if is_start else "is no longer what its page opens with."
+    opens = "signing in leads to" if is_first else "its page opens with"
+    words = f"is what {opens} now." if is_start else f"is no longer what {opens}."
     return _acted(request, view_id, choose, words)
 
 
@@ -143,7 +155,7 @@ def menu(caller: Caller, state_url: str) -> dict[str, Any] | None:
     }
 
 
-def _row(caller: Caller, view: SavedView, starts: set[int]) -> Row:
+def _row(caller: Caller, view: SavedView, starts: Collection[int] = (), firsts: Collection[int] = ()) -> Row:
     state = seen(view.url, _zone())
     is_own = view.owner_id is not None and view.owner_id == caller.user_id
     return Row(
@@ -152,6 +164,7 @@ def _row(caller: Caller, view: SavedView, starts: set[int]) -> Row:
         state.words if state else "",
         "you" if is_own else view.owner.email if view.owner else view.created_by,
         view.pk in starts,
+        view.pk in firsts,
         may_change(caller, view),
     )
 

@@ -5,6 +5,9 @@ from django.db.models import Q, QuerySet
 from apps.access.domain.identity import Caller, Role
 from controlplane.models import SavedView, StartView
 
+SIGN_IN = ""
+"""What stands for the path of a page where a person chose the view that signing in leads to."""
+
 
 def views_of(caller: Caller) -> QuerySet[SavedView]:
     """The caller's own views, and shared ones that speak of no project the caller may not see, by name."""
@@ -24,7 +27,7 @@ def may_change(caller: Caller, view: SavedView) -> bool:
 
 
 def start_urls(person_id: int) -> dict[str, str]:
-    """Where pages open for a person who chose a start view, by the path of the page."""
+    """Where pages open for a person who chose a start view, by the path of the page; under "" after signing in."""
     starts = StartView.objects.filter(person_id=person_id, view__deleted_at=None).select_related(
         "view__owner", "person"
     )
@@ -32,9 +35,10 @@ def start_urls(person_id: int) -> dict[str, str]:
     return {start.path: start.view.url for start in shown}
 
 
-def start_ids(caller: Caller) -> set[int]:
-    """The views with which pages open for this caller."""
-    return set(StartView.objects.filter(person_id=caller.user_id).values_list("view_id", flat=True))
+def start_ids(caller: Caller) -> tuple[set[int], set[int]]:
+    """The views with which pages open for this caller, and the one that signing in leads to."""
+    chosen = StartView.objects.filter(person_id=caller.user_id).values_list("path", "view_id")
+    return {view for path, view in chosen if path != SIGN_IN}, {view for path, view in chosen if path == SIGN_IN}
 
 
 def _within(caller: Caller) -> QuerySet[SavedView]:

@@ -16,7 +16,7 @@ from apps.access.services import audit
 from apps.costs.selectors.reporting import reporting_zone
 from controlplane.models import VIEW_NAME_LENGTH, SavedView, StartView
 from controlplane.saved.kinds import Seen, seen
-from controlplane.saved.selectors import deleted_views_of, may_change, views_of
+from controlplane.saved.selectors import SIGN_IN, deleted_views_of, may_change, views_of
 
 LONGEST_QUERY = 4000
 DELETED_KEPT = timedelta(days=30)
@@ -46,7 +46,7 @@ def save_view(
     _place(caller, view, state)
     _store(view)
     if is_start:
-        _start(person_id, view)
+        _start(person_id, view, view.path)
     _note(caller, "view.saved", view, after=_told(view) | ({"start": True} if is_start else {}))
     return view
 
@@ -107,19 +107,24 @@ def restore_view(*, caller: Caller, view_id: int) -> SavedView:
 
 
 @transaction.atomic
-def choose_start(*, caller: Caller, view_id: int, is_start: bool) -> SavedView:
-    """Let a page open with a view for this person, or with its plain state again. Raises SavedView.DoesNotExist."""
+def choose_start(*, caller: Caller, view_id: int, is_start: bool, after_sign_in: bool = False) -> SavedView:
+    """Let its page open with a view for this person, or with its plain state again. Raises SavedView.DoesNotExist.
+
+    With `after_sign_in` it is what signing in leads to, or the plain Overview again.
+    """
     person_id = _person(caller)
     view = views_of(caller).get(id=view_id)
-    was = StartView.objects.filter(person_id=person_id, path=view.path).first()
+    path = SIGN_IN if after_sign_in else view.path
+    was = StartView.objects.filter(person_id=person_id, path=path).first()
     if is_start == (was is not None and was.view_id == view.pk):
         return view
     if is_start:
-        _start(person_id, view)
+        _start(person_id, view, path)
     elif was is not None:
         was.delete()
     before = {"view": was.view_id} if was else None
-    _note(caller, "view.start_chosen", view, before=before, after={"view": view.pk} if is_start else None)
+    after = {"view": view.pk, "opens": path or "after signing in"} if is_start else None
+    _note(caller, "view.start_chosen", view, before=before, after=after)
     return view
 
 
@@ -168,7 +173,7 @@ def _saved_again(
         raise Conflict(f"You have a view \u201c{view.name}\u201d already.", code="name_taken", path="name")
     was_start = StartView.objects.filter(person_id=view.owner_id, view=view).exists()
     if is_start and not was_start and view.owner_id is not None:
-        _start(view.owner_id, view)
+        _start(view.owner_id, view, view.path)
     if is_other:
         _store(view)
     if is_other or (is_start and not was_start):
@@ -200,8 +205,8 @@ def _store(view: SavedView) -> None:
         raise Conflict(f"There is a view \u201c{view.name}\u201d already.", code="name_taken", path="name") from error
 
 
-def _start(person_id: int, view: SavedView) -> None:
-    StartView.objects.update_or_create(person_id=person_id, path=view.path, defaults={"view": view})
+def _start(person_id: int, view: SavedView, path: str) -> None:
+    StartView.objects.update_or_create(person_id=person_id, path=path, defaults={"view": view})
 
 
 def _told(view: SavedView) -> dict[str, Any]:

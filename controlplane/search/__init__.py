@@ -1,1 +1,1 @@
-"""The search box: one place to find models, agents, projects, tiers, keys, conversations, saved views and pages."""
+"""The search box: one place to find everything that has a name: models, agents, budgets, alerts, views, pages …"""

@@ -6,12 +6,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db import connection
+from django.db.models import Case, Value, When
 from django.urls import reverse
 
 from apps.access.domain.identity import Caller, Role
 from apps.access.selectors.keys import keys_of
+from apps.budgets.domain.sentences import amount
+from apps.budgets.models import AlertState
+from apps.budgets.selectors.budgets import budgets_of
+from apps.budgets.selectors.inbox import ALL, AlertFilter, alerts_of
+from apps.costs.domain.calendars import day_name, day_of
 from apps.costs.domain.formats import money
 from apps.costs.domain.kinds import LabelKind
+from apps.costs.selectors.reporting import reporting_zone
 from controlplane.saved.selectors import views_of
 from controlplane.viewstate import DIMENSIONS
 
@@ -50,6 +57,8 @@ def found(caller: Caller, text: str, pages: Sequence[tuple[str, str]]) -> list[G
         Group("Projects", _projects(caller, text)),
         Group("Tiers", _labels(caller, text, LabelKind.TIER, "tier")),
         Group("Task types", _labels(caller, text, LabelKind.TASK_TYPE, "task_type")),
+        Group("Budgets", _budgets(caller, text)),
+        Group("Alerts", _alerts(caller, text)),
         Group("Keys", _keys(caller, text)),
         Group("Conversations", _conversations(caller, text)),
         Group("Saved views", _views(caller, text)),
@@ -91,6 +100,26 @@ def _labels(caller: Caller, text: str, kind: LabelKind, dimension: str) -> list[
         caller, text,
     )  # fmt: skip
     return [Hit(name, "", _usage(**{dimension: name})) for (name,) in rows]
+
+
+def _budgets(caller: Caller, text: str) -> list[Hit]:
+    budgets = budgets_of(caller).filter(name__icontains=text).order_by("name", "id")[:MOST_OF_A_KIND]
+    return [Hit(one.name, amount(one.limit, one.unit), reverse("budgets:budget", args=[one.pk])) for one in budgets]
+
+
+def _alerts(caller: Caller, text: str) -> list[Hit]:
+    """Those whose cause lasts first, then the newest."""
+    alerts = alerts_of(caller, AlertFilter(state=ALL)).filter(title__icontains=text)
+    is_over = Case(When(state=AlertState.RESOLVED, then=Value(1)), default=Value(0))
+    zone = reporting_zone()
+    return [
+        Hit(
+            one.title,
+            f"{one.get_state_display().lower()}, {day_name(day_of(one.raised_at, zone), with_year=True)}",
+            reverse("budgets:alert", args=[one.pk]),
+        )
+        for one in alerts.order_by(is_over, "-raised_at", "-id")[:MOST_OF_A_KIND]
+    ]
 
 
 def _keys(caller: Caller, text: str) -> list[Hit]:

@@ -22,8 +22,25 @@
 
   document.addEventListener("click", (event) => event.target.closest("[data-open='shortcuts']") && list());
 
+  /** Does what a control is for: opens a menu, moves into a field, or clicks. */
+  const use = (target) => {
+    if (target.matches("summary")) { target.parentElement.open = true; target.nextElementSibling.querySelector("input, a, button")?.focus(); }
+    else if (target.matches("input")) {
+      const menu = document.querySelector(".nav-toggle");   // on a phone the box is inside the menu
+      if (menu && !target.checkVisibility()) menu.open = true;
+      target.focus();
+    }
+    else target.click();
+  };
+
   const typing = (element) => element.closest("input, select, textarea, [contenteditable]");
   document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
+      const search = controls().find((element) => element.dataset.key === "/");
+      if (!search || document.querySelector("dialog[open]")) return;
+      event.preventDefault();
+      return use(search);
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !enabled()) return;
     if (event.key.startsWith("Arrow") && event.target.closest("[tabindex='0']")) return;   // scrolls a table
     if (event.key === "Escape" && event.target.matches("[type='search']")) return event.target.blur();
@@ -32,12 +49,6 @@
     const target = controls().find((element) => element.dataset.key === name);
     if (!target) return;
     event.preventDefault();
-    if (target.matches("summary")) { target.parentElement.open = true; target.nextElementSibling.querySelector("input, a, button")?.focus(); }
-    else if (target.matches("input")) {
-      const menu = document.querySelector(".nav-toggle");   // on a phone the box is inside the menu
-      if (menu && !target.checkVisibility()) menu.open = true;
-      target.focus();
-    }
-    else target.click();
+    use(target);
   });
 })();

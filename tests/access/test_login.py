@@ -47,7 +47,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_it_works(alice: User) -> None:
     browser = Client()
     answer = try_login("Alice@Example.org ", PASSWORD, client=browser)
-    assert (answer.status_code, answer["Location"]) == (303, "/")
+    assert (answer.status_code, answer["Location"]) == (303, "/start")
     assert browser.get("/keys").status_code == 200
     assert AuditEntry.objects.get().action == "session.started"
     assert browser.post("/logout").status_code == 303
@@ -57,8 +57,9 @@ def test_it_works(alice: User) -> None:
 def test_it_leads_on_to_our_own_pages_only(alice: User) -> None:
     for wanted, reached in (
         ("/keys?show=all", "/keys?show=all"),
-        ("//evil.example", "/"),
-        ("https://evil.example", "/"),
+        ("/", "/start"),
+        ("//evil.example", "/start"),
+        ("https://evil.example", "/start"),
     ):
         answer = Client().post("/login", {"email": alice.email, "password": PASSWORD, "next": wanted})
         assert answer["Location"] == reached

@@ -138,6 +138,25 @@ def test_a_start_view_goes_when_it_may_not_be_seen_any_more(alice: User, carol: 
     assert start_urls(carol.pk) == {}
 
 
+def test_signing_in_leads_to_the_view_one_chose(bob: User, signed_in: SignIn) -> None:
+    browser = signed_in(bob)
+    assert browser.get("/start")["Location"] == "/"
+    of_overview, of_explore = (save_view(caller=bob.caller(), name=url, url=url) for url in ("/?period=7d", AGENTS))
+    browser.post(f"/views/{of_overview.pk}/start", {"on": "1"})
+    assert browser.get("/start")["Location"] == "/?period=7d", "the Overview opens so"
+    browser.post(f"/views/{of_explore.pk}/start", {"on": "1", "first": "1"})
+    assert browser.get("/start")["Location"] == AGENTS
+    page = browser.get("/views").content.decode()
+    assert (page.count("opens the page</span>"), page.count("after signing in</span>")) == (1, 1)
+    assert start_urls(bob.pk) == {"/": "/?period=7d", "": AGENTS}
+    browser.post(f"/views/{of_explore.pk}/start", {"first": "1"})
+    assert browser.get("/start")["Location"] == "/?period=7d"
+    chosen = AuditEntry.objects.filter(action="view.start_chosen").order_by("id")
+    assert list(chosen.values_list("after", flat=True)) == [
+        {"view": of_overview.pk, "opens": "/"}, {"view": of_explore.pk, "opens": "after signing in"}, None,
+    ]  # fmt: skip
+
+
 def test_shared_views_outlive_their_owner(alice: User, ann: User, bob: User) -> None:
     save_view(caller=ann.caller(), name="ours", url=AGENTS, is_shared=True)
     save_view(caller=ann.caller(), name="mine", url=AGENTS)

@@ -8,9 +8,12 @@ from django.test import Client
 
 from apps.access.domain.identity import Role
 from apps.access.models import Project, User
+from apps.budgets.models import Alert
 from controlplane.saved.services import save_view
 from controlplane.search import finding
 from controlplane.search.finding import found
+from tests.budgets.acts import make_budget
+from tests.budgets.alerting import raised
 from tests.cast import HeldKey, make_person
 from tests.usage import call, report
 
@@ -50,9 +53,30 @@ def test_everything_with_a_name_is_found(usage: None, alice: User, reader: HeldK
         assert told(alice, text) in ({}, {"Task types": [("sales_work", ""), ("support_work", "")]}), text
 
 
+def test_budgets_and_alerts_are_found_within_what_one_may_see(
+    support: Project, sales: Project, alice: User, carol: User
+) -> None:
+    make_budget(name="Sales of November", scope={"project": "sales"})
+    make_budget("500", name="Support of November", scope={"project": "support"})
+    at = datetime(2026, 11, 2, 12, tzinfo=UTC)
+    raised(at, title="November is at 80 %", project_id=support.pk)
+    raised(at + timedelta(days=1), 2, title="November is at 90 %")
+    Alert.objects.filter(subject="budget:2").update(state="resolved")
+    everything = told(alice, "november")
+    assert everything["Budgets"] == [("Sales of November", "$10.00"), ("Support of November", "$500.00")]
+    assert everything["Alerts"] == [
+        ("November is at 80 %", "firing, Nov 2, 2026"), ("November is at 90 %", "resolved, Nov 3, 2026"),
+    ]  # fmt: skip
+    assert told(carol, "november") == {
+        "Budgets": [("Support of November", "$500.00")], "Alerts": [("November is at 80 %", "firing, Nov 2, 2026")],
+    }  # fmt: skip
+
+
 def test_every_hit_leads_somewhere(usage: None, alice: User, reader: HeldKey, signed_in: SignIn) -> None:
     browser = signed_in(alice)
-    for text in ("sales", "chat", "premium", "metrics"):
+    make_budget(name="Sales of November")
+    raised(NOW)
+    for text in ("sales", "chat", "premium", "metrics", "budget"):
         groups = browser.get("/search", {"q": text}).context["groups"]
         for hit in (hit for group in groups for hit in group.hits):
             assert browser.get(hit.url).status_code == 200, hit

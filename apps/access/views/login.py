@@ -18,7 +18,8 @@ from apps.access.models import User
 from apps.access.pages import PageRequest, page, public, see_other
 from apps.access.services import audit
 
-HOME = "/"
+HOME, START = "/", "/start"
+"""What was asked for by its plain address opens as the person chose, like a visit that names no page."""
 
 
 @public
@@ -76,7 +77,8 @@ def _shown(request: HttpRequest, form: LoginForm, status: int = 200) -> HttpResp
 
 
 def _way_on(request: HttpRequest) -> str:
-    return _next(request) or HOME
+    wanted = _next(request)
+    return START if wanted in ("", HOME) else wanted
 
 
 def _next(request: HttpRequest) -> str:

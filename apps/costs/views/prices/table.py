@@ -1,6 +1,7 @@
 """The first page of the price book: every model, what it costs now and what it did cost lately."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -58,7 +59,7 @@ def price_table(request: PageRequest) -> HttpResponse:
     sort = request.GET.get("sort", DEFAULT_SORT)
     sort = sort if sort.removeprefix("-") in _SORTS else DEFAULT_SORT
     every = read_table(now=timezone.now(), project_ids=request.caller.project_ids)
-    rows = _sorted([row for row in every if _is_meant(row, typed)], sort)
+    rows = _sorted([row for row in every if _is_meant(row, typed)], sort, known=_sellers(every))
     found = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "tabs": tabs("costs:prices"),
@@ -78,8 +79,20 @@ def _is_meant(row: ModelRow, typed: str) -> bool:
     return all(word in text for word in typed.lower().split())
 
 
-def _sorted(rows: list[ModelRow], sort: str) -> list[ModelRow]:
-    rows = sorted(rows, key=lambda row: (row.name.lower(), row.provider))
+def _sellers(rows: Sequence[ModelRow]) -> Counter[str]:
+    """How many providers sell each model, whatever they put before its name: most sell those that people know."""
+    return Counter(name for _, name in {(row.provider, _bare(row.name)) for row in rows})
+
+
+def _bare(name: str) -> str:
+    return name.rpartition("/")[2].lower()
+
+
+def _sorted(rows: list[ModelRow], sort: str, *, known: Mapping[str, int]) -> list[ModelRow]:
+    """By a column; models that are equal in it, as all are that nobody used, the best known ones with a price first."""
+    rows = sorted(
+        rows, key=lambda row: (not row.source, -known[_bare(row.name)], _bare(row.name), row.name, row.provider)
+    )
     return sorted(rows, key=_SORTS[sort.removeprefix("-")][1], reverse=sort.startswith("-"))
 
 
