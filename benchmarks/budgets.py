@@ -1,10 +1,11 @@
 """How fast budgets are: reserving and settling beside a bare UPDATE of the same row, and what ingest pays for them.
 
-    python -m benchmarks.budgets [--seconds 4] [--clients 16] [--rounds 3]
+    python -m benchmarks.budgets [--seconds 4] [--clients 16] [--rounds 3] [--only ingest]
 
 A private server with fsync and synchronous commit on. 1. Each client reserves and settles on one hot budget, on 64, or
 runs the bare conditional UPDATE, in random order each round. 2. Decisions' part of budgets (state, then reserve) while
-4 processes store batches that are charged to the same budget. 3. Batches of 1,000 with no and with 20 budgets.
+4 processes store batches that are charged to the same budget. 3. Batches of 1,000 with no budget, with 20, and
+with that of every conversation.
 """
 
 import argparse
@@ -26,6 +27,7 @@ import psycopg
 AMOUNT = Decimal("0.01")
 BUDGETS = 64
 INGEST_PROCESSES = 4
+PARTS = ("pairs", "decisions", "ingest")
 BARE = "UPDATE budgets_counter SET reserved = reserved + %s WHERE id = %s AND spent + reserved + %s <= ceiling"
 
 
@@ -126,7 +128,7 @@ def measure_pairs(url: str, clients: int, seconds: float, rounds: int) -> None:
         print(f"  {name:34} {middle:8.0f} ({min(found):.0f}-{max(found):.0f})  x{middle / bare:.2f} of the bare UPDATE")
 
 
-def _batch(number: int, agents: int = 1) -> list[dict[str, Any]]:
+def _batch(number: int, agents: int = 1, conversations: int = 0) -> list[dict[str, Any]]:
     dice, now = random.Random(number), datetime.now(UTC).isoformat()
     return [
         {
@@ -138,7 +140,7 @@ def _batch(number: int, agents: int = 1) -> list[dict[str, Any]]:
             "cost_usd": "0.0001",
             "agent": f"a{dice.randrange(agents)}",
             "task_type": dice.choice(("code", "main_loop", "memory_recall")),
-            "conversation_id": f"c{dice.randrange(40)}",
+            "conversation_id": f"c{conversations}-{dice.randrange(40)}",
             "user": f"u{dice.randrange(5)}",
         }
         for _ in range(1000)
@@ -195,36 +197,59 @@ def measure_decisions(url: str, seconds: float) -> None:
 
 
 def measure_ingest(rounds: int) -> None:
-    """What 20 budgets add to a batch of 1,000."""
+    """What 20 budgets, and the budget of every conversation, add to a batch of 1,000 of 40 conversations."""
+    cases = {
+        "no budget": (0, False),
+        "20 budgets that all apply": (20, False),
+        "every conversation, going on": (1, False),
+        "no budget, new conversations": (0, True),
+        "every conversation, new ones": (1, True),
+    }
+    took: dict[str, list[float]] = {name: [] for name in cases}
+    number = 0
+    for _ in range(rounds * 2):
+        for name in random.Random(number).sample(list(cases), len(cases)):
+            budgets, is_new = cases[name]
+            _stand(budgets)
+            for step in range(5):
+                number += 1
+                seconds = _stored(_batch(number, conversations=number if is_new else 0))
+                if step:
+                    took[name].append(seconds)
+    print(f"batches of 1,000 records, median of {len(took['no budget'])}")
+    for name, found in took.items():
+        middle, is_new = statistics.median(found), cases[name][1]
+        without = statistics.median(took["no budget, new conversations" if is_new else "no budget"])
+        print(f"  {name:30} {middle * 1000:6.1f} ms  {middle / without - 1:+.0%}")
+
+
+def _stand(budgets: int) -> None:
+    """Only so many budgets: one is that of every conversation, 20 are of everything and of an agent."""
     from apps.budgets.models import Budget
     from apps.budgets.selectors import matching
     from apps.budgets.services import opening
-    from apps.costs.services.ingest import record_usage
-    from tests.budgets.acts import REPORTER, make_budget
+    from tests.budgets.acts import make_budget
 
     Budget.objects.all().delete()
     opening.forget()
-    took: dict[int, list[float]] = {0: [], 20: []}
-    number = 0
-    for _ in range(rounds * 3):
-        for budgets in (0, 20):
-            Budget.objects.all().delete()
-            opening.forget()
-            for place in range(budgets):
-                make_budget("999999999", name=f"I{place}", scope={"agent": "a0"} if place % 2 else {})
-            matching.forget()
-            for step in range(5):
-                number += 1
-                records = _batch(number)
-                begin = time.perf_counter()
-                result = record_usage(records, caller=REPORTER, now=datetime.now(UTC))
-                if step:
-                    took[budgets].append(time.perf_counter() - begin)
-                if result.count("accepted") != len(records) or len(result.budgets) != budgets:
-                    raise RuntimeError(f"{result.count('accepted')} stored, {len(result.budgets)} budgets told")
-    without, with_20 = (statistics.median(took[budgets]) * 1000 for budgets in (0, 20))
-    print("batches of 1,000 records, median")
-    print(f"  no budget {without:.1f} ms, 20 budgets that all apply {with_20:.1f} ms: {with_20 / without - 1:+.0%}")
+    for place in range(budgets):
+        scope = {"agent": "a0"} if place % 2 else {}
+        period = {"period": "conversation", "each": "conversation"} if budgets == 1 else {}
+        make_budget("999999999", name=f"I{place}", scope=scope, **period)
+    matching.forget()
+
+
+def _stored(records: list[dict[str, Any]]) -> float:
+    """Seconds it took to store these."""
+    from apps.costs.services.ingest import record_usage
+    from tests.budgets.acts import REPORTER
+
+    begin = time.perf_counter()
+    result = record_usage(records, caller=REPORTER, now=datetime.now(UTC))
+    seconds = time.perf_counter() - begin
+    if result.count("accepted") != len(records):
+        raise RuntimeError(f"{result.count('accepted')} stored")
+    return seconds
 
 
 def main() -> None:
@@ -233,14 +258,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=PARTS)
     asked = parser.parse_args()
     from controlplane.launch.postgres import private_postgres
 
     with tempfile.TemporaryDirectory() as folder, private_postgres(Path(folder)) as server:
         prepared(server.url)
-        measure_pairs(server.url, asked.clients, asked.seconds, asked.rounds)
-        measure_decisions(server.url, asked.seconds * 2)
-        measure_ingest(asked.rounds)
+        if asked.only in (None, "pairs"):
+            measure_pairs(server.url, asked.clients, asked.seconds, asked.rounds)
+        if asked.only in (None, "decisions"):
+            measure_decisions(server.url, asked.seconds * 2)
+        if asked.only in (None, "ingest"):
+            measure_ingest(asked.rounds)
 
 
 if __name__ == "__main__":

@@ -302,6 +302,7 @@ MAX_AGENTS = env.int("BURSAR_MAX_AGENTS", default=1000)
 MAX_BUDGETS = env.int("BURSAR_MAX_BUDGETS", default=1000)
 RESERVATION_SECONDS = env.int("BURSAR_RESERVATION_SECONDS", default=120)
 RESERVATION_MAX_SECONDS = env.int("BURSAR_RESERVATION_MAX_SECONDS", default=3600)
+CONVERSATION_IDLE_HOURS = env.int("BURSAR_CONVERSATION_IDLE_HOURS", default=24)
 LEDGER_DAYS = env.int("BURSAR_LEDGER_DAYS", default=90)
 OUTCOME_WAIT_DAYS = env.int("BURSAR_OUTCOME_WAIT_DAYS", default=35)
 # Statistics of quality read judged tasks so far back, and at most so many of the newest.

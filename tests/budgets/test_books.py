@@ -192,16 +192,3 @@ def test_without_enough_data_there_is_no_forecast(ann: User, signed_in: Any) -> 
     spend("1")
     assert forecasting.make_forecasts(now=datetime.now(UTC)) == 0
     assert "No forecast yet" in signed_in(ann).get(f"/budgets/{budget.pk}").content.decode()
-
-
-def test_a_budget_kept_in_step_keeps_what_people_added() -> None:
-    sent = {"name": "Policy", "limit_usd": "0.50", "period": "conversation"}
-    levels = [{"percent": 80, "action": "notify"}, {"percent": 100, "action": "downgrade", "tier": "simple"}]
-    draft = checked_draft(sent | {"thresholds": levels})
-    made = editing.keep_in_step(caller=OWNER, origin="policy:default", draft=draft)
-    assert editing.keep_in_step(caller=OWNER, origin="policy:default", draft=draft).version == made.version
-    change(made, period="conversation", thresholds=[*levels, {"percent": 120, "action": "block"}], grace_percent="5")
-    later = checked_draft(sent | {"limit_usd": "0.75", "thresholds": levels})
-    kept = editing.keep_in_step(caller=OWNER, origin="policy:default", draft=later)
-    assert [kept.pk, kept.limit, kept.grace_percent] == [made.pk, Decimal("0.75"), 5]
-    assert [one["action"] for one in kept.thresholds] == ["notify", "downgrade", "block"]

@@ -45,7 +45,10 @@ def test_the_contract(agent: Client) -> None:
         "id", "action", "tier", "model", "fallbacks", "complexity", "expected", "considered", "reason_code", "reason",
         "below_quality", "budget", "reservation", "compress", "policy_version", "ttl_s", "sticky", "warnings",
     }  # fmt: skip
-    assert (told["action"], told["policy_version"], told["ttl_s"], told["budget"]) == ("route", 1, 300, None)
+    assert (told["action"], told["policy_version"], told["ttl_s"]) == ("route", 1, 300)
+    assert (told["budget"]["name"], told["budget"]["limit_usd"], told["budget"]["state"]) == (
+        "Every conversation", "0.50", "ok",
+    )  # fmt: skip
     assert told["tier"] in ("standard", "premium")
     assert told["reason_code"] == "tier_of_score"
     by_name = {one["name"]: one for one in told["considered"]}
@@ -143,7 +146,11 @@ def test_a_conversation_that_used_up_its_budget_goes_to_the_cheapest_tier(agent:
     told = ask(agent, conversation_id="c1", message=HARD)
     assert (told["tier"], told["below_quality"]) == ("simple", True)
     assert told["reason_code"].endswith("_conversation_budget")
-    assert "“$0.50 per conversation” win" in told["reason"]
+    assert "“Every conversation” win" in told["reason"]
+    assert (told["budget"]["name"], told["budget"]["each"]) == (
+        "Every conversation", {"field": "conversation", "value": "c1"},
+    )  # fmt: skip
+    assert [told["budget"][name] for name in ("state", "action", "tier")] == ["over", "downgrade", "simple"]
 
 
 def test_refusals(agent: Client, make_held_key: Any, support: Any) -> None:

@@ -60,6 +60,11 @@ class Scope:
     plain: tuple[tuple[str, str], ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_of_cells(self) -> bool:
+        """True if no plain field asks for more than the cell of a record."""
+        return all(name in OF_CELL for name, _ in self.plain)
+
     def covers(self, facts: Facts) -> bool:
         """True if every field that is named has its value."""
         return self.covers_cell(facts) and self.covers_rest(facts)

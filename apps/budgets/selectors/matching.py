@@ -41,6 +41,14 @@ class Rule:
     paused: bool
     project_id: int | None
     recounted: bool
+    tells: bool
+    """False for a budget that a policy keeps and nobody named recipients for: its alerts show on the pages alone."""
+
+    @property
+    def of_conversations(self) -> bool:
+        """True if it has a counter for every conversation, and its scope asks only for what a cell shares."""
+        scope = self.scope
+        return self.each == "conversation" and scope.keys is None and not scope.tags and scope.is_of_cells
 
     def counting(self, at: datetime) -> Span | None:
         """The period that counts what happens at this instant; None before the budget counts anything."""
@@ -172,6 +180,7 @@ def rules_of(budgets: Iterable[Budget]) -> list[Rule]:
             paused=row.paused_at is not None,
             project_id=row.project_id,
             recounted=row.recounted_at is not None,
+            tells=not row.origin or bool(row.recipients),
         )
         for row in rows
     ]

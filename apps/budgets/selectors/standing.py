@@ -13,6 +13,7 @@ from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.states import BudgetState
 from apps.budgets.domain.thresholds import ceiling
 from apps.budgets.models import Budget, Counter, StoredForecast, TemporaryRaise
+from apps.budgets.selectors import lively
 from apps.budgets.selectors.budgets import budgets_of
 from apps.budgets.selectors.matching import Rule, rules_of
 
@@ -53,7 +54,8 @@ def _used(one: Standing) -> Decimal:
 def _standings(budgets: Sequence[Budget], now: datetime) -> list[Standing]:
     rules = rules_of(budgets)
     spans = {rule.id: rule.cycle.span(now) for rule in rules}
-    tightest = _tightest(spans)
+    tightest = _tightest({rule.id: spans[rule.id] for rule in rules if rule.each != "conversation"})
+    tightest |= _tightest_conversations([rule.id for rule in rules if rule.each == "conversation"], now)
     raises = _raised(spans)
     forecasts = StoredForecast.objects.in_bulk([counter.pk for counter, _ in tightest.values()])
     found = []
@@ -78,6 +80,13 @@ def _tightest(spans: dict[int, Span]) -> dict[int, tuple[Counter, int]]:
         rows = cursor.fetchall()
     counters = Counter.objects.in_bulk([row[1] for row in rows])
     return {row[0]: (counters[row[1]], row[2]) for row in rows}
+
+
+def _tightest_conversations(budget_ids: Sequence[int], now: datetime) -> dict[int, tuple[Counter, int]]:
+    """The same of budgets of every conversation, among those conversations that go on."""
+    lively_ones = {one: lively.tightest_lively(one, now=now, most=1) for one in budget_ids}
+    counters = Counter.objects.in_bulk([ids[0] for ids, _ in lively_ones.values() if ids])
+    return {one: (counters[ids[0]], many) for one, (ids, many) in lively_ones.items() if ids}
 
 
 def _raised(spans: dict[int, Span]) -> dict[int, Decimal]:
@@ -116,10 +125,12 @@ def state_of(rule: Rule, span: Span, counter: Counter | None, raised: Decimal = 
     )
 
 
-def counters_of(one: Standing, *, most: int = 50) -> list[BudgetState]:
-    """The counters of the present period of a budget with `each`, tightest first."""
+def counters_of(one: Standing, now: datetime, *, most: int = 50) -> list[BudgetState]:
+    """The counters of the present period of a budget with `each`, tightest first; conversations while they go on."""
     used = (F("carried") + F("spent") + F("reserved")) / F("limit")
     counters = Counter.objects.filter(budget=one.budget, period_start=one.span.start).order_by(used.desc(), "id")
+    if one.rule.each == "conversation":
+        counters = counters.filter(id__in=lively.tightest_lively(one.rule.id, now=now, most=most)[0])
     return [state_of(one.rule, one.span, counter) for counter in counters[:most]]
 
 

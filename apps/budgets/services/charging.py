@@ -116,16 +116,23 @@ def _matched(known: Matcher, rows: Sequence[Charge]) -> Charged:
         return charged
     groups, members = _groups(known, rows)
     known.learn({key[0] for key in groups})
+    places: dict[tuple[int, str, datetime], Sums] = {}
     for key, sums in groups.items():
-        rules = known.of_cell[key[0]]
-        if not rules:
-            continue
-        facts = _facts(known, key, rows[members[key]])
-        at = rows[members[key]].occurred_at
+        rules, one, facts = known.of_cell[key[0]], rows[members[key]], None
         for rule in rules:
-            found = _place_of(rule, facts, at)
-            if found is not None:
-                _add(charged, found, sums)
+            # Facts of the record are made only where a budget asks for more of it than its cell and conversation.
+            if rule.of_conversations:
+                wanted = _conversation_of(rule, known.cells[key[0]], one)
+            else:
+                facts = facts or _facts(known, key, one)
+                wanted = _place_of(rule, facts, one.occurred_at)
+            if wanted is None:
+                continue
+            there = places.get(name := (rule.id, wanted.each_value, wanted.span.start))
+            if there is None:
+                there = places[name] = Sums()
+                charged.places[wanted.place] = (wanted, there)
+            there.add(sums)
     if tier_ceiling.registered:
         charged.holds = _holds(known, rows, charged)
     return charged
@@ -191,11 +198,12 @@ def _place_of(rule: Rule, facts: Facts, at: datetime) -> Wanted | None:
     return Wanted(rule, value, each_label(rule.each, value, facts), span)
 
 
-def _add(charged: Charged, wanted: Wanted, sums: Sums) -> None:
-    known = charged.places.get(wanted.place)
-    if known is None:
-        known = charged.places[wanted.place] = (wanted, Sums())
-    known[1].add(sums)
+def _conversation_of(rule: Rule, cell: Facts, one: Charge) -> Wanted | None:
+    """The same for a budget of every conversation that asks for nothing else of a record."""
+    name, span = one.fields.conversation_id, rule.counting(one.occurred_at)
+    if not name or span is None or cell.project_id is None:
+        return None
+    return Wanted(rule, f"{cell.project_id}:{name}", name, span)
 
 
 def _holds(known: Matcher, rows: Sequence[Charge], charged: Charged) -> list[Hold]:

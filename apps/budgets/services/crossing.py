@@ -100,7 +100,7 @@ def crossing(state: BudgetState, threshold: Threshold, rule: Rule, now: datetime
         kind=KIND,
         subject=_subject(state),
         occurrence=f"{state.starts_at.isoformat()}:{threshold.key}",
-        severity="critical" if threshold.action is Action.BLOCK or state.spent >= state.limit else "warning",
+        severity=_severity(state, threshold, rule),
         title=f"{state.name}{whose}: {share} of {limit} {what}",
         facts={
             "Budget": f"{state.name}{whose}",
@@ -112,8 +112,14 @@ def crossing(state: BudgetState, threshold: Threshold, rule: Rule, now: datetime
         },
         budget_id=state.budget_id,
         project_id=rule.project_id,
-        mails=not _is_old(rule, state, now),
+        mails=rule.tells and not _is_old(rule, state, now),
     )
+
+
+def _severity(state: BudgetState, threshold: Threshold, rule: Rule) -> str:
+    """Critical once the limit is spent. A conversation that a policy sends to cheaper models is no emergency."""
+    used_up = state.spent >= state.limit and rule.tells
+    return "critical" if threshold.action is Action.BLOCK or used_up else "warning"
 
 
 def action_words(threshold: Threshold) -> str:

@@ -1,6 +1,6 @@
 """Making and changing budgets. Each act is one transaction and one audit entry; deleting can be undone."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,6 @@ from apps.access.selectors.places import project_id_of
 from apps.access.services import audit
 from apps.budgets.domain.cycles import ENDLESS
 from apps.budgets.domain.drafts import Draft
-from apps.budgets.domain.thresholds import Action, order
 from apps.budgets.models import Budget, TemporaryRaise
 from apps.budgets.selectors.budgets import budgets_of
 from apps.budgets.services.opening import apply_terms
@@ -39,11 +38,11 @@ def create_budget(*, caller: Caller, draft: Draft, origin: str = "") -> Budget:
             raise Conflict(message, code="too_many_budgets")
         now = timezone.now()
         budget = Budget(created_by=caller.actor, created_at=now, origin=origin)
-        _take(budget, draft, caller, now)
+        take(budget, draft, _project(draft, caller), now)
         budget.counted_since = now if draft.counts_from == "now" else None
         budget.save()
         audit.record(
-            caller=caller, action="budget.created", obj=budget, after=told(budget), project_id=budget.project_id
+            caller=caller, action="budget.created", obj=budget, after=told(draft), project_id=budget.project_id
         )
     begin_counting(budget=budget)
     return budget
@@ -62,10 +61,10 @@ def change_budget(
         budget = _locked(caller, budget_id)
         if version is not None and version != budget.version:
             raise Conflict("Somebody changed this budget meanwhile. Nothing was saved; look again.", code="changed")
-        before, was, now = told(budget), draft_of(budget), timezone.now()
+        was, now = draft_of(budget), timezone.now()
         if was == draft and usage == "keep":
             return budget
-        _take(budget, draft, caller, now)
+        take(budget, draft, _project(draft, caller), now)
         recount = usage == "reset" or draft.counts_otherwise(was) or draft.counts_from != was.counts_from
         if usage == "reset" or (draft.counts_from == "now" and was.counts_from != "now"):
             budget.counted_since = now
@@ -75,7 +74,7 @@ def change_budget(
         budget.version += 1
         budget.save()
         apply_terms(budget)
-        after = told(budget) | {"usage": usage}
+        before, after = told(was), told(draft_of(budget)) | {"usage": usage}
         audit.record(
             caller=caller, action="budget.changed", obj=budget, before=before, after=after, project_id=budget.project_id
         )
@@ -83,29 +82,6 @@ def change_budget(
         begin_counting(budget=budget)
     evaluate(budget=budget)
     return budget
-
-
-def keep_in_step(*, caller: Caller, origin: str, draft: Draft) -> Budget:
-    """Make or change the budget that something else keeps in step, such as a routing policy; `origin` names that.
-
-    What people have added to it stays: who is told and who is spared, and thresholds that block. The same again
-    changes nothing.
-    """
-    found = Budget.objects.standing().filter(origin=origin).first()
-    if found is None:
-        return create_budget(caller=caller, draft=draft, origin=origin)
-    standing = draft_of(found)
-    blocking = [one for one in standing.thresholds if one.action is Action.BLOCK]
-    own = [one for one in draft.thresholds if one.key not in {block.key for block in blocking}]
-    wanted = replace(
-        draft,
-        thresholds=tuple(sorted((*own, *blocking), key=order)),
-        recipients=standing.recipients,
-        exempt=standing.exempt,
-        grace_percent=standing.grace_percent,
-        paused=standing.paused,
-    )
-    return change_budget(caller=caller, budget_id=found.pk, draft=wanted)
 
 
 @transaction.atomic
@@ -162,9 +138,8 @@ def delete_budget(*, caller: Caller, budget_id: int) -> Budget:
     if budget.deleted_at is None:
         budget.deleted_at = timezone.now()
         _save(budget)
-        audit.record(
-            caller=caller, action="budget.deleted", obj=budget, before=told(budget), project_id=budget.project_id
-        )
+        before = told(draft_of(budget))
+        audit.record(caller=caller, action="budget.deleted", obj=budget, before=before, project_id=budget.project_id)
     return budget
 
 
@@ -176,9 +151,8 @@ def restore_budget(*, caller: Caller, budget_id: int) -> Budget:
             return budget
         budget.deleted_at, budget.recounted_at = None, None
         _save(budget)
-        audit.record(
-            caller=caller, action="budget.restored", obj=budget, after=told(budget), project_id=budget.project_id
-        )
+        after = told(draft_of(budget))
+        audit.record(caller=caller, action="budget.restored", obj=budget, after=after, project_id=budget.project_id)
     begin_counting(budget=budget)
     return budget
 
@@ -196,10 +170,11 @@ def _locked(caller: Caller, budget_id: int, *, deleted: bool | None = False) -> 
     return budgets_of(caller, deleted=deleted).select_related(None).select_for_update(no_key=True).get(id=budget_id)
 
 
-def _take(budget: Budget, draft: Draft, caller: Caller, now: datetime) -> None:
+def take(budget: Budget, draft: Draft, project_id: int | None, now: datetime) -> None:
+    """Let a budget be what a draft says; nothing is saved."""
     for name in _PLAIN:
         setattr(budget, name, getattr(draft, name))
-    budget.project_id = _project(draft, caller)
+    budget.project_id = project_id
     budget.thresholds = [one.told() for one in draft.thresholds]
     budget.recipients, budget.exempt = list(draft.recipients), list(draft.exempt)
     if draft.paused is not (budget.paused_at is not None):
@@ -230,7 +205,6 @@ def draft_of(budget: Budget) -> Draft:
     )
 
 
-def told(budget: Budget) -> dict[str, Any]:
-    """What the audit log keeps of it."""
-    draft = draft_of(budget)
+def told(draft: Draft) -> dict[str, Any]:
+    """What the audit log keeps of a budget."""
     return asdict(draft) | {"thresholds": [one.told() for one in draft.thresholds]}

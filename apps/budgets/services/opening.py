@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.thresholds import ceiling, kept
@@ -69,8 +70,9 @@ def _opened(wanted: Sequence[Wanted]) -> dict[Place, int]:
     missing = [one for one in wanted if one.place not in ids]
     if missing:
         with transaction.atomic():
-            _insert(missing)
-        ids |= known_counters([one.place for one in missing])
+            ids |= _insert(missing)
+        if raced := [one.place for one in missing if one.place not in ids]:
+            ids |= known_counters(raced)
     return ids
 
 
@@ -90,12 +92,11 @@ def known_counters(places: Sequence[Place]) -> dict[Place, int]:
         return {Place(*row[:3]): row[3] for row in cursor.fetchall()}
 
 
-def _insert(missing: Sequence[Wanted]) -> None:
+def _insert(missing: Sequence[Wanted]) -> dict[Place, int]:
     """Within a transaction that keeps the budgets as they are, so that no change passes a new counter by."""
     rules = {one.rule.id: one.rule for one in missing}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM budgets_budget WHERE id = ANY(%s) ORDER BY id FOR SHARE", [list(rules)])
-    terms = terms_of(list(Budget.objects.filter(id__in=rules)))
+    kept_so = Budget.objects.raw("SELECT * FROM budgets_budget WHERE id = ANY(%s) ORDER BY id FOR SHARE", [list(rules)])
+    terms = terms_of(list(kept_so))
     wanted = {one.place: one for one in missing for one in _with_days_before(one)}
     rows = [
         (one, terms(one.rule.id, one.span.start)) for _, one in sorted(wanted.items(), key=lambda pair: _order(pair[0]))
@@ -107,7 +108,7 @@ def _insert(missing: Sequence[Wanted]) -> None:
             " SELECT budget_id, each_value, label, period_start, period_end, lim, raised, ceiling, 0, 0, 0, 0, '{}'"
             " FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::numeric[],"
             " %s::numeric[], %s::numeric[]) AS w(budget_id, each_value, label, period_start, period_end, lim, raised,"
-            " ceiling) ON CONFLICT DO NOTHING RETURNING id, budget_id, period_start",
+            " ceiling) ON CONFLICT DO NOTHING RETURNING id, budget_id, period_start, each_value",
             [
                 [one.rule.id for one, _ in rows],
                 [one.each_value for one, _ in rows],
@@ -119,7 +120,7 @@ def _insert(missing: Sequence[Wanted]) -> None:
                 [term.ceiling for _, term in rows],
             ],
         )
-        made: list[tuple[int, int, datetime]] = cursor.fetchall()
+        made: list[tuple[int, int, datetime, str]] = cursor.fetchall()
     for rule in rules.values():
         mine = [row for row in made if row[1] == rule.id]
         if rule.each == "conversation" or not rule.recounted:
@@ -127,6 +128,7 @@ def _insert(missing: Sequence[Wanted]) -> None:
             recounting.recount(rule=rule, counter_ids=used, just_opened=True)
         if is_rolling(rule):
             recounting.carry(rule=rule, counter_ids=[row[0] for row in mine])
+    return {Place(row[1], row[3], row[2]): row[0] for row in made}
 
 
 def _order(place: Place) -> tuple[Any, ...]:
@@ -176,6 +178,9 @@ def terms_of(budgets: Sequence[Budget]) -> TermsOf:
 def apply_terms(budget: Budget) -> None:
     """Let the open counters of a budget, whose row this transaction has locked, go by its present terms."""
     terms = terms_of([budget])
+    if not terms.raises:
+        _apply_to_all(budget.pk, terms(budget.pk, timezone.now()))
+        return
     with connection.cursor() as cursor:
         cursor.execute("SELECT id, period_start FROM budgets_counter WHERE budget_id = %s ORDER BY id", [budget.pk])
         rows: Mapping[int, Terms] = {row[0]: terms(budget.pk, row[1]) for row in cursor.fetchall()}
@@ -190,4 +195,19 @@ def apply_terms(budget: Budget) -> None:
                 [one.raised for one in rows.values()],
                 [one.ceiling for one in rows.values()],
             ],
+        )
+
+
+def _apply_to_all(budget_id: int, terms: Terms) -> None:
+    """The same terms for every counter: a budget of every conversation may have very many."""
+    lim, raised, most = terms.limit, terms.raised, terms.ceiling
+    parameters: dict[str, Any] = {"budget": budget_id, "lim": lim, "raised": raised, "ceiling": most}
+    other = '(c."limit", c.raised, c.ceiling) IS DISTINCT FROM (%(lim)s, %(raised)s, %(ceiling)s::numeric)'
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH other AS MATERIALIZED (SELECT c.id FROM budgets_counter c WHERE c.budget_id = %(budget)s AND {other}"
+            " ORDER BY c.id FOR NO KEY UPDATE)"
+            ' UPDATE budgets_counter c SET "limit" = %(lim)s, raised = %(raised)s, ceiling = %(ceiling)s::numeric'
+            " FROM other WHERE c.id = other.id",
+            parameters,
         )

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from apps.budgets.domain.cycles import Span
 from apps.budgets.models import Budget, Counter
+from apps.budgets.selectors import lively
 from apps.budgets.selectors.matching import Rule, is_rolling, rules_of
 from apps.budgets.selectors.standing import state_of
 from apps.budgets.selectors.used import used
@@ -45,7 +46,7 @@ def tend(*, now: datetime) -> TendingRun:
     for budget in budgets:
         begin_counting(budget=budget, patient=True)
         evaluate(budget=budget)
-    return TendingRun(len(budgets), end_periods(now=now))
+    return TendingRun(len(budgets), end_periods(now=now) + end_conversations(now=now))
 
 
 def begin_counting(*, budget: Budget, patient: bool = False) -> bool:
@@ -77,17 +78,21 @@ def _count(budget: Budget) -> None:
     values = _values(rule, span)
     if values is not None:
         open_counters([Wanted(rule, value, _label(rule, value), span) for value in values])
-    current = list(
-        Counter.objects.filter(budget=budget, period_start__gte=rule.cycle.window_start(span.start))
-        .order_by("id")
-        .values_list("id", flat=True)
-    )
+    current = _present(budget, rule, span)
     for start in range(0, len(current), _CHUNK):
         recounting.recount(rule=rule, counter_ids=current[start : start + _CHUNK])
         if is_rolling(rule):
             recounting.carry(rule=rule, counter_ids=current[start : start + _CHUNK])
-    if values is not None:
+    if values is not None or rule.each == "conversation":
         Budget.objects.filter(id=budget.pk, recounted_at=None).update(recounted_at=timezone.now())
+
+
+def _present(budget: Budget, rule: Rule, span: Span) -> list[int]:
+    """The counters of the present period; of conversations that were counted before, those a change may have missed."""
+    if rule.each == "conversation" and rule.recounted:
+        return lively.heard_of_since(rule.id, budget.changed_at - RECENT)
+    found = Counter.objects.filter(budget=budget, period_start__gte=rule.cycle.window_start(span.start))
+    return list(found.order_by("id").values_list("id", flat=True))
 
 
 def _fit_periods(budget: Budget, rule: Rule) -> None:
@@ -131,7 +136,10 @@ def evaluate(*, budget: Budget) -> None:
     now = timezone.now()
     with transaction.atomic():
         span = rule.cycle.span(now)
-        counters = Counter.objects.filter(budget=budget, period_start=span.start).order_by("id")[:_MOST_VALUES]
+        counters = Counter.objects.filter(budget=budget, period_start=span.start)
+        if rule.each == "conversation":
+            counters = counters.filter(id__in=lively.tightest_lively(rule.id, now=now, most=_MOST_VALUES)[0])
+        counters = counters.order_by("id")[:_MOST_VALUES]
         states = [state_of(rule, span, counter) for counter in counters]
         note_crossings(states=states, rules={rule.id: rule}, now=now, afresh=True)
 
@@ -150,4 +158,13 @@ def end_periods(*, now: datetime, most: int = 500) -> int:
                 occurrences_prefix=f"{counter.period_start.isoformat()}:",
                 now=now,
             )
+    return len(over)
+
+
+def end_conversations(*, now: datetime, most: int = 500) -> int:
+    """End the alerts of conversations that are over; how many conversations that were. What holds of them stays."""
+    every = list(Budget.objects.standing().filter(each="conversation").values_list("id", flat=True))
+    over = lively.idle(every, now=now, most=most) if every else []
+    for budget_id, value in over:
+        resolve_alerts(kind=KIND, subject=f"{budget_id}:{value}", occurrences_prefix="", now=now)
     return len(over)

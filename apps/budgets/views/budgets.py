@@ -82,7 +82,7 @@ def budget(request: PageRequest, budget_id: int) -> HttpResponse:
         "sentence": sentence(draft_of(found.budget)),
         "span": span_words(found.span, rule.cycle),
         "thresholds": [_threshold(one, found.state) for one in rule.thresholds],
-        "counters": [_counter(found, state) for state in counters_of(found)] if rule.each else [],
+        "counters": [_counter(found, state) for state in counters_of(found, now)] if rule.each else [],
         "chart": _burn_down(found, now),
         "forecast": found.forecast,
         "forecast_error": percent(found.forecast.error, 1) if found.forecast else "",

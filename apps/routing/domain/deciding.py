@@ -82,7 +82,7 @@ def choose(
     names = policy.tier_names()
     held = known.conversation.held
     share = policy.context.util_model_ctx_input if asked.role == UTILITY else policy.context.chat_model_ctx_history
-    budget = _tighter(known.budget, _conversation_budget(policy, known.conversation))
+    budget = known.budget
     wanted = Wanted(
         tokens=sizes.input_tokens + sizes.output_tokens,
         context_tokens=sizes.context_tokens,
@@ -170,25 +170,6 @@ def _reaches_a_limit(model: PolicyModel, state: ModelState, sizes: Sizes) -> boo
 
 def _is_over(amount: int, limit: int | None) -> bool:
     return limit is not None and amount > limit
-
-
-def _conversation_budget(policy: Policy, conversation: Conversation) -> BudgetLimit | None:
-    budget = policy.model_routing_budget_per_conversation
-    if budget is None or conversation.spent_usd < Decimal(budget):
-        return None
-    return BudgetLimit(f"${budget} per conversation", "conversation_budget", most_rank=0)
-
-
-def _tighter(one: BudgetLimit | None, other: BudgetLimit | None) -> BudgetLimit | None:
-    """Both limits at once, in the name of the one that asks for the lower tier."""
-    if one is None or other is None:
-        return one or other
-    ranks = [limit.most_rank for limit in (one, other) if limit.most_rank is not None]
-    lefts = [limit.left for limit in (one, other) if limit.left is not None]
-    named = other if one.most_rank is None or other.most_rank == min(ranks, default=None) else one
-    return BudgetLimit(
-        named.name, named.why, min(ranks, default=None), min(lefts, default=None), one.is_cheapest or other.is_cheapest
-    )
 
 
 def _spend_left(policy: Policy, conversation: Conversation) -> int | None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from apps.costs.domain.pricing.plain import rate_text
 
+from .conversation_budget import has_budget
 from .policy import ModelKey, Policy, PolicyModel, Tier
 from .retirements import retirement_of
 
@@ -81,6 +82,9 @@ def _shape(policy: Policy) -> Iterator[Problem]:
             yield Problem(f"rules.{number}.tier", "unknown_tier", f"A rule names the tier {rule.tier}, which is none.")
         if rule.tier is None and not rule.providers:
             yield Problem(f"rules.{number}", "idle_rule", "A rule sets neither a tier nor providers.")
+    if policy.model_routing_budget_per_conversation is not None and not has_budget(policy):
+        message = "A budget per conversation is over 0 USD; without one there is no limit."
+        yield Problem("model_routing_budget_per_conversation", "no_budget", message)
     split = policy.context.history_split
     if abs(split.current + split.topics + split.bulks - 1) > 1e-6:
         yield Problem("context.history_split", "not_whole", "The parts of the history must add up to 1.")

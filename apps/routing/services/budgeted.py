@@ -96,7 +96,7 @@ def _limit(states: Sequence[BudgetState], policy: Policy) -> BudgetLimit | None:
     named = by or tightest
     return BudgetLimit(
         named.name if named else "",
-        "budget",
+        "conversation_budget" if named and named.each == "conversation" else "budget",
         rank,
         None if least is None else int(least.scaleb(15)),
         is_cheapest,

@@ -1,6 +1,6 @@
 """Drafts are made, changed and discarded; publishing makes the next version, and so does rolling back.
 
-Each act is one transaction with one audit entry.
+Each act is one transaction with one audit entry; what comes into force brings the budget of conversations in step.
 """
 
 from collections.abc import Mapping
@@ -20,6 +20,7 @@ from apps.routing.domain.weighing import weights_of
 from apps.routing.models import PolicyVersion, RoutingState
 from apps.routing.selectors import in_force
 from apps.routing.selectors.policies import checked, current_version
+from apps.routing.services import conversation_budgets
 
 Who = Caller | str
 
@@ -75,9 +76,9 @@ def publish(*, caller: Who, draft_id: int, now: datetime) -> PolicyVersion:
     draft = _draft(draft_id)
     refuse_problems(draft.document, now=now)
     before = current_version()
-    _put_in_force(draft, state, caller, now)
-    changes = _changes(before.document if before else {}, draft.document)
-    audit.record(caller=caller, action="policy.published", obj=draft, **changes)
+    audit.record(
+        caller=caller, action="policy.published", obj=draft, **_put_in_force(draft, before, state, caller, now)
+    )
     return draft
 
 
@@ -95,19 +96,29 @@ def roll_back(*, caller: Who, version: int, now: datetime) -> PolicyVersion:
     again = PolicyVersion.objects.create(
         document=earlier.document, note=f"Rolled back to version {version}", based_on=version, made_by=_actor(caller)
     )
-    _put_in_force(again, state, caller, now)
-    changes = _changes(before.document if before else {}, again.document)
-    audit.record(caller=caller, action="policy.rolled_back", obj=again, **changes)
+    audit.record(
+        caller=caller, action="policy.rolled_back", obj=again, **_put_in_force(again, before, state, caller, now)
+    )
     return again
 
 
-def _put_in_force(draft: PolicyVersion, state: RoutingState, caller: Who, now: datetime) -> None:
+def _put_in_force(
+    draft: PolicyVersion, before: PolicyVersion | None, state: RoutingState, caller: Who, now: datetime
+) -> dict[str, Any]:
+    """Make it the version in force, with its budget; gives what changed, for the audit entry."""
     newest = PolicyVersion.objects.aggregate(newest=Max("version"))["newest"] or 0
     draft.version, draft.published_at, draft.published_by = newest + 1, now, _actor(caller)
     draft.save(update_fields=["version", "published_at", "published_by"])
     RoutingState.objects.filter(pk=state.pk).update(version=draft.version, generation=F("generation") + 1)
     in_force.look_again()
     transaction.on_commit(in_force.look_again)
+    document = before.document if before else None
+    budget = conversation_budgets.follow(actor=_actor(caller), before=document, document=draft.document)
+    changes = _changes(document or {}, draft.document)
+    return {
+        side: changes[side] | {f"budget.{name}": value for name, value in fields.items()}
+        for side, fields in zip(("before", "after"), budget.fields, strict=True)
+    }
 
 
 def _locked_state() -> RoutingState:

@@ -19,9 +19,10 @@ from apps.routing.models import PolicyVersion
 from apps.routing.selectors.policies import checked, current_version
 from apps.routing.selectors.what_if import preview_draft
 from apps.routing.services import policies
+from apps.routing.services.conversation_budgets import change_ahead
 from apps.routing.views.tabs import tabs
 from apps.routing.views.tiers import STRATEGIES
-from apps.routing.views.versions import told
+from apps.routing.views.versions import budget_told, told
 
 
 @page(role=Role.ADMIN)
@@ -71,6 +72,7 @@ def publish(request: PageRequest, draft_id: int) -> HttpResponse:
         "changes": told(differences(current.document if current else {}, row.document)),
         "problems": problems,
         "blocked": any(problem.blocks for problem in problems),
+        "budget": budget_told(change_ahead(before=current.document if current else None, document=row.document)),
     }
     if current is not None and not context["blocked"]:
         preview = preview_draft(policy_of(current.document), policy, now=now, project_ids=request.caller.project_ids)

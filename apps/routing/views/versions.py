@@ -11,10 +11,13 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page, see_other
+from apps.budgets.domain.sentences import sentence
+from apps.budgets.services.in_step import InStep
 from apps.routing.domain.policy_diff import Difference, differences
 from apps.routing.models import PolicyVersion
 from apps.routing.selectors.policies import checked, current_version
 from apps.routing.services import policies
+from apps.routing.services.conversation_budgets import change_ahead
 from apps.routing.views.tabs import tabs
 
 MOST_VERSIONS = 100
@@ -56,6 +59,7 @@ def version(request: PageRequest, version: int) -> HttpResponse:
     if current is not None and not is_current:
         context |= {
             "current": current,
+            "budget": budget_told(change_ahead(before=current.document, document=row.document)),
             "going_back": told(differences(current.document, row.document)),
             "problems": checked(row.document, now=timezone.now())[1],
         }
@@ -96,6 +100,15 @@ def new_draft(request: PageRequest) -> HttpResponse:
 def told(found: list[Difference]) -> list[dict[str, Any]]:
     """Differences as rows of a table."""
     return [{"path": one.path.strip("."), "before": _words(one.before), "after": _words(one.after)} for one in found]
+
+
+def budget_told(change: InStep) -> dict[str, Any]:
+    """What becomes of the budget of every conversation, as sentences; "" where there is none."""
+    return {
+        "id": change.budget.pk if change.budget else None,
+        "before": sentence(change.before) if change.before else "",
+        "after": sentence(change.after) if change.after else "",
+    }
 
 
 def _words(value: Any) -> str:

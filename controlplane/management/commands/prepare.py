@@ -11,7 +11,8 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from apps.costs.services.partitions import make_ahead
-from apps.routing.services.first_policy import publish_first_policy
+from apps.routing.services.conversation_budgets import bring_about
+from apps.routing.services.first_policy import MAKER, publish_first_policy
 from controlplane.launch.console import Console
 from controlplane.static_files import note_static_files, static_files_are_current
 
@@ -77,6 +78,7 @@ def prepare_database(console: Console) -> None:
     with console.step("Loading the price book"):
         call_command("load_prices", stdout=StringIO())
     publish_first_policy(now=timezone.now())
+    bring_about(actor=MAKER)
 
 
 def _created(command: str, *arguments: str) -> dict[str, Any] | None:
