@@ -1,6 +1,6 @@
 """One request for Explore, resolved: the state, the period, and every cell the page shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
@@ -9,8 +9,10 @@ from apps.access.pages import PageRequest
 from apps.costs.domain.periods import Comparison, Period, compare
 from apps.costs.selectors.metrics import UsageQuery
 from apps.costs.selectors.reporting import reporting_zone
+from controlplane.charts import MOST_SERIES
 from controlplane.explore.cells import Placed, placed, reads_records
-from controlplane.explore.state import Explored, read
+from controlplane.explore.ranking import ranked, shown
+from controlplane.explore.state import MOST_COLUMNS, Explored, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,28 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All cells of a page: by the first dimension over time, before and now, and by both."""
+    """All cells of a page. Groups outside of those that are shown are one, named OTHER, in `series` and `cells`.
+
+    `groups` has every group of the first dimension, cut where the comparison ends, `seconds` every one of the second;
+    `series` is by the first dimension and piece, `cells` by both dimensions. Of the earlier period `before` is by
+    piece and `previous` by group.
+    """
 
     comparison: Comparison | None
-    series: list[Placed]
-    elapsed: list[Placed]
-    previous: list[Placed]
     groups: list[Placed]
+    series: list[Placed]
+    seconds: list[Placed]
+    cells: list[Placed]
+    before: list[Placed]
+    previous: list[Placed]
+
+    @property
+    def elapsed(self) -> list[Placed]:
+        """What the earlier period is compared with, by group."""
+        if self.comparison is None:
+            return []
+        end = self.comparison.current.end
+        return [row for row in self.groups if row.bucket is not None and row.bucket < end]
 
 
 def asked(request: PageRequest) -> Asked:
@@ -52,15 +69,48 @@ def asked(request: PageRequest) -> Asked:
 
 
 def found(question: Asked) -> Found:
-    """The answer, at most three questions to the selectors. Raises BadQuery."""
-    state, period, measure = question.state, question.period, question.state.measure
-    first, comparison = (state.view.group,), compare(period)
-    edges = period.pieces + ([comparison.current.end] if comparison else [])
-    series = placed(question.query, first, measure, edges)
-    previous, elapsed = [], []
-    if comparison:
-        before = state.view.query(comparison.previous, question.caller)
-        previous = placed(before, first, measure, comparison.pieces)
-        elapsed = [row for row in series if row.bucket is not None and row.bucket < comparison.current.end]
-    groups = placed(question.query, state.group_by, measure) if state.then else series
-    return Found(comparison, series, elapsed, previous, groups)
+    """The answer. Raises BadQuery.
+
+    Where sums are kept, groups are ranked first, so that many of them are added up by the database piece by piece.
+    Records are read once, with all groups by piece.
+    """
+    state, period, measure, query = question.state, question.period, question.state.measure, question.query
+    first, comparison = state.view.group, compare(period)
+    cut = [comparison.current.end] if comparison else []
+    edges = period.pieces + cut
+    if reads_records(query, (first,), measure):
+        groups = series = placed(query, (first,), measure, edges)
+    else:
+        groups = placed(query, (first,), measure, [period.span.start, *cut, period.span.end])
+        largest = shown(ranked(measure, groups), MOST_SERIES, spare=0)
+        series = placed(query, (first,), measure, edges, {first: largest})
+    seconds, cells = _by_both(question, groups)
+    before, previous = _earlier(question, comparison) if comparison else ([], [])
+    return Found(comparison, groups, series, seconds, cells, before, previous)
+
+
+def _by_both(question: Asked, groups: list[Placed]) -> tuple[list[Placed], list[Placed]]:
+    """The groups of the second dimension, and the cells of the table."""
+    state, measure, query = question.state, question.state.measure, question.query
+    first, second = state.view.group, state.then
+    if not second:
+        return [], groups
+    if reads_records(query, state.group_by, measure) or reads_records(query, (second,), measure):
+        cells = placed(query, state.group_by, measure)
+        return [replace(row, values=row.values[1:]) for row in cells], cells
+    seconds = placed(query, (second,), measure)
+    top = {
+        first: shown(ranked(measure, groups), state.rows),
+        second: shown(ranked(measure, seconds), MOST_COLUMNS),
+    }
+    return seconds, placed(query, state.group_by, measure, top=top)
+
+
+def _earlier(question: Asked, comparison: Comparison) -> tuple[list[Placed], list[Placed]]:
+    """The earlier period by piece, and by group."""
+    state, measure = question.state, question.state.measure
+    first, query = state.view.group, state.view.query(comparison.previous, question.caller)
+    if reads_records(query, (first,), measure):
+        rows = placed(query, (first,), measure, comparison.pieces)
+        return rows, rows
+    return placed(query, (), measure, comparison.pieces), placed(query, (first,), measure)

@@ -3,18 +3,18 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import pairwise
 
 from apps.costs.domain.calendars import piece_title
 from apps.costs.domain.periods import Comparison, Period
 from controlplane.charts import MOST_SERIES, OTHER_SLOT, canvas, slots, title
+from controlplane.explore.asked import Found
 from controlplane.explore.cells import Placed
 from controlplane.explore.measures import Cell, Measure, Value, merged, written
+from controlplane.explore.ranking import ranked
 from controlplane.explore.state import Explored, Shape
 from controlplane.viewstate import NO_VALUE
 
-_LEAST = Decimal("-Infinity")
 Line = list[Cell]
 
 
@@ -57,15 +57,13 @@ class Drawn:
 def drawn(
     state: Explored,
     period: Period,
-    current: Sequence[Placed],
-    previous: Sequence[Placed],
-    comparison: Comparison | None,
+    found: Found,
     numbers: Mapping[str, int],
 ) -> Drawn:
     """The chart of a state, from the cells of the period by the first dimension and those of the earlier one."""
     measure, running = state.measure, state.shape is Shape.RUNNING
-    lines = _lines(period, current)
-    series = _series(lines, measure, numbers, period, running)
+    comparison, previous, lines = found.comparison, found.before, _lines(period, found.series)
+    series = _series(lines, ranked(measure, found.groups), measure, numbers, period, running)
     whole = [merged(column) for column in zip(*lines.values(), strict=True)] if lines else []
     totals = _values(whole, measure, period, running)
     before = _before(comparison, previous, measure, running) if comparison and previous else []
@@ -94,12 +92,6 @@ def drawn(
     )
 
 
-def rank(measure: Measure, cell: Cell) -> Decimal:
-    """What groups are ordered by, largest first; a group without a value comes last."""
-    value = measure.of(cell)
-    return _LEAST if value is None else value
-
-
 def _lines(period: Period, rows: Sequence[Placed]) -> dict[str, Line]:
     """The cells of each group by piece; rows may be cut finer than pieces, never coarser."""
     found: dict[str, dict[int, list[Cell]]] = {}
@@ -112,12 +104,15 @@ def _lines(period: Period, rows: Sequence[Placed]) -> dict[str, Line]:
 
 
 def _series(
-    lines: Mapping[str, Line], measure: Measure, numbers: Mapping[str, int], period: Period, running: bool
+    lines: Mapping[str, Line],
+    groups: Sequence[str],
+    measure: Measure,
+    numbers: Mapping[str, int],
+    period: Period,
+    running: bool,
 ) -> list[Series]:
-    sums = {key: merged(line) for key, line in lines.items()}
-    ranked = sorted(lines, key=lambda key: (-rank(measure, sums[key]), key))
-    kept = len(ranked) if len(ranked) <= MOST_SERIES else MOST_SERIES
-    named, rest = ranked[:kept], ranked[kept:]
+    named = groups[:MOST_SERIES]
+    rest = [key for key in lines if key not in named]
     last = max(numbers.values(), default=0)
     unseen = {key: last + 1 + index for index, key in enumerate(sorted(set(named) - set(numbers)))}
     colours = slots({key: numbers.get(key) or unseen[key] for key in named})
@@ -128,8 +123,8 @@ def _series(
 
     series = [one(key, key or NO_VALUE, colours[key], lines[key]) for key in named]
     if rest:
-        columns = zip(*(lines[key] for key in rest), strict=True)
-        series.append(one(None, f"Other ({len(rest)})", OTHER_SLOT, [merged(column) for column in columns]))
+        line = [merged(column) for column in zip(*(lines[key] for key in rest), strict=True)]
+        series.append(one(None, f"Other ({len(groups) - len(named)})", OTHER_SLOT, line))
     return series
 
 

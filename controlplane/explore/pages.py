@@ -99,12 +99,12 @@ def _answer(question: Asked) -> dict[str, Any]:
         cells = found(question)
     except BadQuery as error:
         return {"too_much": error.message, "ways_out": _ways_out(state), "announcement": error.message}
-    numbers = first_seen_numbers(state.view.group, {row.values[0] for row in cells.series})
-    chart = drawn(state, question.period, cells.series, cells.previous, cells.comparison, numbers)
+    numbers = first_seen_numbers(state.view.group, {row.values[0] for row in cells.groups})
+    chart = drawn(state, question.period, cells, numbers)
     slots = {series.key: series.slot for series in chart.series if series.key is not None}
-    rows = table(state, cells.groups, cells.elapsed, cells.previous, slots)
+    rows = table(state, cells, slots)
     return {
-        "is_empty": not cells.series,
+        "is_empty": not cells.groups,
         "reads_records": is_read,
         "chart": chart,
         "table": rows,
@@ -133,7 +133,7 @@ def _converted(question: Asked, cells: Found) -> Converted | None:
     """The spend in the currency that is shown beside US dollars."""
     if question.state.measure.key != "cost_usd":
         return None
-    usd = merged([one.cell for one in cells.series]).totals.cost_usd
+    usd = merged([one.cell for one in cells.groups]).totals.cost_usd
     return converted(question.query, usd, now=question.period.now)
 
 

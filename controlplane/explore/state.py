@@ -11,6 +11,7 @@ from controlplane.viewstate import DIMENSIONS, ViewState, dimension_name, is_bey
 
 PATH = "/explore"
 ROWS = (20, 100)
+MOST_COLUMNS = 6
 
 
 class Shape(StrEnum):

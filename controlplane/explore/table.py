@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from apps.costs.domain.formats import Delta, delta
+from apps.costs.selectors.metrics import OTHER
+from controlplane.explore.asked import Found
 from controlplane.explore.cells import Placed
-from controlplane.explore.chart import rank
 from controlplane.explore.measures import NOTHING, Cell, Measure, Value, exact, merged, written
-from controlplane.explore.state import PATH, Explored
+from controlplane.explore.ranking import by_group, rank, ranked, shown
+from controlplane.explore.state import MOST_COLUMNS, PATH, Explored
 from controlplane.viewstate import NO_VALUE, dimension_name
 
-MOST_COLUMNS = 6
 RECORDS = f"{PATH}/records"
 
 
@@ -54,28 +55,24 @@ class Table:
 
 
 Grid = dict[str, dict[str, Cell]]
+Line = tuple[str | None, list[Cell], Cell]
+"""A row before it is written: its group, None for the rest; its cells by column; all of it."""
 
 
-def table(
-    state: Explored,
-    rows: Sequence[Placed],
-    elapsed: Sequence[Placed],
-    previous: Sequence[Placed],
-    slots: Mapping[str, int],
-) -> Table:
-    """Rows by the first dimension, largest first. `elapsed` and `previous` are what is compared, by that dimension."""
+def table(state: Explored, found: Found, slots: Mapping[str, int]) -> Table:
+    """Rows by the first dimension, largest first, beside the earlier period's."""
     measure = state.measure
-    grid = _grid(rows)
-    sums = {key: merged(cells.values()) for key, cells in grid.items()}
-    ranked = sorted(sums, key=lambda key: (-rank(measure, sums[key]), key))
-    kept = ranked if len(ranked) <= state.rows + 1 else ranked[: state.rows]
-    rest = ranked[len(kept) :]
-    seconds = _columns(grid, state)
-    lines = [(key, [_of(grid[key], group) for group in seconds], sums[key]) for key in kept]
+    grid, sums = _grid(found.cells), by_group(found.groups)
+    groups = ranked(measure, found.groups)
+    kept = shown(groups, state.rows)
+    rest = groups[len(kept) :]
+    seconds = _columns(ranked(measure, found.seconds)) if state.then else []
+    lines: list[Line] = [(key, [_of(grid.get(key, {}), group) for group in seconds], sums[key]) for key in kept]
     if rest:
-        folded = [merged(_of(grid[key], group) for key in rest) for group in seconds]
-        lines.append((None, folded, merged(sums[key] for key in rest)))  # type: ignore[arg-type]
-    now, before = _by_first(elapsed), _by_first(previous)
+        others = [cells for key, cells in grid.items() if key not in kept]
+        folded = [merged(_of(cells, group) for cells in others) for group in seconds]
+        lines.append((None, folded, merged(sums[key] for key in rest)))
+    now, before, previous = by_group(found.elapsed), by_group(found.previous), bool(found.previous)
     whole = merged(sums.values())
     fields = _fields(state, lines, seconds)
     words = written([measure.of(cell) for _, _, cell in lines], measure.unit)
@@ -120,33 +117,22 @@ def _grid(rows: Sequence[Placed]) -> Grid:
     return {first: {second: merged(cells) for second, cells in by.items()} for first, by in parts.items()}
 
 
-def _columns(grid: Grid, state: Explored) -> list[Second]:
-    if not state.then:
-        return []
-    by: dict[str, list[Cell]] = {}
-    for cells in grid.values():
-        for second, cell in cells.items():
-            by.setdefault(second, []).append(cell)
-    sums = {second: merged(cells) for second, cells in by.items()}
-    ranked = sorted(sums, key=lambda second: (-rank(state.measure, sums[second]), second))
-    if len(ranked) <= MOST_COLUMNS + 1:
-        return list(ranked)
-    return [*ranked[:MOST_COLUMNS], tuple(ranked[MOST_COLUMNS:])]
+def _columns(groups: Sequence[str]) -> list[Second]:
+    kept = shown(groups, MOST_COLUMNS)
+    return [*kept, tuple(groups[len(kept) :])] if len(kept) < len(groups) else list(kept)
 
 
 def _of(cells: Mapping[str, Cell], group: Second) -> Cell:
     if isinstance(group, str):
         return cells.get(group, NOTHING)
-    return merged(cells[one] for one in group if one in cells)
+    return merged(cells[one] for one in (*group, OTHER) if one in cells)
 
 
 def _column_name(group: Second) -> str:
     return (group or NO_VALUE) if isinstance(group, str) else f"Other ({len(group)})"
 
 
-def _fields(
-    state: Explored, lines: Sequence[tuple[str | None, list[Cell], Cell]], seconds: Sequence[Second]
-) -> list[list[Field]]:
+def _fields(state: Explored, lines: Sequence[Line], seconds: Sequence[Second]) -> list[list[Field]]:
     measure = state.measure
     columns = []
     for index, group in enumerate(seconds):
@@ -169,19 +155,12 @@ def _records(state: Explored, first: str | None, second: Second | None = None) -
     return (view if second is None else view.only(state.then, second)).url(RECORDS)
 
 
-def _by_first(rows: Sequence[Placed]) -> dict[str, Cell]:
-    parts: dict[str, list[Cell]] = {}
-    for row in rows:
-        parts.setdefault(row.values[0], []).append(row.cell)
-    return {first: merged(cells) for first, cells in parts.items()}
-
-
 def _moved(measure: Measure, now: Cell, was: Value) -> Delta | None:
     value = measure.of(now)
     return None if value is None or was is None else delta(value, was)
 
 
-def _width(measure: Measure, value: Value, whole: Cell, lines: Sequence[tuple[str | None, list[Cell], Cell]]) -> str:
+def _width(measure: Measure, value: Value, whole: Cell, lines: Sequence[Line]) -> str:
     """How long the bar of a row is, in percent: of the whole, or of the largest where values do not add up."""
     most = measure.of(whole) if measure.is_additive else max((rank(measure, cell) for _, _, cell in lines))
     if value is None or not most or most < 0:

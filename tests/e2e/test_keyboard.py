@@ -53,7 +53,10 @@ def test_the_jobs_of_a_morning(open_tab: OpenTab, owner: User, fleet: None, scri
     page.wait_for_url("**/explore?group=agent")
     assert SavedView.objects.get().name == "By agent"
 
-    page.keyboard.press("Control+k")
+    if scripted:
+        page.keyboard.press("Control+k")
+    else:
+        reach(page, "#search")
     page.keyboard.type("triage")
     page.keyboard.press("Enter")
     page.wait_for_url("**/search?q=triage")

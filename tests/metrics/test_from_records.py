@@ -1,8 +1,10 @@
 """Questions that no rollup answers: read from the records, equal to the rollups wherever both can answer."""
 
 import random
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import product
 from zoneinfo import ZoneInfo
 
@@ -15,7 +17,7 @@ from apps.costs.domain.calendars import Unit, cut
 from apps.costs.domain.latency import percentile
 from apps.costs.domain.measures import NARROW_SUMS, SUMS
 from apps.costs.selectors import metrics
-from apps.costs.selectors.metrics import BadQuery, GroupRow, UsageQuery, from_records, questions
+from apps.costs.selectors.metrics import OTHER, BadQuery, GroupRow, Totals, UsageQuery, from_records, questions
 from tests.cast import HeldKey
 from tests.costs.factories import NOW, any_usages, make_usage, record
 
@@ -58,6 +60,52 @@ def test_both_ways_to_an_answer_agree(filters: dict[str, tuple[str, ...]]) -> No
         read = questions._of_records(query, group_by, edges, SUMS, whole=whole)
         assert by_values(kept, names) == by_values(read, names)
         assert kept
+
+
+def test_groups_that_are_not_kept_apart_become_one() -> None:
+    """In one snapshot the database adds them up, by the names the first question read; else the selector does."""
+    usage("apart")
+    query, edges = UsageQuery(START, END), (START, NOW - 3 * DAY, END)
+    asked = ("user",), ("tool", "model"), ("tag:team",), ("agent", "model"), ("agent", "user"), ("provider", "model")
+    for group_by, is_one, keeps_none in product(asked, (True, False), (True, False)):
+        with metrics.one_snapshot() if is_one else nullcontext():
+            every = metrics.grouped(query, group_by, edges=edges, whole=True)
+            values = sorted({row.values[0] for row in every})
+            top = {group_by[0]: values[:2] if keeps_none else values[-1:]}
+            few = metrics.grouped(query, group_by, edges=edges, whole=True, top=top)
+        names = metrics.kept(query, group_by)
+        assert summed(few, names) == summed(every, names, top), (group_by, top)
+        assert {row.values[0] for row in few} - {OTHER} == set(top[group_by[0]])
+
+
+def test_percentiles_tasks_and_waste_keep_groups_apart_too() -> None:
+    usage("apart")
+    record(*(make_usage(NOW - 2 * DAY, conversation_id=user, user=user) for user in ("ada", "bob", "eve")))
+    query, edges = UsageQuery(START, END), (START, NOW - 3 * DAY, END)
+    for group_by in (("user",), ("user", "model")):
+        for ask in (partial(metrics.histograms, edges=edges), metrics.tasks_by, metrics.waste_by):
+            with metrics.one_snapshot():
+                every = ask(query, group_by)
+                first, *others = sorted({row.values[0] for row in every})
+                few = ask(query, group_by, top={"user": [first]})
+            assert others
+            assert {row.values[0] for row in few} == {first, OTHER}
+            kept = [sorted(str(row) for row in rows if row.values[0] == first) for rows in (every, few)]
+            assert kept[0] == kept[1]
+
+
+def summed(
+    rows: list[GroupRow], names: tuple[str, ...], top: dict[str, list[str]] | None = None
+) -> dict[object, tuple[object, ...]]:
+    """The sums by bucket and values; groups outside of `top`, which names the first dimension, as OTHER."""
+    parts: dict[tuple[object, ...], list[Totals]] = {}
+    for row in rows:
+        first = row.values[0]
+        for only in (top or {}).values():
+            first = first if first in only else OTHER
+        parts.setdefault((row.bucket, first, *row.values[1:]), []).append(row.totals)
+    found = {key: tuple(getattr(metrics.added(each), name) for name in names) for key, each in parts.items()}
+    return {key: values for key, values in found.items() if any(values)}
 
 
 @pytest.mark.parametrize("group_by", [("user", "agent"), ("tag:team", "tag:env"), ("tool", "user")])

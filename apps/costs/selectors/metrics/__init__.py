@@ -2,6 +2,7 @@
 
 from apps.costs.selectors.metrics.asking import from_records_only, kept
 from apps.costs.selectors.metrics.histograms import GroupHistogram, histograms, merged
+from apps.costs.selectors.metrics.naming import NO_TOP, Top
 from apps.costs.selectors.metrics.questions import (
     added,
     breakdown,
@@ -26,6 +27,7 @@ from apps.costs.selectors.metrics.tasks import TaskRow, TaskTotals, reads_first_
 from apps.costs.selectors.metrics.waste import WasteRow, WasteTotals, waste_by, waste_totals
 
 __all__ = [
+    "NO_TOP",
     "OTHER",
     "BadQuery",
     "BreakdownRow",
@@ -34,6 +36,7 @@ __all__ = [
     "SeriesRow",
     "TaskRow",
     "TaskTotals",
+    "Top",
     "Totals",
     "UsageQuery",
     "WasteTotals",

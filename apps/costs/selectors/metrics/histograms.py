@@ -12,7 +12,7 @@ from apps.costs.domain.latency import COUNT_BITS, COUNT_MASK
 from apps.costs.selectors.metrics import from_records, sources
 from apps.costs.selectors.metrics.asking import from_records_only
 from apps.costs.selectors.metrics.filters import COLUMNS, conditions
-from apps.costs.selectors.metrics.naming import names_of
+from apps.costs.selectors.metrics.naming import NO_TOP, Columns, Top, apart, names_of
 from apps.costs.selectors.metrics.shapes import UsageQuery
 
 Column = Literal["latency_bins", "first_token_bins"]
@@ -29,11 +29,16 @@ class GroupHistogram:
 
 
 def histograms(
-    query: UsageQuery, group_by: Sequence[str], *, edges: Sequence[datetime], column: str = "latency_bins"
+    query: UsageQuery,
+    group_by: Sequence[str],
+    *,
+    edges: Sequence[datetime],
+    column: str = "latency_bins",
+    top: Top = NO_TOP,
 ) -> list[GroupHistogram]:
     """The histograms of latency, or of the time to first token, by dimensions, and by bucket when edges are given.
 
-    The narrow rollups keep none: by user, key, tool or tag the records are read. Raises BadQuery as `grouped`.
+    The narrow rollups keep none: by user, key, tool or tag the records are read. BadQuery and `top` as of `grouped`.
     """
     reads_records = from_records_only(query, group_by, (column,))
     if reads_records:
@@ -43,8 +48,8 @@ def histograms(
         columns = {name: COLUMNS[name] for name in group_by}
         source = sources.cube(query.start, query.end, set(columns.values()), conditions(query), edges, [column])
     with from_records.bounded() if reads_records else nullcontext():
-        found = _counted(source, list(dict.fromkeys(columns.values())), column, edges)
-    return _named(found, columns, edges)
+        found = _counted(source, apart(query, columns, None, top, alias="r."), column, edges)
+    return _named(query, found, columns, edges, top)
 
 
 def merged(parts: Iterable[Counts]) -> Counts:
@@ -57,16 +62,17 @@ def merged(parts: Iterable[Counts]) -> Counts:
 
 
 def _counted(
-    source: sources.Source, columns: Sequence[str], column: str, edges: Sequence[datetime]
+    source: sources.Source, columns: Columns, column: str, edges: Sequence[datetime]
 ) -> dict[tuple[Any, ...], Counts]:
     bucket = "width_bucket(r.bucket, %(edges)s::timestamptz[])" if edges else "0"
-    keys = ", ".join([f"{bucket} AS bucket_number", *(f"r.{name}" for name in columns)])
+    keys = ", ".join([f"{bucket} AS bucket_number", *(sql for sql, _ in columns.values())])
+    more = {name: value for _, parameters in columns.values() for name, value in parameters.items()}
     positions = ", ".join(str(number + 1) for number in range(len(columns) + 2))
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {keys}, entry >> {COUNT_BITS}, bursar_total(entry & {COUNT_MASK})"
             f" FROM ({source.sql}) r, unnest(r.{column}) AS entry GROUP BY {positions}",
-            {**source.parameters, "edges": list(edges)},
+            {**source.parameters, **more, "edges": list(edges)},
         )
         found: dict[tuple[Any, ...], Counts] = {}
         for *key, number, many in cursor.fetchall():
@@ -75,10 +81,17 @@ def _counted(
 
 
 def _named(
-    found: dict[tuple[Any, ...], Counts], columns: dict[str, str], edges: Sequence[datetime]
+    query: UsageQuery,
+    found: dict[tuple[Any, ...], Counts],
+    columns: dict[str, str],
+    edges: Sequence[datetime],
+    top: Top,
 ) -> list[GroupHistogram]:
     ids = [(number, dict(values), counts) for (number, *values), counts in found.items()]
-    names = {name: names_of(name, {each[column] for _, each, _ in ids}, None) for name, column in columns.items()}
+    names = {
+        name: names_of(query, name, {each[column] for _, each, _ in ids}, only=top.get(name))
+        for name, column in columns.items()
+    }
     rows: dict[tuple[Any, ...], list[Counts]] = {}
     for number, each, counts in ids:
         moment = edges[number - 1] if edges else None

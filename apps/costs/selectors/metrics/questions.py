@@ -15,7 +15,7 @@ from apps.costs.selectors.metrics import from_records, narrow, sources
 from apps.costs.selectors.metrics.asking import from_records_only
 from apps.costs.selectors.metrics.filters import COLUMNS, conditions
 from apps.costs.selectors.metrics.histograms import histograms
-from apps.costs.selectors.metrics.naming import names_of
+from apps.costs.selectors.metrics.naming import NO_TOP, Columns, Top, apart, names_of
 from apps.costs.selectors.metrics.shapes import OTHER, BadQuery, BreakdownRow, GroupRow, SeriesRow, Totals, UsageQuery
 from apps.costs.selectors.summing import total
 
@@ -74,17 +74,19 @@ def grouped(
     wanted: Collection[str] = (),
     only: Collection[str] = SUMS,
     whole: bool = False,
+    top: Top = NO_TOP,
 ) -> list[GroupRow]:
     """The sums by dimensions, and by bucket when edges (bucket starts and the last end) are given.
 
     `wanted` are measures that must not be missing: `kept` names those of an answer, the others are 0. With `only` no
     others than these, calls and tool executions are added up: the fewer, the faster. Usage without a
     user, key, tool or tag has no row when grouped by it; with `whole` it has one, named "", and the rows add up to all
-    usage. What no rollup keeps is read from the records. Raises BadQuery for an unknown dimension, or for a question to
+    usage. Of the dimensions in `top` only these names are kept apart, all others are one group named OTHER. What no
+    rollup keeps is read from the records. Raises BadQuery for an unknown dimension, or for a question to
     the records over too long a time, or that took too long.
     """
     if from_records_only(query, group_by, wanted):
-        return _of_records(query, group_by, edges, only, whole=whole)
+        return _of_records(query, group_by, edges, only, whole=whole, top=top)
     slim = narrow.narrow_of(query, group_by)
     columns = {name: _column(name, slim) for name in group_by}
     limits = conditions(query, without=(slim.name,) if slim else ())
@@ -93,9 +95,10 @@ def grouped(
         source = narrow.source(query, slim, limits, edges, measures)
     else:
         source = sources.cube(query.start, query.end, set(columns.values()), limits, edges, measures)
-    found = _added_up(source, list(dict.fromkeys(columns.values())), measures, edges)
-    rows = _named(found, columns, edges, slim)
-    return _with_rest(rows, query, group_by, edges, only, name=slim.name) if slim and whole else rows
+    kept = apart(query, columns, slim, top, alias="r.")
+    found = _added_up(source, kept, measures, edges)
+    rows = _named(query, found, columns, edges, slim, top)
+    return _with_rest(rows, query, group_by, edges, only, top, name=slim.name) if slim and whole else rows
 
 
 def _some(measures: Sequence[str], only: Collection[str]) -> tuple[str, ...]:
@@ -104,23 +107,35 @@ def _some(measures: Sequence[str], only: Collection[str]) -> tuple[str, ...]:
 
 
 def _of_records(
-    query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime], only: Collection[str], *, whole: bool
+    query: UsageQuery,
+    group_by: Sequence[str],
+    edges: Sequence[datetime],
+    only: Collection[str],
+    *,
+    whole: bool,
+    top: Top = NO_TOP,
 ) -> list[GroupRow]:
     measures = _some(SUMS, only)
     source = from_records.source(query, group_by, measures, whole=whole)
     columns = {name: from_records.column(name, group_by) for name in group_by}
+    kept = apart(query, columns, None, top, alias="r.")
     with from_records.bounded():
-        found = _added_up(source, list(dict.fromkeys(columns.values())), measures, edges)
-    return _named(found, columns, edges, None)
+        found = _added_up(source, kept, measures, edges)
+    return _named(query, found, columns, edges, None, top)
 
 
 def _named(
-    found: Sequence["_Sums"], columns: Mapping[str, str], edges: Sequence[datetime], slim: narrow.Narrow | None
+    query: UsageQuery,
+    found: Sequence["_Sums"],
+    columns: Mapping[str, str],
+    edges: Sequence[datetime],
+    slim: narrow.Narrow | None,
+    top: Top,
 ) -> list[GroupRow]:
     """Rows by the names of their values; of several ids with one name the sums are added up."""
     stored = list(dict.fromkeys(columns.values()))
     names = [
-        (place, names_of(name, {row.ids[place] for row in found}, slim))
+        (place, names_of(query, name, {row.ids[place] for row in found}, slim, top.get(name)))
         for name, place in ((name, stored.index(column)) for name, column in columns.items())
     ]
     rows: dict[Key, list[Totals]] = {}
@@ -136,6 +151,7 @@ def _with_rest(
     group_by: Sequence[str],
     edges: Sequence[datetime],
     only: Collection[str],
+    top: Top,
     *,
     name: str,
 ) -> list[GroupRow]:
@@ -147,11 +163,11 @@ def _with_rest(
     parts: dict[Key, list[Totals]] = {}
     for row in rows:
         parts.setdefault((row.bucket, *row.values[:place], *row.values[place + 1 :]), []).append(row.totals)
-    rest = []
-    for row in grouped(query, beside, edges=edges, only=only):
+    rest, none = [], "" if name not in top or "" in top[name] else OTHER
+    for row in grouped(query, beside, edges=edges, only=only, top=top):
         left = _less(row.totals, added(parts.get((row.bucket, *row.values), [])))
         if any(_sums_of(left)):
-            rest.append(GroupRow((*row.values[:place], "", *row.values[place:]), left, row.bucket))
+            rest.append(GroupRow((*row.values[:place], none, *row.values[place:]), left, row.bucket))
     return rows + rest
 
 
@@ -166,16 +182,17 @@ class _Sums(msgspec.Struct, frozen=True, gc=False):
 
 
 def _added_up(
-    source: sources.Source, columns: Sequence[str], measures: Sequence[str], edges: Sequence[datetime]
+    source: sources.Source, columns: Columns, measures: Sequence[str], edges: Sequence[datetime]
 ) -> list[_Sums]:
     bucket = "width_bucket(r.bucket, %(edges)s::timestamptz[])" if edges else "0"
-    keys = ", ".join([f"{bucket} AS bucket_number", *(f"r.{column}" for column in columns)])
+    keys = ", ".join([f"{bucket} AS bucket_number", *(sql for sql, _ in columns.values())])
+    more = {name: value for _, parameters in columns.values() for name, value in parameters.items()}
     sums = ", ".join(total(f"r.{name}", name) for name in measures)
     positions = ", ".join(str(number + 1) for number in range(len(columns) + 1))
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {keys}, {sums} FROM ({source.sql}) r GROUP BY {positions}",
-            {**source.parameters, "edges": list(edges)},
+            {**source.parameters, **more, "edges": list(edges)},
         )
         width, made = len(columns) + 1, _maker(measures)
         return [_Sums(row[0], row[1:width], made(row[width:])) for row in cursor.fetchall()]

@@ -22,6 +22,12 @@ def once(key: Hashable, read: Callable[[], T]) -> T:
     return found
 
 
+def remembered(key: Hashable) -> dict[Any, Any]:
+    """What was noted under a key since this snapshot began; outside of one, nothing is kept."""
+    found: dict[Any, Any] = once(key, dict)
+    return found
+
+
 @contextmanager
 def one_snapshot() -> Iterator[None]:
     """Run several questions against the same committed state, so that the parts of a page always add up.

@@ -16,7 +16,7 @@ from django.db import connection
 
 from apps.costs.selectors.metrics import from_records
 from apps.costs.selectors.metrics.filters import COLUMNS, conditions
-from apps.costs.selectors.metrics.naming import names_of
+from apps.costs.selectors.metrics.naming import NO_TOP, Top, apart, names_of
 from apps.costs.selectors.metrics.shapes import BadQuery, UsageQuery
 
 
@@ -104,10 +104,12 @@ def reads_first_calls(query: UsageQuery, group_by: Sequence[str]) -> bool:
     return any(name not in COLUMNS for name in names)
 
 
-def tasks_by(query: UsageQuery, group_by: Sequence[str], *, edges: Sequence[datetime] = ()) -> list[TaskRow]:
+def tasks_by(
+    query: UsageQuery, group_by: Sequence[str], *, edges: Sequence[datetime] = (), top: Top = NO_TOP
+) -> list[TaskRow]:
     """Tasks that began in the time of a query, by dimensions, and by bucket when edges are given.
 
-    Raises BadQuery as `grouped` does where the first calls have to be read for too long a time.
+    `top` is as of `grouped`. Raises BadQuery as that does where the first calls have to be read for too long a time.
     """
     by_record = reads_first_calls(query, group_by)
     if by_record:
@@ -115,7 +117,9 @@ def tasks_by(query: UsageQuery, group_by: Sequence[str], *, edges: Sequence[date
     where, parameters = from_records.conditions_on_records(query) if by_record else conditions(query).where("c")
     columns, more = from_records.columns_of(group_by)
     bucket = "width_bucket(t.first_at, %(edges)s::timestamptz[])" if edges else "0"
-    keys = ", ".join([bucket, *columns.values()])
+    kept = apart(query, columns, None, top)
+    keys = ", ".join([bucket, *(kept[column][0] for column in columns.values())])
+    more |= {name: value for _, parameters in kept.values() for name, value in parameters.items()}
     positions = ", ".join(str(number + 1) for number in range(len(columns) + 1))
     with from_records.bounded() if by_record else nullcontext(), connection.cursor() as cursor:
         cursor.execute(
@@ -125,12 +129,21 @@ def tasks_by(query: UsageQuery, group_by: Sequence[str], *, edges: Sequence[date
             {**parameters, **more, "began_from": query.start, "began_until": query.end, "edges": list(edges)},
         )
         found: list[tuple[Any, ...]] = cursor.fetchall()
-    return _named(found, list(columns), edges)
+    return _named(query, found, list(columns), edges, top)
 
 
-def _named(found: Sequence[tuple[Any, ...]], dimensions: Sequence[str], edges: Sequence[datetime]) -> list[TaskRow]:
+def _named(
+    query: UsageQuery,
+    found: Sequence[tuple[Any, ...]],
+    dimensions: Sequence[str],
+    edges: Sequence[datetime],
+    top: Top,
+) -> list[TaskRow]:
     width = 1 + len(dimensions)
-    names = [names_of(name, {row[place] for row in found}, None) for place, name in enumerate(dimensions, start=1)]
+    names = [
+        names_of(query, name, {row[place] for row in found}, only=top.get(name))
+        for place, name in enumerate(dimensions, start=1)
+    ]
     rows: dict[tuple[Any, ...], list[TaskTotals]] = {}
     for row in found:
         values = tuple(known[value] for known, value in zip(names, row[1:width], strict=True))

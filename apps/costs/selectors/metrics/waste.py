@@ -21,7 +21,7 @@ from apps.costs.models import Price
 from apps.costs.selectors import recount
 from apps.costs.selectors.metrics import from_records
 from apps.costs.selectors.metrics.filters import conditions
-from apps.costs.selectors.metrics.naming import names_of
+from apps.costs.selectors.metrics.naming import NO_TOP, Top, names_of
 from apps.costs.selectors.metrics.questions import grouped
 from apps.costs.selectors.metrics.shapes import BadQuery, UsageQuery
 from apps.costs.selectors.rate_book import rate_book, rates_of
@@ -50,30 +50,35 @@ class WasteRow:
 
 
 def waste_by(
-    query: UsageQuery, group_by: Sequence[str], *, edges: Sequence[datetime] = (), from_rollups: bool = False
+    query: UsageQuery,
+    group_by: Sequence[str],
+    *,
+    edges: Sequence[datetime] = (),
+    from_rollups: bool = False,
+    top: Top = NO_TOP,
 ) -> list[WasteRow]:
-    """The waste of a query, by dimensions, and by bucket when edges are given.
+    """The waste of a query, by dimensions, and by bucket when edges are given; `top` as of `grouped`.
 
     With `from_rollups` only what failed, for any length of time; else raises BadQuery for too long a time, or when
     reading took too long.
     """
-    rows = _failed(query, group_by, edges)
+    rows = _failed(query, group_by, edges, top)
     if not from_rollups:
         from_records.check(query)
         with from_records.bounded():
-            rows += _repeated(query, group_by, edges)
+            rows += _repeated(query, group_by, edges, top)
         with from_records.bounded():
-            rows += _missed(query, group_by, edges)
+            rows += _missed(query, group_by, edges, top)
     parts: dict[tuple[Any, ...], list[WasteTotals]] = {}
     for row in rows:
         parts.setdefault((row.bucket, *row.values), []).append(row.totals)
     return [WasteRow(key[1:], waste_totals(found), key[0]) for key, found in parts.items()]
 
 
-def _failed(query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime]) -> list[WasteRow]:
+def _failed(query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime], top: Top) -> list[WasteRow]:
     names = list(group_by) if "status" in group_by else [*group_by, "status"]
     rows = []
-    for row in grouped(query, names, edges=edges, whole=True, wanted=FAILED_SUMS, only=FAILED_SUMS):
+    for row in grouped(query, names, edges=edges, whole=True, wanted=FAILED_SUMS, only=FAILED_SUMS, top=top):
         is_wasted, sums = row.values[names.index("status")] in WASTED, row.totals
         failed = WasteTotals(failed_calls=sums.calls, failed_usd=sums.cost_usd) if is_wasted else WasteTotals()
         rows.append(
@@ -86,7 +91,7 @@ _COUNTS = """r.input_tokens, r.output_tokens, r.cache_read_input_tokens, r.cache
     r.cache_creation_1h_input_tokens, r.reasoning_output_tokens, r.other_tokens, r.web_searches, r.requests"""
 
 
-def _repeated(query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime]) -> list[WasteRow]:
+def _repeated(query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime], top: Top) -> list[WasteRow]:
     """Attempts after the first: retries, failovers, and what another model than the first one cost more."""
     where, parameters = from_records.conditions_on_records(query)
     keys, more = _keys(group_by, edges)
@@ -120,7 +125,7 @@ def _repeated(query: UsageQuery, group_by: Sequence[str], edges: Sequence[dateti
         raise BadQuery("from", f"More than {limit:,} attempts were repeated in this time. Choose a shorter period.")
     width = 1 + len(group_by)
     rows = [(row[:width], _repeat(*row[width:])) for row in found]
-    return _named(rows, group_by, edges)
+    return _named(query, rows, group_by, edges, top)
 
 
 def _repeat(
@@ -154,7 +159,7 @@ _TURN = """r.project_id, r.occurred_at, r.cell_id, r.conversation_id, r.user_id,
 _MISSED = "LEAST(r.tokens_before, r.input_tokens) - r.cache_read_input_tokens"
 
 
-def _missed(query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime]) -> list[WasteRow]:
+def _missed(query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime], top: Top) -> list[WasteRow]:
     """Input that the call before had sent already, and that the prompt cache did not answer."""
     where, parameters = from_records.conditions_on_records(query)
     same = {name: values for name, values in query.filters.items() if name in SAME_PROMPT}
@@ -190,7 +195,7 @@ def _missed(query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime
     width = 1 + len(group_by)
     cards = _cards({row[width] for row in found})
     rows = [(row[:width], _miss(cards.get(row[width]), *row[width + 1 :])) for row in found]
-    return _named([(place, one) for place, one in rows if one.missed_usd], group_by, edges)
+    return _named(query, [(place, one) for place, one in rows if one.missed_usd], group_by, edges, top)
 
 
 def _cards(prices: set[int]) -> dict[int, pricing.RateCard]:
@@ -223,10 +228,15 @@ def _keys(group_by: Sequence[str], edges: Sequence[datetime]) -> tuple[str, dict
 
 
 def _named(
-    found: Sequence[tuple[Place, WasteTotals]], group_by: Sequence[str], edges: Sequence[datetime]
+    query: UsageQuery,
+    found: Sequence[tuple[Place, WasteTotals]],
+    group_by: Sequence[str],
+    edges: Sequence[datetime],
+    top: Top,
 ) -> list[WasteRow]:
     names = [
-        names_of(name, {place[number] for place, _ in found}, None) for number, name in enumerate(group_by, start=1)
+        names_of(query, name, {place[number] for place, _ in found}, only=top.get(name))
+        for number, name in enumerate(group_by, start=1)
     ]
     return [
         WasteRow(
