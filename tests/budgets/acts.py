@@ -78,7 +78,7 @@ TYPED: dict[str, Any] = {
     "name": "Support agents", "scope_agent": "support", "limit": "500", "unit": "usd", "period": "month",
     "timezone": "Europe/Berlin", "counts_from": "period_start", "level_0": "80%", "on_0": "actual",
     "action_0": "notify", "level_1": "$600", "on_1": "actual", "action_1": "block", "usage": "keep",
-    "recipients": "ann@example.org, bob@example.org",
+    "recipients": "admin, owner",
 }  # fmt: skip
 
 

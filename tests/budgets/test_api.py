@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 
 from apps.access.domain.identity import Role, Scope
-from apps.access.models import AuditEntry, Project
+from apps.access.models import AuditEntry, Project, User
+from apps.budgets.models import Channel, MailAddress
 from tests.budgets.acts import BLOCKING, make_budget, spend
 from tests.cast import HeldKey, make_person
 from tests.costs.posting import call, posted
@@ -26,6 +27,23 @@ SENT = {
 
 def send(key: HeldKey, path: str, body: Any = None, *, method: str = "post", **headers: str) -> Any:
     return getattr(key.client, method)(path, body or {}, content_type=JSON, headers=headers)
+
+
+def test_recipients_that_cannot_be_told_anything_are_refused(admin_key: HeldKey, bob: User) -> None:
+    MailAddress.objects.create(address="pager@example.org", asked_by="ada")
+    for sent, code in ((["everybody"], "invalid"), (["Pager@example.org"], "unknown"), (["channel:Ops"], "unknown")):
+        refused = send(admin_key, "/api/budgets", SENT | {"recipients": sent})
+        assert refused.status_code == 422
+        assert [(one["path"], one["code"]) for one in refused.json()["errors"]] == [("recipients", code)]
+    MailAddress.objects.update(verified_at=datetime.now(UTC))
+    Channel.objects.create(kind="webhook", name="Ops", url="https://1.1.1.1/hook")
+    told = ["channel:Ops", "Pager@Example.org", "BOB@example.org", "Admin"]
+    made = send(admin_key, "/api/budgets", SENT | {"recipients": told})
+    assert made.json()["recipients"] == ["admin", "bob@example.org", "pager@example.org", "channel:Ops"]
+    # Those who went since do not stand in the way of another change.
+    MailAddress.objects.all().delete()
+    path, match = f"/api/budgets/{made.json()['id']}", {"If-Match": made["ETag"]}
+    assert send(admin_key, path, {"name": "New"}, method="patch", **match).status_code == 200
 
 
 def test_a_budget_is_made_read_changed_raised_paused_and_deleted(admin_key: HeldKey) -> None:

@@ -10,7 +10,7 @@ from django.db import connection
 
 from apps.access.models import User
 from apps.budgets.domain.drafts import checked_draft
-from apps.budgets.extension_points import tier_ceiling
+from apps.budgets.domain.states import BudgetRefused
 from apps.budgets.models import Alert, Budget, Counter, Entry, Reservation, StoredForecast, UnpricedHold
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.matching import rules_of
@@ -21,6 +21,7 @@ from apps.costs.services.ingest import record_usage
 from tests.budgets.acts import OWNER, REPORTER, assert_ledger_balances, facts, make_budget, spend, spent, state
 from tests.costs.factories import any_usages
 from tests.costs.rerating.steps import applied, set_price
+from tests.routing import acts as routing
 
 pytestmark = pytest.mark.django_db
 KINDS: list[tuple[dict[str, str], dict[str, Any]]] = [
@@ -68,12 +69,18 @@ def test_any_usage_is_counted_as_the_records_say() -> None:
         assert row.carried == sum(before, Decimal(0))
 
 
-def test_re_rating_corrects_counters_and_frees_what_unpriced_calls_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tier_ceiling, "registered", lambda tier: Decimal("0.01") if tier == "simple" else None)
-    budget = make_budget("10", scope={"tier": "simple"})
+def test_unpriced_calls_hold_what_their_tier_costs_at_most_until_they_are_priced() -> None:
+    # In force: at most $0.002 per 1,000 tokens in the tier simple; the tier "mine" is none of the policy's.
+    routing.published(routing.document())
+    budget = make_budget("10", scope={"tier": "simple"}, thresholds=[{"usd": "0.003", "action": "block"}])
     spend(None, model="made-up", tier="simple", input_tokens=1000, output_tokens=500)
+    spend(None, model="made-up", tier="mine", input_tokens=1000, output_tokens=500)
     now = state(budget, tier="simple", agent=None)
-    assert [now.spent, now.reserved, now.unpriced_calls] == [0, Decimal("0.015"), 1]
+    assert [now.spent, now.reserved, now.unpriced_calls] == [0, Decimal("0.003"), 1]
+    # What may have been spent is not spent again.
+    assert now.is_blocked
+    with pytest.raises(BudgetRefused):
+        reserve(facts=facts(tier="simple"), amount_usd=Decimal("0.0001"))
     set_price("made-up", "2", "8")
     applied()
     now = state(budget, tier="simple", agent=None)

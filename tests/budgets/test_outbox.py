@@ -73,7 +73,7 @@ def test_100_crossings_and_a_server_that_fails_three_times_in_ten(
         sweeps = sweep_until_empty(clock)
     assert len(server.ids) == len(set(server.ids)) == 100
     assert server.tries > 110
-    assert sweeps * 5 <= 90
+    assert sweeps * 5 <= 300  # of 100 one in fifty runs fails seven times, after which it waits for five minutes in all
     told = Counter(mail["Subject"] for mail in server.accepted)
     assert told == Counter(f"[Bursar] Budget {number} is at 80 %" for number in range(100))
 

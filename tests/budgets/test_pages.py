@@ -49,7 +49,7 @@ def test_a_budget_is_typed_previewed_made_changed_and_undone(bob: User, signed_i
     spend("30", agent="support", at=datetime.now(UTC) - timedelta(minutes=1))
     text = browser.post("/budgets/preview", TYPED | {"limit": "20", "level_1": "$25"}).content.decode()
     assert "Agent support may spend $20.00 per calendar month (Europe/Berlin)." in text
-    assert "At 80 % mail 2 addresses and at $25.00 block." in text
+    assert "At 80 % tell 2 recipients and at $25.00 block." in text
     assert "$30.00 used; would have warned on" in text
     assert " and blocked on" in text
     assert Budget.objects.count() == 0
@@ -86,6 +86,9 @@ def test_what_cannot_be_is_said_beside_its_field(bob: User, signed_in: Any) -> N
         ({"action_1": "", "level_3": "90%", "on_3": "forecast", "action_3": "block"}, "on_3"),
         ({"tags": "team"}, "tags"),
         ({"scope_project": "nowhere"}, None),
+        ({"recipients": "everybody"}, "recipients"),
+        ({"recipients": "admin, nobody@example.org"}, "recipients"),
+        ({"recipients": "channel:Nowhere"}, "recipients"),
     ]
     for change, field in table:
         answer = browser.post("/budgets/new", TYPED | change)

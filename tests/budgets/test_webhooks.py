@@ -89,6 +89,7 @@ def test_an_alert_is_posted_signed_and_so_is_its_end(db: None, receiver: Receive
     assert (data["id"], data["budget_id"], data["state"]) == (alert.pk, 1, "firing")
     assert data["facts"] == [{"name": "Spent", "value": "$401.20"}, {"name": "Limit", "value": "$500.00"}]
     assert data["url"] == f"http://localhost:8000/alerts/{alert.pk}"
+    assert data["budget_url"] == f"http://localhost:8000/budgets/{data['budget_id']}"
     assert receiver.bodies[0]["timestamp"] == "2026-11-25T12:00:00Z"
     for headers, body in receiver.got:
         assert receiver.verifies(headers, body, secret_of(hook.nonce))
@@ -186,7 +187,7 @@ def test_slack_gets_a_text_with_nothing_to_obey_in_it(db: None, receiver: Receiv
     assert "webhook-signature" not in headers
     assert body == {
         "text": "*Warning: &lt;!channel&gt; is at 80 % &amp; more*\nSpent: $401.20\nLimit: $500.00\n"
-        f"<http://localhost:8000/alerts/{alert.pk}|Open in Bursar>"
+        f"<http://localhost:8000/alerts/{alert.pk}|Open in Bursar> · <http://localhost:8000/budgets/1|The budget>"
     }
 
 

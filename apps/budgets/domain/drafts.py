@@ -6,7 +6,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from apps.access.domain.errors import Refused
+from apps.access.domain.identity import Role
 from apps.budgets.domain.cycles import MAX_ROLLING_DAYS, Period, known_zones
+from apps.budgets.domain.recipients import read_recipients
 from apps.budgets.domain.scopes import EACH, checked_scope
 from apps.budgets.domain.states import Unit
 from apps.budgets.domain.thresholds import Threshold, checked_thresholds
@@ -118,7 +120,11 @@ def _grace(sent: Any) -> Decimal:
 def _recipients(sent: Sequence[Any]) -> tuple[str, ...]:
     if len(sent) > MAX_RECIPIENTS:
         raise Refused(f"At most {MAX_RECIPIENTS} recipients.", code="too_many", path="recipients")
-    return tuple(dict.fromkeys(_text(one, "recipients", 254) for one in sent))
+    words = [_text(one, "recipients", 254) for one in sent]
+    try:
+        return tuple(read_recipients(words, roles=[role.value for role in Role]).texts)
+    except ValueError as error:
+        raise Refused(str(error), code="invalid", path="recipients") from error
 
 
 def _exempt(sent: Sequence[Any]) -> tuple[dict[str, str], ...]:

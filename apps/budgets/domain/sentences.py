@@ -59,7 +59,7 @@ def level(threshold: Threshold, unit: str) -> str:
 
 def does(threshold: Threshold, recipients: int = 0) -> str:
     """What happens at a threshold, in the words of a plan."""
-    people = f"mail {recipients} address{'es' if recipients != 1 else ''}" if recipients else "raise an alert"
+    people = f"tell {recipients} recipient{'s' if recipients != 1 else ''}" if recipients else "raise an alert"
     return {
         Action.NOTIFY: people,
         Action.ADVISE: "advise agents to spend less",

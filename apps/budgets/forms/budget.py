@@ -87,8 +87,9 @@ class BudgetForm(ServiceForm):
         widget=forms.RadioSelect,
     )
     recipients = _text(
-        "Mail to", most=2000, hint="Addresses, separated by commas. Empty: whom alerts go to in general."
-    )
+        "Tell", most=2000, spellcheck="false",
+        hint="Mail addresses, roles (admin) and channels (channel:Ops), separated by commas. Empty: whom alerts go to.",
+    )  # fmt: skip
     exempt = _text(
         "Never held up", most=2000, hint="Such as user=ceo; agent=billing. They are counted and not blocked.",
         spellcheck="false",

@@ -60,6 +60,16 @@ def audience() -> Audience:
     return Audience.objects.first() or Audience()
 
 
+def unreachable(texts: Iterable[str]) -> list[str]:
+    """Those of these recipients that nothing could ever be told to: unknown channels, addresses that did not agree."""
+    wanted = _understood(texts)
+    people = set(User.objects.filter(is_active=True, email__in=wanted.addresses).values_list("email", flat=True))
+    agreed = MailAddress.objects.exclude(verified_at=None).filter(address__in=wanted.addresses)
+    channels = set(Channel.objects.filter(name__in=wanted.channels).values_list("name", flat=True))
+    addresses = people | set(agreed.values_list("address", flat=True))
+    return Recipients(addresses=wanted.addresses - addresses, channels=wanted.channels - channels).texts
+
+
 def chosen_recipients(alerts: Iterable[Alert]) -> dict[int, Recipients]:
     """Whom the budgets of these alerts have chosen, by budget; those that chose nobody are missing."""
     ids = {alert.budget_id for alert in alerts if alert.budget_id}

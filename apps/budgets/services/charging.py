@@ -133,7 +133,7 @@ def _matched(known: Matcher, rows: Sequence[Charge]) -> Charged:
                 there = places[name] = Sums()
                 charged.places[wanted.place] = (wanted, there)
             there.add(sums)
-    if tier_ceiling.registered:
+    if tier_ceiling.registered and any(sums.unpriced for sums in groups.values()):
         charged.holds = _holds(known, rows, charged)
     return charged
 

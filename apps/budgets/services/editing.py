@@ -17,6 +17,7 @@ from apps.budgets.domain.cycles import ENDLESS
 from apps.budgets.domain.drafts import Draft
 from apps.budgets.models import Budget, TemporaryRaise
 from apps.budgets.selectors.budgets import budgets_of
+from apps.budgets.selectors.receivers import unreachable
 from apps.budgets.services.opening import apply_terms
 from apps.budgets.services.tending import begin_counting, evaluate
 
@@ -36,6 +37,7 @@ def create_budget(*, caller: Caller, draft: Draft, origin: str = "") -> Budget:
         if Budget.objects.standing().count() >= settings.MAX_BUDGETS:
             message = f"This installation keeps at most {settings.MAX_BUDGETS} budgets (BURSAR_MAX_BUDGETS)."
             raise Conflict(message, code="too_many_budgets")
+        _refuse_strangers(draft)
         now = timezone.now()
         budget = Budget(created_by=caller.actor, created_at=now, origin=origin)
         take(budget, draft, _project(draft, caller), now)
@@ -64,6 +66,7 @@ def change_budget(
         was, now = draft_of(budget), timezone.now()
         if was == draft and usage == "keep":
             return budget
+        _refuse_strangers(draft, was)
         take(budget, draft, _project(draft, caller), now)
         recount = usage == "reset" or draft.counts_otherwise(was) or draft.counts_from != was.counts_from
         if usage == "reset" or (draft.counts_from == "now" and was.counts_from != "now"):
@@ -168,6 +171,15 @@ def _locked(caller: Caller, budget_id: int, *, deleted: bool | None = False) -> 
     if deleted is None:
         deleted = Budget.objects.filter(id=budget_id).exclude(deleted_at=None).exists()
     return budgets_of(caller, deleted=deleted).select_related(None).select_for_update(no_key=True).get(id=budget_id)
+
+
+def _refuse_strangers(draft: Draft, before: Draft | None = None) -> None:
+    """Raise Refused for recipients that are new and cannot be told anything."""
+    new = set(draft.recipients) - set(before.recipients if before else ())
+    if strangers := unreachable(new):
+        words = f"{', '.join(strangers)} cannot be told anything: name people who sign in here, channels"
+        words += " (channel:NAME), or addresses whose readers have agreed (Settings, Alerting)."
+        raise Refused(words, code="unknown", path="recipients")
 
 
 def take(budget: Budget, draft: Draft, project_id: int | None, now: datetime) -> None:

@@ -7,6 +7,7 @@ here within a second; one in this process holds at once.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from threading import Lock
 from typing import Any
 from zlib import crc32
@@ -74,6 +75,14 @@ def lowest_tier(provider: str, model: str) -> str:
     """The cheapest tier that holds a model, by its canonical provider and its name; "" when none does."""
     found = in_force()
     return "" if found is None else found.tiers.get((provider, model), "")
+
+
+def tier_ceiling(name: str) -> Decimal | None:
+    """The most that 1,000 tokens may cost in the tier of this name, in USD; None where the policy does not say."""
+    found = in_force()
+    tiers = () if found is None else found.policy.tiers
+    cap = next((tier.max_cost_per_1k_tokens for tier in tiers if tier.name == name), None)
+    return None if cap is None else Decimal(cap)
 
 
 def look_again() -> None:

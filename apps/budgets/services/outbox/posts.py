@@ -11,7 +11,7 @@ from django.utils.crypto import salted_hmac
 from apps.budgets.domain.webhooks import signature
 from apps.budgets.models import Alert, Channel, ChannelKind, Delivery, Purpose
 from apps.budgets.selectors.messages import Told, told_in
-from apps.budgets.services.alerting.links import alert_url
+from apps.budgets.services.alerting.links import alert_url, budget_url
 from apps.budgets.services.outbound import OutboundError, post
 from apps.budgets.services.outbox.errors import SendError
 
@@ -73,6 +73,7 @@ def alert_data(alert: Alert) -> dict[str, Any]:
         "title": alert.title,
         "facts": [{"name": name, "value": value} for name, value in alert.facts],
         "budget_id": alert.budget_id,
+        "budget_url": budget_url(alert.budget_id) or None,
         "raised_at": _text(alert.raised_at),
         "resolved_at": _text(alert.resolved_at) if alert.resolved_at else None,
         "url": alert_url(alert.pk),
@@ -89,7 +90,9 @@ def slack_payload(delivery: Delivery) -> Mapping[str, Any]:
 def _slack_words(told: Told) -> str:
     facts = "\n".join(f"{_escaped(name)}: {_escaped(value)}" for name, value in told.alert.facts)
     severity = "" if told.level == "ok" else f"{told.alert.get_severity_display()}: "
-    return f"*{severity}{_escaped(told.line)}*\n{facts}\n<{alert_url(told.alert.pk)}|Open in Bursar>"
+    links = f"<{alert_url(told.alert.pk)}|Open in Bursar>"
+    budget = f" · <{budget_url(told.alert.budget_id)}|The budget>" if told.alert.budget_id else ""
+    return f"*{severity}{_escaped(told.line)}*\n{facts}\n{links}{budget}"
 
 
 def _escaped(text: str) -> str:
