@@ -1,10 +1,11 @@
-"""Does compression keep what later calls need? Real agent conversations, compressed before every call of a tool.
+"""Does compression keep what later calls need? Conversations of agents, compressed before every call of a tool.
 
-`python -m benchmarks.compression PATH` with the tau-bench trace (`tau_bench_gpt4o_airline.json.gz`). For every tool
-call, the history before it (without the system prompt) is compressed to 70 % and 50 % of its tokens. Told is the share
-of argument values of that call and of all later calls which stood in the history and still stand in it; the same for
-dropping random messages and for keeping the newest ones, to the same number of tokens. Then how long 32,000 tokens
-take, in processor time of this process.
+`python -m benchmarks.compression` makes conversations up from a seed (`benchmarks/tool_talks.py`); with a PATH the
+tau-bench trace (`tau_bench_gpt4o_airline.json.gz`) is measured too. For every tool call, the history before it (without
+the system prompt) is compressed to 70 % and 50 % of its tokens. Told is the share of argument values of that call and
+of all later calls which stood in the history and still stand in it; the same for dropping random messages and for
+keeping the newest ones, to the same number of tokens. Then how long 32,000 tokens take, in processor time of this
+process, with the counting of all tokens before and after.
 """
 
 import gzip
@@ -14,62 +15,102 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from apps.costs.domain.tokens import count
 from apps.routing.domain.compression import Message, compress
 
+from .tool_talks import talks
+
 MODEL = "gpt-4o"
 SHARES = (0.7, 0.5)
 KEEP_RECENT = 5
-LETTERS_PER_TOKEN = 3.6
+KEEP_LITTLE = 2
+MADE_UP = 60
+SEED = 7
 BIG_TOKENS = 32_000
-Method = Callable[[Sequence[Message], int], list[str]]
+LONG = 1_000
+"""Tokens: shorter histories are nothing anybody compresses."""
+Texts = Sequence[str | None]
+"""None: the message is gone, with its calls."""
+Method = Callable[[Sequence[Message], int], Texts]
 
 
-def main(path: str) -> int:
-    with gzip.open(path, "rt") as file:
-        conversations = [conversation["traj"] for conversation in json.load(file)]
-    methods: dict[str, Method] = {"Bursar": ours, "keep recent": recent, "random": shuffled}
-    print(f"{len(conversations)} conversations, {sum(len(calls(one)) for one in conversations)} calls of tools")
-    print(f"{'target':>7} {'method':<12} {'values':>8} {'kept':>9} {'tokens left':>12} {'target met':>11}")
-    for share in SHARES:
-        for name, method in methods.items():
-            print(line(share, name, *measured(conversations, share, method)))
-    speed(conversations)
+@dataclass
+class Told:
+    """What one method did to all histories."""
+
+    asked: int = 0
+    kept: int = 0
+    before: int = 0
+    after: int = 0
+    shares: list[float] = field(default_factory=list)
+    met: list[bool] = field(default_factory=list)
+    met_long: list[bool] = field(default_factory=list)
+
+
+def main(paths: Sequence[str]) -> int:
+    measure("made up", list(talks(SEED, MADE_UP)))
+    for path in paths:
+        with gzip.open(path, "rt") as file:
+            measure("tau-bench", [conversation["traj"] for conversation in json.load(file)])
     return 0
 
 
-def measured(conversations: Sequence[Any], share: float, method: Method) -> tuple[int, int, float, float]:
-    """Values asked for, values kept, the mean share of tokens left, the share of histories that met the target."""
-    asked = kept = 0
-    left, met = [], []
+def measure(name: str, conversations: Sequence[Any]) -> None:
+    """Print the table of some conversations."""
+    methods: dict[str, Method] = {
+        "Bursar": lambda history, target: ours(history, target, KEEP_RECENT),
+        "Bursar, keep 2": lambda history, target: ours(history, target, KEEP_LITTLE),
+        "keep recent": recent,
+        "random": shuffled,
+    }
+    print(f"{name}: {len(conversations)} conversations, {sum(len(calls(one)) for one in conversations)} calls of tools")
+    print(
+        f"{'target':>7} {'method':<15} {'values':>7} {'kept':>8} {'of all tokens':>14} {'mean history':>13} "
+        f"{'target met':>11} {f'met over {LONG:,}':>15}"
+    )
+    for share in SHARES:
+        for method, act in methods.items():
+            print(line(share, method, measured(conversations, share, act)))
+    speed(conversations)
+
+
+def measured(conversations: Sequence[Any], share: float, method: Method) -> Told:
+    """What a method keeps and leaves."""
+    told = Told()
     for trajectory in conversations:
         sizes = [tokens(one) for one in (as_message(raw) for raw in trajectory)]
+        wants = [list(values(raw)) for raw in trajectory]
         for place in calls(trajectory):
             history = [as_message(raw) for raw in trajectory[1:place]]
             before = sum(sizes[1:place])
             texts = method(history, int(before * share))
-            after = sum(tokens(Message(one.role, text, one.calls)) for one, text in zip(history, texts, strict=True))
-            left.append(after / before)
-            met.append(after <= before * share * 1.02)
+            left = [f"{text}{one.calls}" for one, text in zip(history, texts, strict=True) if text is not None]
+            after = sum(map(_count, left))
+            told.before, told.after = told.before + before, told.after + after
+            told.shares.append(after / before)
+            told.met.append(after <= before * share * 1.02)
+            if before > LONG:
+                told.met_long.append(told.met[-1])
             old = "\n".join(f"{one.text}\n{one.calls}" for one in history).lower()
-            new = "\n".join(f"{text}\n{one.calls}" if text else "" for one, text in zip(history, texts, strict=True))
-            new = new.lower()
-            wanted = {value for later in trajectory[place:] for value in values(later) if value in old}
-            asked += len(wanted)
-            kept += sum(value in new for value in wanted)
-    return asked, kept, statistics.mean(left), statistics.mean(met)
+            new = "\n".join(left).lower()
+            wanted = {value for later in wants[place:] for value in later if value in old}
+            told.asked += len(wanted)
+            told.kept += sum(value in new for value in wanted)
+    return told
 
 
-def ours(history: Sequence[Message], target: int) -> list[str]:
+def ours(history: Sequence[Message], target: int, keep_recent: int) -> Texts:
     """Bursar's own."""
-    return compress(history, target=target, keep_recent=KEEP_RECENT, estimate=estimate).texts
+    return compress(history, target=target, keep_recent=keep_recent, count=_count).texts
 
 
-def recent(history: Sequence[Message], target: int) -> list[str]:
+def recent(history: Sequence[Message], target: int) -> Texts:
     """The newest messages that fit."""
-    texts, room = [""] * len(history), target
+    texts: list[str | None] = [None] * len(history)
+    room = target
     for place in reversed(range(len(history))):
         room -= tokens(history[place])
         if room < 0:
@@ -78,17 +119,17 @@ def recent(history: Sequence[Message], target: int) -> list[str]:
     return texts
 
 
-def shuffled(history: Sequence[Message], target: int) -> list[str]:
+def shuffled(history: Sequence[Message], target: int) -> Texts:
     """Random messages that fit; the newest ones stay."""
     places = list(range(max(0, len(history) - KEEP_RECENT)))
     random.Random(len(history)).shuffle(places)
-    texts = [one.text for one in history]
+    texts: list[str | None] = [one.text for one in history]
     left = sum(tokens(one) for one in history)
     for place in places:
         if left <= target:
             break
         left -= tokens(history[place])
-        texts[place] = ""
+        texts[place] = None
     return texts
 
 
@@ -96,16 +137,15 @@ def speed(conversations: Sequence[Any]) -> None:
     """How long one compression to half takes, for histories put together to 32,000 tokens."""
     history: list[Message] = []
     size = 0
-    for trajectory in conversations:
-        for raw in trajectory[1:]:
-            history.append(as_message(raw))
-            size += tokens(history[-1])
+    for raw in (raw for trajectory in conversations for raw in trajectory[1:]):
         if size >= BIG_TOKENS:
             break
+        history.append(as_message(raw))
+        size += tokens(history[-1])
     times = []
     for _ in range(15):
         began = time.process_time()
-        ours(history, size // 2)
+        compress(history, target=size // 2, keep_recent=KEEP_RECENT, count=lambda text: count(text, MODEL))
         times.append((time.process_time() - began) * 1000)
     print(f"{size:,} tokens in {len(history)} messages: {statistics.median(times):.1f} ms at the median")
 
@@ -142,13 +182,8 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 def tokens(one: Message) -> int:
-    """Exactly."""
-    return _count(one.text) + _count(one.calls)
-
-
-def estimate(text: str) -> int:
-    """As the service does: letters tell enough while compressing."""
-    return round(len(text) / LETTERS_PER_TOKEN)
+    """Exactly, as the service counts them."""
+    return _count(f"{one.text}{one.calls}")
 
 
 _SEEN: dict[str, int] = {}
@@ -160,10 +195,14 @@ def _count(text: str) -> int:
     return _SEEN[text]
 
 
-def line(share: float, name: str, asked: int, kept: int, left: float, met: float) -> str:
+def line(share: float, name: str, told: Told) -> str:
     """A row of the table."""
-    return f"{share:>7.0%} {name:<12} {asked:>8,} {kept / asked:>9.2%} {left:>12.1%} {met:>11.1%}"
+    return (
+        f"{share:>7.0%} {name:<15} {told.asked:>7,} {told.kept / told.asked:>8.2%} {told.after / told.before:>14.1%} "
+        f"{statistics.mean(told.shares):>13.1%} {statistics.mean(told.met):>11.1%} "
+        f"{statistics.mean(told.met_long):>15.1%}"
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))

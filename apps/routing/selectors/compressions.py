@@ -16,8 +16,6 @@ from apps.routing.domain.prompts import Wish, put_together
 from apps.routing.selectors.catalogue import fresh_book
 from apps.routing.selectors.in_force import in_force
 
-LETTERS_PER_TOKEN = 3.6
-"""While compressing, letters tell tokens well enough; what comes out is counted exactly."""
 DEFAULT_MODEL = "gpt-4o"
 
 
@@ -37,16 +35,13 @@ def compressed(wish: Wish, *, now: datetime) -> dict[str, Any]:
         wish.messages,
         target=target,
         keep_recent=defaults.keep_recent if wish.keep_recent is None else wish.keep_recent,
-        estimate=_estimate(before, wish),
+        count=lambda text: count(text, model),
         query=wish.query,
+        sizes=sizes,
     )
-    left = [
-        size if text == one.text else count(f"{text}{one.calls}", model)
-        for size, one, text in zip(sizes, wish.messages, result.texts, strict=True)
-    ]
-    after, prices = sum(left), _prices(wish, before, now)
+    after, prices = sum(result.sizes), _prices(wish, before, now)
     calls_ahead = wish.calls_ahead or settings.COMPRESSION_CALLS_AHEAD
-    economy = _economy(result, sizes, left, wish, prices, calls_ahead) if prices else None
+    economy = _economy(result, sizes, wish, prices, calls_ahead) if prices else None
     pays = after < before and (economy is None or economy.is_worth_it)
     return {
         "id": uuid.uuid4().hex,
@@ -67,13 +62,6 @@ def compressed(wish: Wish, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def _estimate(before: int, wish: Wish) -> Any:
-    """Tokens of a text by its letters, as the whole prompt has them."""
-    letters = sum(len(one.text) + len(one.calls) for one in wish.messages)
-    share = before / letters if letters else 1 / LETTERS_PER_TOKEN
-    return lambda text: round(len(text) * share)
-
-
 def _prices(wish: Wish, tokens: int, now: datetime) -> tuple[Decimal, Decimal] | None:
     """USD per million input tokens of a prompt of this size, fresh and from the cache; None without a price."""
     match = fresh_book().lookup(wish.provider, wish.model, now) if wish.provider and wish.model and tokens else None
@@ -91,11 +79,11 @@ def _prices(wish: Wish, tokens: int, now: datetime) -> tuple[Decimal, Decimal] |
 def _economy(
     result: Compressed,
     sizes: list[int],
-    left: list[int],
     wish: Wish,
     prices: tuple[Decimal, Decimal],
     calls_ahead: int,
 ) -> Economy:
+    left = result.sizes
     first = len(sizes) if result.first_changed is None else result.first_changed
     return economy_of(
         tokens_saved=sum(sizes) - sum(left),

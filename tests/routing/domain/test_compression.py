@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.routing.domain.compression import Message, Reason, compress, economy_of, tables
+from apps.routing.domain.compression.lines import head_and_tail
 from apps.routing.domain.compression.texts import units, without_repeats
 
 FLIGHTS = [
@@ -16,12 +17,8 @@ FLIGHTS = [
 ]
 
 
-def estimate(text: str) -> int:
-    return len(text)
-
-
 def press(messages: list[Message], target: int = 0, keep_recent: int = 1) -> list[str]:
-    return compress(messages, target=target, keep_recent=keep_recent, estimate=estimate).texts
+    return compress(messages, target=target, keep_recent=keep_recent, count=len).texts
 
 
 def test_alike_objects_become_a_table_without_losing_a_value() -> None:
@@ -92,10 +89,11 @@ def test_rows_that_nobody_named_go_last_and_are_counted() -> None:
         Message("user", "Yes, HAT004."),
         Message("user", "Book."),
     ]
-    texts = press(messages)
+    texts = press(messages, target=200)
     assert "HAT004" in texts[0]
     assert "HAT005" not in texts[0]
     assert texts[0].endswith("rows left out:7}")
+    assert press(messages)[0] == "(of this result is left: JFK, HAT004, 4, 104)"
     assert texts[2] == "Yes, HAT004."
 
 
@@ -115,9 +113,58 @@ def test_a_newer_answer_to_the_same_call_holds() -> None:
     old, new = (json.dumps({"id": "R1AB2C", "state": state, "padding": "x" * 80}) for state in ("open", "closed"))
     asked = Message("assistant", "", 'look {"id": "R1AB2C"}')
     messages = [asked, Message("tool", old), asked, Message("tool", new), Message("user", "And R1AB2C?")]
-    texts = press(messages)
+    texts = press(messages, target=250)
     assert texts[1].startswith("(an older answer to a call made again later")
     assert "closed" in texts[3]
+
+
+CARD = {"id": "O77K12", "owner": "Mia Li", "state": "open", "note": "left at the door " * 5, "paid": None, "total": 84}
+CARD |= {"mail": "mia.li@mail.example", "grams": 1250}
+
+
+def test_a_record_read_again_tells_what_changed() -> None:
+    later = json.dumps({**CARD, "state": "sent", "total": 90})
+    messages = [
+        Message("assistant", "", 'look {"id": "O77K12"}'),
+        Message("tool", json.dumps(CARD)),
+        Message("assistant", "", 'send {"id": "O77K12"}'),
+        Message("tool", later),
+        Message("user", "And O77K12?"),
+    ]
+    texts = press(messages, target=330)
+    assert "left at the door" in texts[1]
+    assert texts[3] == "(as in message 2 but for {id:O77K12,state:sent,total:90})"
+
+
+def test_a_result_that_another_refers_to_is_no_older_answer() -> None:
+    ask = Message("assistant", "", 'look {"id": "O77K12"}')
+    messages = [ask, Message("tool", json.dumps(CARD)), ask, Message("tool", json.dumps(CARD)), Message("user", "?")]
+    texts = press(messages, target=300)
+    assert "left at the door" in texts[1]
+    assert texts[3] == "(the same as the result in message 2)"
+
+
+def test_fields_that_identify_nothing_go_first_then_numbers_then_all_but_a_line() -> None:
+    messages = [Message("tool", json.dumps(CARD)), Message("assistant", "Mia's has 84."), Message("user", "Go on.")]
+    whole = tables.written(tables.narrow(tables.parse(messages[0].text)))
+    rest = sum(len(one.text) for one in messages[1:])
+    told = [press(messages, target=size + rest)[0] for size in (len(whole), len(whole) - 1, 80, 0)]
+    assert told == [
+        whole,
+        "{id:O77K12,owner:Mia Li,total:84,mail:mia.li@mail.example,grams:1250,fields left out:3}",
+        "{id:O77K12,owner:Mia Li,total:84,mail:mia.li@mail.example,fields left out:4}",
+        "(of this result is left: O77K12, Mia Li, 84, mia.li@mail.example)",
+    ]
+
+
+def test_a_log_keeps_its_ends_failures_and_what_was_named() -> None:
+    lines = [f"08:{number:02} worker{number} served a request in good time" for number in range(30)]
+    lines[9] = "08:09 ERROR the store did not answer"
+    lines[20] = "08:20 request R20X served slowly"
+    kept = head_and_tail("\n".join(lines), lambda word: word == "R20X").split("\n")
+    assert kept[:3] == lines[:3]
+    assert kept[3:7] == ["(6 lines left out)", lines[9], "(10 lines left out)", lines[20]]
+    assert kept[7:] == ["(4 lines left out)", *lines[25:]]
 
 
 PIECES = st.sampled_from(
@@ -138,8 +185,8 @@ MESSAGES = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(MESSAGES, st.integers(0, 3000), st.integers(0, 4))
 def test_laws(messages: list[Message], target: int, keep_recent: int) -> None:
-    result = compress(messages, target=target, keep_recent=keep_recent, estimate=estimate)
-    again = compress(messages, target=target, keep_recent=keep_recent, estimate=estimate)
+    result = compress(messages, target=target, keep_recent=keep_recent, count=len)
+    again = compress(messages, target=target, keep_recent=keep_recent, count=len)
     assert (again.texts, again.dropped) == (result.texts, result.dropped)
     for one, text in zip(messages, result.texts, strict=True):
         assert len(text) <= len(one.text)
@@ -148,7 +195,7 @@ def test_laws(messages: list[Message], target: int, keep_recent: int) -> None:
         if "```" in one.text and one.role == "assistant":
             assert one.text.count("code 7") == text.count("code 7")
     if messages:
-        assert result.texts[-1] == messages[-1].text or keep_recent == 0
+        assert result.texts[-1] == messages[-1].text or keep_recent == 0 or messages[-1].role == "tool"
     if result.first_changed is None:
         assert result.texts == [one.text for one in messages]
     else:

@@ -4,7 +4,8 @@ The same messages give the same result. Nothing is taken from what a user said, 
 messages, from code, or from anything that was asked to stay.
 """
 
-from .compressing import Compressed, Dropped, Message, Reason, compress
+from .compressing import compress
 from .economy import Economy, economy_of
+from .messages import Compressed, Dropped, Message, Reason
 
 __all__ = ["Compressed", "Dropped", "Economy", "Message", "Reason", "compress", "economy_of"]

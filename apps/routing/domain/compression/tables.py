@@ -45,7 +45,20 @@ def narrow(value: Any) -> Any:
 
 def written(value: Any) -> str:
     """The value in one line, numbers exactly as they came."""
-    return "".join(_pieces(value))
+    if isinstance(value, _Number):
+        return str(value)
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, dict):
+        return f"{{{','.join([f'{_text(name)}:{written(part)}' for name, part in value.items()])}}}"
+    if isinstance(value, list):
+        return f"[{','.join([written(part) for part in value])}]"
+    return json.dumps(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value was written as a number."""
+    return isinstance(value, _Number)
 
 
 class _Number(str):
@@ -88,23 +101,7 @@ def _table(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return table | {FIELDS: own, ROWS: [[row[name] for name in own] for row in rows]}
 
 
-def _pieces(value: Any) -> list[str]:
-    if isinstance(value, _Number):
-        return [str(value)]
-    if isinstance(value, dict):
-        pieces = ["{"]
-        for place, (name, part) in enumerate(value.items()):
-            pieces += ["," if place else "", _text(name), ":", *_pieces(part)]
-        return [*pieces, "}"]
-    if isinstance(value, list):
-        pieces = ["["]
-        for place, part in enumerate(value):
-            pieces += ["," if place else "", *_pieces(part)]
-        return [*pieces, "]"]
-    return [_text(value) if isinstance(value, str) else json.dumps(value)]
-
-
 def _text(value: str) -> str:
-    if _BARE.fullmatch(value) and not _NUMBER.fullmatch(value) and value not in _WORDS:
+    if _BARE.fullmatch(value) and not (value[0].isdigit() and _NUMBER.fullmatch(value)) and value not in _WORDS:
         return value
     return json.dumps(value, ensure_ascii=False)

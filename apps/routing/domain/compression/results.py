@@ -1,0 +1,112 @@
+"""What goes from old results of tools, from what is told again elsewhere to what nobody ever referred to."""
+
+from collections import Counter
+from functools import partial
+
+from . import tables
+from .atoms import id_like, telling
+from .fields import LEFT_OUT, changes, identifies, leaves, told, without_fields
+from .lines import head_and_tail
+from .messages import Reason
+from .press import MIN_RESULT, Press
+from .rows import without_rows
+
+
+def duplicates(press: Press) -> None:
+    """Later results that say the same as an earlier one refer to it: what stands before them stays as it was."""
+    first: dict[str, int] = {}
+    old = set(press.old)
+    for place, one in enumerate(press.messages):
+        if one.role != "tool" or len(one.text) < MIN_RESULT:
+            continue
+        before = first.setdefault(one.text, place)
+        refers = f"(the same as the result in message {before + 1})"
+        if before != place and place in old and press.replace(place, refers, Reason.DUPLICATE):
+            press.referred.add(before)
+
+
+def same_record(press: Press) -> None:
+    """A record that was read before tells what has changed since, and where the rest stands."""
+    for place in press.old:
+        if place not in press.values:
+            continue
+        for before, earlier in reversed(press.values.items()):
+            if before < place and (made := changes(press.values[place], earlier)) is not None:
+                text = f"(as in message {before + 1} but for {tables.written(made)})"
+                if len(text) < len(press.texts[place]) // 2 and press.replace(place, text, Reason.SAME_RECORD):
+                    del press.values[place]
+                    press.referred.add(before)
+                break
+
+
+def superseded(press: Press) -> None:
+    """Results of a call that was made again later in the same words: the newer one holds."""
+    newest = {one.calls: place for place, one in enumerate(press.messages) if one.calls}
+    for place in press.old_results():
+        asked = press.asked(place)
+        if asked and newest[asked] > place - 1 and place not in press.referred:
+            _stub(press, place, "an older answer to a call made again later", Reason.SUPERSEDED)
+
+
+def unmentioned_rows(press: Press) -> None:
+    """Rows of old tables whose ids nobody referred to afterwards; the oldest results first."""
+    for place in press.old_results():
+        if place in press.values:
+            shorter, gone = without_rows(press.values[place], partial(press.mentions.after, place=place))
+            if gone:
+                press.values[place] = shorter
+                press.replace(place, tables.written(shorter), Reason.UNMENTIONED_ROWS)
+
+
+def unmentioned_results(press: Press) -> None:
+    """Old results of calls whose ids no user named, and nobody afterwards: the ids and dates in them are left."""
+    for place in press.old_results():
+        if place in press.referred:
+            continue
+        ids = {word.lower() for word in telling(press.asked(place)) if id_like(word)}
+        if ids and not any(press.mentions.by_people(word) or press.mentions.after(word, place) for word in ids):
+            _stub(press, place, "not referred to since", Reason.UNMENTIONED_RESULT)
+
+
+def middle_lines(press: Press) -> None:
+    """The middle of old results that are no JSON, but for failures and what was spoken of."""
+    for place in press.old_results():
+        if place not in press.values:
+            said = press.said_since(place)
+            press.replace(place, head_and_tail(press.texts[place], said), Reason.MIDDLE_LINES)
+
+
+def unmentioned_fields(press: Press) -> None:
+    """Fields of old results that identify nothing and that nobody spoke of: texts and switches first, then numbers."""
+    left_out: Counter[int] = Counter()
+    for numbers in (True, False):
+        for place in press.old_results():
+            if place not in press.values:
+                continue
+            shorter, gone = without_fields(press.values[place], press.said_since(place), numbers=numbers)
+            if gone:
+                press.values[place] = shorter
+                left_out[place] += gone
+                whole = {**shorter, LEFT_OUT: left_out[place]} if isinstance(shorter, dict) else shorter
+                press.replace(place, tables.written(whole), Reason.UNMENTIONED_FIELDS)
+
+
+def ledger(press: Press) -> None:
+    """What identifies things in an old result, and what was spoken of, in one line; the oldest results first."""
+    for place in press.old_results():
+        said = press.said_since(place)
+        if place in press.values:
+            kept = list(told(press.values[place], said))
+            text = f"(of this result is left: {', '.join(dict.fromkeys(kept)) or 'nothing'})"
+            press.values.pop(place)
+            press.replace(place, text, Reason.LEDGER)
+
+
+def _stub(press: Press, place: int, why: str, reason: Reason) -> None:
+    """Leave what identifies things in a result."""
+    value = press.values.pop(place, None)
+    if value is None:
+        names = telling(press.texts[place])
+    else:
+        names = list(dict.fromkeys(leaf for leaf in leaves(value) if identifies(leaf)))
+    press.replace(place, f"({why}; it told of {', '.join(names) or 'no ids'})", reason)
