@@ -1,7 +1,7 @@
 """The Overview: where the money went, in one page; before the first usage, the way to it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,7 @@ from controlplane.context import health_dot
 from controlplane.conversations.links import conversation_url
 from controlplane.onboarding import welcome
 from controlplane.outlook import Attention, anomaly_lines, chart_marks, outlook, task_figure
+from controlplane.savings.figures import card
 from controlplane.viewstate import DIMENSIONS, ViewState, read, whole_number
 
 TABLES = (("Models", "model"), ("Task types", "task_type"), ("Agents", "agent"))
@@ -104,6 +105,9 @@ def _context(question: Asked, *, demo: DemoState) -> dict[str, Any]:
         "token_parts": figures.token_parts(totals),
         "moved": moved,
         "tasks": task_figure(state, period, question.caller, comparison),
+        "saving": card(query),
+        "savings_url": replace(state, path="/routing/savings").url(),
+        "may_declare": question.caller.has_role(Role.ADMIN),
         "outlook": outlook(period, query, totals.cost_usd),
         "marks": marks,
         "subscriptions_usd": fees_usd(subscription_costs(query, now=period.now) or []),

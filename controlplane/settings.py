@@ -267,6 +267,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "watch": {"task": "apps.budgets.tasks.watch", "schedule": 60.0, "options": {"expires": 60}},
     "watch-background": {"task": "controlplane.tasks.watch_background", "schedule": 60.0, "options": {"expires": 60}},
     "follow-alerts": {"task": "apps.budgets.tasks.follow_alerts", "schedule": 60.0, "options": {"expires": 60}},
+    "savings": {"task": "apps.routing.tasks.derive_savings", "schedule": 60.0, "options": {"expires": 60}},
     "watch-models": {"task": "apps.routing.tasks.watch_models", "schedule": 5.0, "options": {"expires": 5}},
     "old-decisions": {
         "task": "apps.routing.tasks.drop_old_decisions",
@@ -308,6 +309,12 @@ OUTCOME_WAIT_DAYS = env.int("BURSAR_OUTCOME_WAIT_DAYS", default=35)
 # Statistics of quality read judged tasks so far back, and at most so many of the newest.
 QUALITY_DAYS = env.int("BURSAR_QUALITY_DAYS", default=180)
 QUALITY_MAX_TASKS = env.int("BURSAR_QUALITY_MAX_TASKS", default=100_000)
+# What routing saved: days that are compared with the baseline, and how often the running day is.
+SAVINGS_DAYS = env.int("BURSAR_SAVINGS_DAYS", default=100)
+SAVINGS_TODAY_SECONDS = env.int("BURSAR_SAVINGS_TODAY_SECONDS", default=300)
+SAVINGS_OVERHEAD_TASK_TYPES = env.str("BURSAR_SAVINGS_OVERHEAD_TASK_TYPES", default="judge,routing,compression").split(
+    ","
+)
 COMPRESSION_MAX_MESSAGES = env.int("BURSAR_COMPRESSION_MAX_MESSAGES", default=2000)
 COMPRESSION_CALLS_AHEAD = env.int("BURSAR_COMPRESSION_CALLS_AHEAD", default=5)
 QUARTERS_KEPT_DAYS = env.int("BURSAR_QUARTERS_KEPT_DAYS", default=40)

@@ -18,6 +18,7 @@ from controlplane.overview import more, overview, overview_csv
 from controlplane.prometheus import PrometheusView
 from controlplane.saved import api as saved_api
 from controlplane.saved import pages as saved_pages
+from controlplane.savings import pages as savings_pages
 from controlplane.search.pages import search
 from controlplane.statement import pages as statement_pages
 from controlplane.styleguide import styleguide
@@ -34,6 +35,8 @@ urlpatterns = [
     path("explore/records", records, name="explore-records"),
     path("explore/records.csv", records_csv, name="explore-records-csv"),
     path("explore/record", record, name="explore-record"),
+    path("routing/savings", savings_pages.savings, name="savings"),
+    path("routing/savings.csv", savings_pages.savings_csv, name="savings-csv"),
     path("search", search, name="search"),
     path("start", saved_pages.first, name="start"),
     path("statement", statement_pages.latest, name="statements"),

@@ -1,11 +1,12 @@
-"""The one door upwards: what higher apps do inside the transactions of ingest and re-rating, registered at start.
+"""The one door upwards: what higher apps do inside the transactions of ingest and re-rating, and tell beside metrics.
 
-An app calls `charging.register(...)`, `recharging.register(...)` or `tiering.register(...)` in its `extensions.py`.
+An app calls `charging.register(...)`, `recharging.register(...)`, `tiering.register(...)` or `saving.register(...)` in
+its `extensions.py`.
 Nothing registered costs nothing.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -80,6 +81,23 @@ class Tiering:
     of_decisions: Callable[[Collection[str]], Mapping[tuple[int, str], str]]
 
 
+@dataclass(frozen=True, slots=True)
+class SavingAnswer:
+    """The saving against the declared baseline, as the metrics API tells it: of all, and by bucket and group values.
+
+    `totals` is None where there is none to tell; `why` says why, and `path` names the parameter that asks too much.
+    """
+
+    totals: Mapping[str, Any] | None = None
+    rows: Mapping[tuple[Any, ...], Mapping[str, Any]] = field(default_factory=dict)
+    why: str = ""
+    path: str = ""
+
+
+Saving = Callable[[Any, Sequence[str], Sequence[datetime]], SavingAnswer]
+"""Asked with a `UsageQuery`, the dimensions and the edges of buckets."""
+
+
 class Door(Generic[Registered]):
     """What a single app has registered, or none."""
 
@@ -97,3 +115,4 @@ class Door(Generic[Registered]):
 charging: Door[Charging] = Door("charging")
 recharging: Door[Recharging] = Door("recharging")
 tiering: Door[Tiering] = Door("tiering")
+saving: Door[Saving] = Door("saving")

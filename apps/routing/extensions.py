@@ -1,13 +1,18 @@
-"""What routing puts into the doors of costs and budgets at start: the tier of a call, and what a tier costs at most."""
+"""What routing puts into the doors of costs and budgets at start.
+
+The tier of a call, what a tier costs at most, and what was saved.
+"""
 
 from apps.budgets.extension_points import tier_ceiling
-from apps.costs.extension_points import Tiering, tiering
+from apps.costs.extension_points import Tiering, saving, tiering
 from apps.routing.selectors import in_force
 from apps.routing.selectors.decisions import tiers_of_decisions
 from apps.routing.selectors.in_force import lowest_tier, version_in_force
+from apps.routing.selectors.savings_told import told_saving
 
 
 def register() -> None:
     """Fill the doors."""
     tiering.register(Tiering(version=version_in_force, of_model=lowest_tier, of_decisions=tiers_of_decisions))
     tier_ceiling.register(in_force.tier_ceiling)
+    saving.register(told_saving)

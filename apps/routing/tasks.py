@@ -6,6 +6,7 @@ from django.utils import timezone
 from apps.costs.services import sweeps
 from apps.routing.services import health, old_decisions
 from apps.routing.services.quality import refresh_quality as refresh
+from apps.routing.services.savings.sweeping import derive_due_days
 
 
 @shared_task(soft_time_limit=25, time_limit=30)
@@ -27,3 +28,10 @@ def refresh_quality() -> None:
     """Brings the statistics of quality up to date."""
     run = refresh(now=timezone.now())
     sweeps.note("quality", words=run.words, behind=False)
+
+
+@shared_task(soft_time_limit=100, time_limit=120)
+def derive_savings() -> None:
+    """Compares days whose usage or baseline changed with the baseline that holds on them."""
+    run = derive_due_days(now=timezone.now())
+    sweeps.note("savings", words=run.words, behind=run.left > 0)

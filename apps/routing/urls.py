@@ -2,9 +2,10 @@
 
 from django.urls import path
 
+from apps.routing.api import baselines as api_baselines
 from apps.routing.api import compressions, config, decisions, policies, provider_health
+from apps.routing.views import baselines, editor, playground, providers, tiers, versions
 from apps.routing.views import decisions as decision_pages
-from apps.routing.views import editor, playground, providers, tiers, versions
 
 app_name = "routing"
 urlpatterns = [
@@ -13,6 +14,8 @@ urlpatterns = [
     path("routing/decisions", decision_pages.decision_list, name="decisions"),
     path("routing/decisions/<path:decision_id>", decision_pages.one_decision, name="decision"),
     path("routing/providers", providers.provider_list, name="providers"),
+    path("routing/baselines", baselines.baseline_list, name="baselines"),
+    path("routing/baselines/<int:baseline_id>/withdraw", baselines.withdraw_baseline, name="baseline-withdraw"),
     path("routing/versions", versions.version_list, name="versions"),
     path("routing/versions/<int:version>", versions.version, name="version"),
     path("routing/versions/<int:version>/rollback", versions.roll_back, name="roll-back"),
@@ -25,6 +28,12 @@ urlpatterns = [
     path("api/routing/decisions/<path:decision_id>", decisions.DecisionView.as_view(), name="api-decision"),
     path("api/provider-health", provider_health.ProviderHealthView.as_view(), name="api-provider-health"),
     path("api/routing/compressions", compressions.CompressionsView.as_view(), name="api-compressions"),
+    path("api/baselines", api_baselines.BaselinesView.as_view(), name="api-baselines"),
+    path(
+        "api/baselines/<int:baseline_id>/withdraw",
+        api_baselines.WithdrawBaselineView.as_view(),
+        name="api-baseline-withdraw",
+    ),
     path("api/tiers", policies.TiersView.as_view(), name="api-tiers"),
     path("api/policies", policies.PoliciesView.as_view(), name="api-policies"),
     path("api/policies/<int:policy_id>", policies.PolicyView.as_view(), name="api-policy"),

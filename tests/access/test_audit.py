@@ -277,6 +277,16 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("routing:roll-back", "POST"): lambda w: Call(
         f"/routing/versions/{routing.earlier_version() and 1}/rollback", {}, 303
     ),
+    ("routing:baselines", "POST"): lambda w: Call("/routing/baselines", routing.baseline_form(), 303),
+    ("routing:baseline-withdraw", "POST"): lambda w: Call(
+        f"/routing/baselines/{routing.baseline(w.alice)}/withdraw", {}, 303
+    ),
+    ("routing:api-baselines", "POST"): lambda w: Call(
+        "/api/baselines", {"policy_version": routing.published().version}, 201
+    ),
+    ("routing:api-baseline-withdraw", "POST"): lambda w: Call(
+        f"/api/baselines/{routing.baseline(w.alice)}/withdraw", {}, 200
+    ),
     ("routing:api-policies", "POST"): lambda w: Call("/api/policies", {"document": routing.document()}, 201),
     ("routing:api-policy", "PATCH"): lambda w: Call(
         f"/api/policies/{routing.draft()}", {"document": routing.document(default_tier="simple")}, 200

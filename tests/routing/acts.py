@@ -1,7 +1,7 @@
 """A small price book for routing, policies over it, and acts on them, ready to be sent by a page."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.test import Client
@@ -13,6 +13,8 @@ from apps.costs.domain.pricing import Rates
 from apps.routing.models import PolicyVersion
 from apps.routing.services.health import watch_models
 from apps.routing.services.policies import make_draft, publish
+from apps.routing.services.savings.declaring import Wanted, declare
+from apps.routing.services.savings.sweeping import derive_due_days
 from tests.costs.posting import call, load_prices, rates
 
 MINI = ("openrouter", "openai/gpt-4.1-mini")
@@ -88,6 +90,21 @@ def form(**fields: Any) -> dict[str, Any]:
     return usual | fields
 
 
+def baseline(owner: User, model: tuple[str, str] = FULL, *, days: int = 0, **fields: Any) -> int:
+    """A declared baseline over BOOK, by its id."""
+    load_book()
+    first = (datetime.now(UTC) - timedelta(days=days)).date()
+    wanted = Wanted(first, {"": model, **fields.pop("roles", {})}, **fields)
+    return declare(caller=owner.caller(), wanted=wanted, now=datetime.now(UTC)).pk
+
+
+def baseline_form(**fields: Any) -> dict[str, Any]:
+    """What the form of a baseline sends."""
+    load_book()
+    usual = {"model": "/".join(FULL), "first_day": f"{datetime.now(UTC):%Y-%m-%d}", "monthly_usd": "40"}
+    return usual | fields
+
+
 def routed(owner: User) -> int:
     """Two versions, a decision with the call it led to, a model that fails, and a draft, whose id it returns."""
     policy = document(rules=[{"when": {"role": "utility"}, "tier": "simple", "at": "most"}])
@@ -103,4 +120,6 @@ def routed(owner: User) -> int:
     calls = [call(provider=FULL[0], model=FULL[1], decision_id="d1", project="support"), *[failing] * 6]
     client.post("/api/usage", {"records": calls}, content_type="application/json")
     watch_models(now=datetime.now(UTC))
+    baseline(owner, days=30)
+    derive_due_days(now=datetime.now(UTC))
     return draft(policy | {"model_routing_strategy": "balanced", "default_tier": "huge"})

@@ -17,6 +17,7 @@ from apps.costs.api import schema
 from apps.costs.api.asking import usage_query
 from apps.costs.api.metrics import asked_edges, asked_group_by
 from apps.costs.domain.latency import percentile
+from apps.costs.extension_points import SavingAnswer, saving
 from apps.costs.selectors import metrics
 from apps.costs.selectors.metrics import BadQuery, TaskTotals, Totals, UsageQuery, WasteTotals
 
@@ -88,7 +89,10 @@ class EfficiencyView(_MetricsView):
         operation_id="metrics_efficiency", parameters=schema.METRICS_PARAMETERS, responses=schema.RATED_METRICS
     )
     def get(self, request: Request) -> Response:
-        """Cost per successful task, utilisation, caches and waste by up to two dimensions and by interval.
+        """Cost per successful task, utilisation, caches, waste and saving by up to two dimensions and by interval.
+
+        `saving` is against the declared baseline, over whole days of the reporting zone; null where there is none to
+        tell, and `saving_unanswered` says why. Shown beside what the tasks of the same time achieved.
 
         Of waste, failovers and cache misses are read from the records; where that is too much, they are null and
         `unanswered` says why.
@@ -116,22 +120,31 @@ def _efficiency(asked: Asked) -> dict[str, Any]:
     waste, unanswered = _waste(asked)
     failed = _failed(asked) if waste is None else {}
     whole = _merged(list(cells.values()))
+    saved = _saving(asked)
 
     def told(cell: Cell, wasted: WasteTotals | None, lost: WasteTotals) -> dict[str, Any]:
         return _spent(cell, whole.sums) | {"waste": _wasted(wasted, lost, cell.tasks)}
 
     all_waste = None if waste is None else metrics.waste_totals(waste.values())
     return {
-        "totals": told(whole, all_waste, metrics.waste_totals(failed.values())),
+        "totals": {**told(whole, all_waste, metrics.waste_totals(failed.values())), "saving": saved.totals},
         "results": [
             {
                 **_named(asked, key),
+                "saving": saved.rows.get(key),
                 **told(cell, None if waste is None else waste.get(key, WasteTotals()), failed.get(key, WasteTotals())),
             }
             for key, cell in _sorted(cells, asked)
         ],
         "unanswered": unanswered,
+        "saving_unanswered": {"path": saved.path, "message": saved.why} if saved.why else None,
     }
+
+
+def _saving(asked: Asked) -> SavingAnswer:
+    if saving.registered is None:
+        return SavingAnswer()
+    return saving.registered(asked.query, asked.group_by, asked.edges)
 
 
 def _cells(asked: Asked, *, timed: bool) -> dict[Key, Cell]:

@@ -129,7 +129,7 @@ def scan(run: RerateRun, window: tuple[datetime, datetime], after: Position, lim
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT r.project_id, r.occurred_at, r.usage_id, c.model_id, r.conversation_id, {BILLING}, {_METERED}
+            SELECT r.project_id, r.occurred_at, r.usage_id, c.model_id, r.conversation_id, {BILLING}, {METERED}
             FROM costs_usagerecord r JOIN costs_cell c ON c.id = r.cell_id {METERED_JOINS}
             WHERE r.occurred_at >= %(from)s AND r.occurred_at < %(until)s AND {where}
                 AND r.operation_id <> %(execute_tool)s{waiting}
@@ -155,7 +155,7 @@ def metered_of(keys: Sequence[tuple[int, datetime, str]]) -> dict[tuple[int, dat
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT r.project_id, r.occurred_at, r.usage_id, {_METERED}
+            SELECT r.project_id, r.occurred_at, r.usage_id, {METERED}
             FROM unnest(%(projects)s::int[], %(moments)s::timestamptz[], %(ids)s::text[])
                 AS w(project_id, occurred_at, usage_id)
             JOIN costs_usagerecord r USING (project_id, occurred_at, usage_id)
@@ -170,7 +170,7 @@ def metered_of(keys: Sequence[tuple[int, datetime, str]]) -> dict[tuple[int, dat
                 "most": max(key[1] for key in keys),
             },
         )
-        return {(row[0], row[1], row[2]): _metered(row[1], row[3:]) for row in cursor.fetchall()}
+        return {(row[0], row[1], row[2]): metered_of_row(row[1], row[3:]) for row in cursor.fetchall()}
 
 
 def dropped_calls(run: RerateRun) -> int:
@@ -196,7 +196,7 @@ def femto(amount: Decimal | None) -> int | None:
 
 METERED_JOINS = """
     JOIN costs_usedmodel m ON m.id = c.model_id LEFT JOIN costs_label sent ON sent.id = r.sent_provider_id"""
-_METERED = """
+METERED = """
     coalesce(sent.name, m.provider), m.name, r.input_tokens, r.output_tokens, r.cache_read_input_tokens,
     r.cache_creation_input_tokens, r.cache_creation_1h_input_tokens, r.reasoning_output_tokens, r.web_searches,
     r.requests, r.other_tokens, r.service_tier, r.calls"""
@@ -205,10 +205,11 @@ _METERED = """
 def _scanned(row: Sequence[Any]) -> Scanned:
     cost, price_cost, price_id, source, assumed = row[5:10]
     billing = Billing(femto(cost), femto(price_cost), price_id, source, assumed)
-    return Scanned(row[0], row[1], row[2], row[3], row[4], billing, _metered(row[1], row[10:]))
+    return Scanned(row[0], row[1], row[2], row[3], row[4], billing, metered_of_row(row[1], row[10:]))
 
 
-def _metered(moment: datetime, row: Sequence[Any]) -> Metered:
+def metered_of_row(moment: datetime, row: Sequence[Any]) -> Metered:
+    """What a call used, from the columns of METERED."""
     provider, model, inputs, outputs, read, creation, creation_1h, reasoning, searches, requests = row[:10]
     other = json.loads(row[10]) if row[10] else {}
     usage = pricing.Usage(inputs, outputs, read, creation, creation_1h, reasoning, searches, requests, other)

@@ -24,6 +24,16 @@ class Stored:
     asked: Mapping[str, Any]
 
 
+def as_scored(score: Decimal) -> Complexity:
+    """A stored score as the choice takes it: its factors played their part already."""
+    return Complexity(float(score), 1.0, ())
+
+
+def band_of(policy: Policy, score: Decimal) -> str:
+    """The tier that a stored score belongs to."""
+    return policy.tier_of_score(float(score)).name
+
+
 @dataclass(slots=True)
 class Comparison:
     """What a policy does with stored questions, beside another; costs in femto-dollars, of the calls both priced."""
@@ -56,7 +66,7 @@ def compare(
             choose(
                 asked,
                 policy,
-                Complexity(float(one.score), 1.0, ()),
+                as_scored(one.score),
                 known[id(policy)],
                 sizes,
                 is_user_turn=True,

@@ -1,8 +1,22 @@
-"""Tables of policies, decisions and the health of models."""
+"""Tables of policies, decisions, the health of models and what routing saved."""
 
 from apps.routing.models.decisions import Decision
 from apps.routing.models.health import ModelHealth
 from apps.routing.models.policies import PolicyVersion, RoutingState
 from apps.routing.models.quality import ModelQuality, QualityState
+from apps.routing.models.savings import BandSum, BaselineRow, SavingsDay, SavingsSum, SavingsTotal, SwitchSum
 
-__all__ = ["Decision", "ModelHealth", "ModelQuality", "PolicyVersion", "QualityState", "RoutingState"]
+__all__ = [
+    "BandSum",
+    "BaselineRow",
+    "Decision",
+    "ModelHealth",
+    "ModelQuality",
+    "PolicyVersion",
+    "QualityState",
+    "RoutingState",
+    "SavingsDay",
+    "SavingsSum",
+    "SavingsTotal",
+    "SwitchSum",
+]

@@ -9,6 +9,7 @@ TABS = (
     ("Playground", "routing:playground"),
     ("Decisions", "routing:decisions"),
     ("Providers", "routing:providers"),
+    ("Savings", "savings"),
     ("Versions", "routing:versions"),
 )
 

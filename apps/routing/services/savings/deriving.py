@@ -1,0 +1,183 @@
+"""One day's records become its sums: paid and at the baseline by cell, switches of model, and bands of complexity.
+
+Everything is read from the records, in their order, and written anew; so a day can be derived at any time again, and
+comes out the same while its records, prices and baseline are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from apps.costs.domain.kinds import Status
+from apps.costs.domain.latency import bin_of, packed
+from apps.costs.domain.pricing import usd
+from apps.costs.domain.rate_book import RateBook
+from apps.costs.selectors.rate_book import current_rate_book
+from apps.routing.domain.counterfactual import Sums, added
+from apps.routing.domain.policy import Policy
+from apps.routing.domain.switching import Stretch, Watch
+from apps.routing.domain.what_if import band_of
+from apps.routing.models import BandSum, SavingsSum, SavingsTotal, SwitchSum
+from apps.routing.selectors.baselines import Declared, policy_of_version
+from apps.routing.selectors.counterfactuals import AtBaseline, cache_worth
+from apps.routing.selectors.in_force import in_force
+from apps.routing.selectors.recorded_calls import (
+    RecordedCall,
+    calls_between,
+    decisions_between,
+    given_up_between,
+    scores_between,
+)
+
+LEAD = timedelta(hours=1)
+"""Conversations that were going on so long before the day are followed into it."""
+DECIDED_BEFORE = timedelta(days=1)
+BandKey = tuple[int, str, bool]
+
+
+@dataclass(slots=True)
+class _Band:
+    calls: int = 0
+    ok: int = 0
+    errors: int = 0
+    latency_calls: int = 0
+    latency_ms: int = 0
+    bins: dict[int, int] = field(default_factory=dict)
+
+    def add(self, call: RecordedCall) -> None:
+        self.calls += 1
+        self.ok += call.status == Status.OK
+        self.errors += call.status == Status.ERROR
+        if call.latency_ms is not None:
+            number = bin_of(call.latency_ms)
+            self.latency_calls += 1
+            self.latency_ms += call.latency_ms
+            self.bins[number] = self.bins.get(number, 0) + 1
+
+
+@dataclass(slots=True)
+class Derived:
+    """What one day comes to."""
+
+    sums: dict[int, Sums] = field(default_factory=dict)
+    projects: dict[int, int] = field(default_factory=dict)
+    """The project of each cell."""
+    bands: dict[BandKey, _Band] = field(default_factory=dict)
+    watch: Watch = field(
+        default_factory=lambda: Watch(
+            warm=timedelta(seconds=settings.PROMPT_CACHE_SECONDS), least_tokens=settings.PROMPT_CACHE_LEAST_TOKENS
+        )
+    )
+
+    def by_project(self) -> dict[int, list[Sums]]:
+        """The sums of the cells of each project."""
+        found: dict[int, list[Sums]] = {}
+        for cell, sums in self.sums.items():
+            found.setdefault(self.projects[cell], []).append(sums)
+        return found
+
+
+def derive_day(start: datetime, end: datetime, used: Declared | None) -> Derived:
+    """Read a day's calls and add them up. Reads only."""
+    book, found = current_rate_book(), in_force()
+    before = start - DECIDED_BEFORE
+    policy = policy_of_version(used.baseline.policy_version) if used else None
+    decided = decisions_between(before, end) if policy is not None else {}
+    scores: Mapping[tuple[int, str], Decimal] = scores_between(before, end)
+    given_up = given_up_between(before, end)
+    beside = AtBaseline(used.baseline, policy, decided, book) if used else None
+    derived = Derived()
+    for call in calls_between(start - LEAD, end):
+        counts = call.occurred_at >= start
+        warm = _follow(derived.watch, call, book, counts=counts)
+        if not counts:
+            continue
+        key = (call.project_id, call.decision_id or "")
+        if beside is not None:
+            kind, repriced, cache = beside.beside(call, given_up=key in given_up, warm=warm)
+            derived.projects[call.cell_id] = call.project_id
+            sums = derived.sums.setdefault(call.cell_id, Sums())
+            sums.add(kind, call.cost, repriced, cache=cache, calls=call.metered.calls)
+        if key in scores and found is not None:
+            _in_band(derived, call, scores[key], found.policy, beside)
+    return derived
+
+
+def _follow(watch: Watch, call: RecordedCall, book: RateBook, *, counts: bool) -> int:
+    """Tell a conversation's next call; the tokens that the model before it had in its cache, if it was left warm."""
+    if call.conversation_id is None or call.metered.calls != 1 or call.is_untouched:
+        return 0
+    one = Stretch(
+        calls=1,
+        priced_calls=int(call.cost is not None),
+        cost=call.cost or 0,
+        errors=int(call.status == Status.ERROR),
+        latency_calls=int(call.latency_ms is not None),
+        latency_ms=call.latency_ms or 0,
+    )
+    usage = call.metered.usage
+    switch, warm = watch.follow(
+        (call.project_id, call.conversation_id), call.project_id, call.role_id, call.model_id,
+        at=call.occurred_at, input_tokens=usage.input_tokens, call=one, counts=counts,
+    )  # fmt: skip
+    if switch is not None and warm and not call.failed:
+        tokens, lost = cache_worth(call.metered, warm, (call.metered.provider, call.metered.model), book)
+        switch.lost_tokens += tokens
+        switch.lost += lost
+    return warm
+
+
+def _in_band(derived: Derived, call: RecordedCall, score: Decimal, policy: Policy, beside: AtBaseline | None) -> None:
+    at_baseline = beside is not None and beside.is_own(call)
+    band = (call.project_id, band_of(policy, score), at_baseline)
+    derived.bands.setdefault(band, _Band()).add(call)
+
+
+def write_day(start: datetime, derived: Derived) -> None:
+    """Replace a day's rows. Call it in a transaction."""
+    for model in (SavingsSum, SavingsTotal, SwitchSum, BandSum):
+        model.objects.filter(bucket=start).delete()
+    SavingsSum.objects.bulk_create(
+        SavingsSum(bucket=start, cell_id=cell, **_compared(one)) for cell, one in sorted(derived.sums.items())
+    )
+    SavingsTotal.objects.bulk_create(
+        SavingsTotal(bucket=start, project_id=project, **_compared(added(parts)))
+        for project, parts in sorted(derived.by_project().items())
+    )
+    SwitchSum.objects.bulk_create(
+        SwitchSum(
+            bucket=start, **key._asdict(), switches=one.switches, **_stretch("before", one.before),
+            **_stretch("after", one.after), lost_tokens=one.lost_tokens, lost_usd=usd(one.lost),
+        )
+        for key, one in sorted(derived.watch.found.items())
+    )  # fmt: skip
+    BandSum.objects.bulk_create(
+        BandSum(
+            bucket=start, project_id=key[0], band=key[1], at_baseline=key[2], calls=one.calls, ok_calls=one.ok,
+            error_calls=one.errors, latency_calls=one.latency_calls, latency_ms=one.latency_ms,
+            latency_bins=packed(one.bins),
+        )
+        for key, one in sorted(derived.bands.items())
+    )  # fmt: skip
+
+
+def _compared(one: Sums) -> dict[str, Any]:
+    amounts = ("paid", "repriced", "cache", "waste", "overhead")
+    counts = {"calls": one.calls, "compared_calls": one.compared_calls}
+    return counts | {f"{name}_usd": usd(getattr(one, name)) for name in amounts}
+
+
+def _stretch(side: str, one: Stretch) -> dict[str, int | Decimal]:
+    calls, priced, cost, errors, timed, milliseconds = astuple(one)
+    return {
+        f"{side}_calls": calls,
+        f"{side}_priced_calls": priced,
+        f"{side}_usd": usd(cost),
+        f"{side}_errors": errors,
+        f"{side}_latency_calls": timed,
+        f"{side}_latency_ms": milliseconds,
+    }
