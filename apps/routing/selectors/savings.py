@@ -192,7 +192,7 @@ def _grouped(
     query: UsageQuery, group_by: Sequence[str], days: Sequence[SavingsDay], edges: Sequence[datetime]
 ) -> list[SavedRow]:
     found = _read(query, group_by, [day.bucket for day in days])
-    names = [names_of(name, {key[place] for key, _ in found}, None) for place, name in enumerate(group_by, start=1)]
+    names = [names_of(query, name, {key[place] for key, _ in found}) for place, name in enumerate(group_by, start=1)]
     starts = sorted(edges)[:-1]
     parts: dict[tuple[Any, ...], list[Saved]] = {}
     for key, saved in found:
