@@ -24,6 +24,8 @@ from rest_framework.views import APIView
 from apps.access import request_context
 from apps.access.domain.addresses import is_within, parse_networks
 from apps.access.domain.identity import Caller, Scope
+from apps.budgets.selectors.inbox import firing_by_severity
+from apps.budgets.selectors.standing import standings_of_all
 from apps.costs.domain.counters import Counters
 from apps.costs.selectors.bookkeeping import Bookkeeping, bookkeeping, sweep_states
 from apps.costs.selectors.exposition import DIMENSIONS, Now
@@ -92,7 +94,7 @@ class PrometheusView(APIView):
         responses={(200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, "The Prometheus text format.")},
     )
     def get(self, request: Request) -> HttpResponse:
-        """Spend, tokens, calls, undone work and the database, in the Prometheus text format."""
+        """Spend, tokens, calls, budgets, undone work and the database, in the Prometheus text format."""
         text = expose(
             now=timezone.now(),
             render=rendered,
@@ -110,7 +112,8 @@ def is_open_to(address: str | None) -> bool:
 def rendered(counters: Mapping[str, Counters], now: Now) -> str:
     """The text of these counters and of what is true just now."""
     registry = CollectorRegistry()
-    registry.register(_Listed([*_counted(counters), *_present(now), *_work(timezone.now())]))
+    moment = timezone.now()
+    registry.register(_Listed([*_counted(counters), *_present(now), *_budgets(moment), *_work(moment)]))
     return generate_latest(registry).decode()
 
 
@@ -152,6 +155,31 @@ def _present(now: Now) -> Iterator[Metric]:
     yield _gauge("bursar_database_size_bytes", "Size of the database on disk.", now.database_bytes)
     yield _info("bursar_database_info", "The version of PostgreSQL.", now.database_version)
     yield _info("bursar_build_info", "The version of Bursar.", settings.VERSION)
+
+
+_OF_A_BUDGET = ("budget_id", "budget", "unit")
+
+
+def _budgets(now: datetime) -> Iterator[Metric]:
+    """How budgets stand, those at risk first; of one with many counters, the counter that has the least left."""
+    limits, spent, reserved = (
+        GaugeMetricFamily(f"bursar_budget_{name}", words, labels=_OF_A_BUDGET)
+        for name, words in (
+            ("limit", "The limit of a budget in its unit, with raises."),
+            ("spent", "What counts against it in its present period; of a budget with many counters, the tightest."),
+            ("reserved", "What is held of it ahead of calls, or for calls without a price."),
+        )
+    )
+    for one in standings_of_all(now)[: settings.METRICS_MAX_BUDGETS]:
+        labels = (str(one.budget.pk), one.budget.name, one.rule.unit)
+        limits.add_metric(labels, float(one.state.limit))
+        spent.add_metric(labels, float(one.state.spent))
+        reserved.add_metric(labels, float(one.state.reserved))
+    yield from (limits, spent, reserved)
+    firing = GaugeMetricFamily("bursar_alerts_firing", "Alerts that nobody took up, by severity.", labels=("severity",))
+    for severity, many in firing_by_severity().items():
+        firing.add_metric((severity,), many)
+    yield firing
 
 
 def _work(now: datetime) -> Iterator[Metric]:

@@ -355,6 +355,7 @@ CURRENCY = env.str("BURSAR_CURRENCY", default="USD")
 # Who may scrape /metrics without a key, how old its numbers may be, and how many series a dimension has at most.
 METRICS_NETWORKS = env.list("BURSAR_METRICS_NETWORKS", default=[])
 METRICS_FRESH_SECONDS = env.int("BURSAR_METRICS_FRESH_SECONDS", default=10)
+METRICS_MAX_BUDGETS = env.int("BURSAR_METRICS_MAX_BUDGETS", default=50)
 METRICS_MAX_SERIES = env.int("BURSAR_METRICS_MAX_SERIES", default=200)
 TOKEN_ESTIMATE_BUFFER = env.str("BURSAR_TOKEN_ESTIMATE_BUFFER", default="1.1")
 TOKEN_TRIM_SHARE = env.str("BURSAR_TOKEN_TRIM_SHARE", default="0.8")

@@ -1,11 +1,14 @@
-"""What budgets put into the doors of costs, at start."""
+"""What budgets put into the doors of access and costs, at start."""
 
+from apps.access.extension_points import agent_renamed
 from apps.budgets.services.charging import prepare
 from apps.budgets.services.recharging import recharge
+from apps.budgets.services.renaming import follow_agent
 from apps.costs.extension_points import charging, recharging
 
 
 def register() -> None:
-    """Charge what ingest stores, and correct what re-rating changes."""
+    """Charge what ingest stores, correct what re-rating changes, follow agents that are renamed."""
     charging.register(prepare)
     recharging.register(recharge)
+    agent_renamed.connect(follow_agent, dispatch_uid="budgets")

@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.budgets import alert_urls
 from apps.budgets.api.budgets import (
+    BudgetPreviewView,
     BudgetStatusView,
     BudgetsView,
     BudgetView,
@@ -27,6 +28,7 @@ urlpatterns = [
     path("budgets/<int:budget_id>/restore", budgets.restore, name="budget-restore"),
     path("api/budgets", BudgetsView.as_view(), name="api-budgets"),
     path("api/budgets/status", BudgetStatusView.as_view(), name="api-budget-status"),
+    path("api/budgets/preview", BudgetPreviewView.as_view(), name="api-budget-preview"),
     path("api/budgets/<int:budget_id>", BudgetView.as_view(), name="api-budget"),
     path("api/budgets/<int:budget_id>/raise", RaiseBudgetView.as_view(), name="api-budget-raise"),
     path("api/budgets/<int:budget_id>/pause", PauseBudgetView.as_view(), name="api-budget-pause"),

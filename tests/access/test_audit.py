@@ -299,6 +299,7 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
 }
 WITHOUT_AUDIT = {
     ("budgets:budget-preview", "POST"): "shows what a budget would have done; nothing is stored",
+    ("budgets:api-budget-preview", "POST"): "tells what a budget would have done; nothing is stored",
     ("budgets:api-reservations", "POST"): "reservations are themselves the record of what was held",
     ("budgets:api-reservation-extend", "POST"): "reservations are themselves the record of what was held",
     ("budgets:api-reservation-release", "POST"): "reservations are themselves the record of what was held",

@@ -9,7 +9,7 @@ from django.test import Client
 from apps.access.domain.identity import Role, Scope
 from apps.access.models import AuditEntry, Project, User
 from apps.budgets.models import Channel, MailAddress
-from tests.budgets.acts import BLOCKING, make_budget, spend
+from tests.budgets.acts import BLOCKING, TYPED, make_budget, spend
 from tests.cast import HeldKey, make_person
 from tests.costs.posting import call, posted
 
@@ -27,6 +27,44 @@ SENT = {
 
 def send(key: HeldKey, path: str, body: Any = None, *, method: str = "post", **headers: str) -> Any:
     return getattr(key.client, method)(path, body or {}, content_type=JSON, headers=headers)
+
+
+def test_a_draft_is_tried_on_the_usage_there_was_and_nothing_is_made(admin_key: HeldKey, support: Project) -> None:
+    spend("30", agent="support", tags={"team": "x"})
+    asked = SENT | {"limit_usd": "20", "thresholds": [*SENT["thresholds"], {"usd": "40", "action": "block"}]}
+    told = send(admin_key, "/api/budgets/preview", asked).json()
+    assert told["sentence"].startswith("Agent support, tag team = x may spend $20.00 per calendar month")
+    newest = told["periods"][0]
+    assert (newest["used_usd"], [one["action"] for one in newest["would_have"]]) == ("30.00", ["notify", "downgrade"])
+    assert newest["words"].startswith("$30.00 used; would have warned on ")
+    assert told["periods"][1]["would_have"] == []
+    for number in range(3):
+        spend(str(number), agent="support", conversation_id=f"c{number}")
+    block = [{"percent": 100, "action": "block"}]
+    each = {"name": "C", "limit_usd": "1", "period": "conversation", "thresholds": block}
+    (period,) = send(admin_key, "/api/budgets/preview", each).json()["periods"]
+    assert (period["values"], period["highest_usd"], period["would_have"][0]["values"]) == (3, "2.00", 2)
+    budget = make_budget("100")
+    assert len(send(admin_key, f"/api/budgets/preview?id={budget.pk}", {"period": "week"}).json()["periods"]) == 6
+    assert send(admin_key, "/api/budgets/preview?id=x", {}).status_code == 422
+    assert send(admin_key, "/api/budgets/preview", SENT | {"period": "eon"}).json()["errors"][0]["path"] == "period"
+    assert [row["name"] for row in admin_key.client.get("/api/budgets").json()["results"]] == ["All"]
+
+
+def test_a_draft_tells_limited_people_nothing_of_other_projects(support: Project, signed_in: Any) -> None:
+    spend("30", project="support")
+    spend("77", project="sales")
+    browser = signed_in(make_person("dora@example.org", Role.ADMIN, support))
+    table: list[tuple[dict[str, str], int, str]] = [
+        ({}, 403, "$107"), ({"project": "sales"}, 403, "$77"), ({"project": "support"}, 200, ""),
+    ]  # fmt: skip
+    for scope, status, page in table:
+        sent = {"name": "x", "limit_usd": "5", "period": "month", "scope": scope}
+        assert browser.post("/api/budgets/preview", sent, content_type=JSON).status_code == status
+        typed = TYPED | {"scope_agent": "", "scope_project": scope.get("project", "")}
+        text = browser.post("/budgets/preview", typed).content.decode()
+        assert "You see only some projects" in text if page else "$30.00 used" in text
+        assert not page or page not in text
 
 
 def test_recipients_that_cannot_be_told_anything_are_refused(admin_key: HeldKey, bob: User) -> None:

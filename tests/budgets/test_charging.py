@@ -7,13 +7,35 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.access.models import Agent
+from apps.access.services.renames import rename_agent
 from apps.budgets.domain.states import BudgetRefused
 from apps.budgets.models import Alert, Counter, Entry, Reservation
-from apps.budgets.services import editing, reserving
+from apps.budgets.services import editing, proving, reserving
 from apps.budgets.services.reserving import reserve
 from tests.budgets.acts import OWNER, assert_ledger_balances, facts, make_budget, spend, spent, state
 
 pytestmark = pytest.mark.django_db
+
+
+def test_a_renamed_agent_goes_on_where_it_was() -> None:
+    budget = make_budget("10", each="agent")
+    spend("9", agent="coder")
+    assert [alert.subject for alert in Alert.objects.all()] == [f"{budget.pk}:{facts().project_id}:coder"]
+    rename_agent(caller=OWNER, agent_id=Agent.objects.get(name="coder").pk, name="builder")
+    # Under either name it is the same agent; the process that reported just now has the former one in its memory.
+    for name in ("builder", "coder"):
+        (told,) = spend("0.25", agent=name).budgets
+        assert told["each"]["value"] == "builder"
+    assert told["spent_usd"] == "9.50"
+    assert [state(budget, agent=name).spent for name in ("coder", "builder")] == [Decimal("9.5")] * 2
+    reserve(facts=facts(agent="coder"), amount_usd=Decimal("0.40"))
+    with pytest.raises(BudgetRefused):
+        reserve(facts=facts(agent="builder"), amount_usd=Decimal("0.40"))
+    # A process that knew the former name still may open its counter; nothing is counted there.
+    assert [(row.label, row.spent) for row in Counter.objects.all() if row.spent] == [("builder", Decimal("9.5"))]
+    assert [alert.subject for alert in Alert.objects.all()] == [f"{budget.pk}:{facts().project_id}:builder"]
+    assert proving.prove_books(now=datetime.now(UTC)).is_balanced
 
 
 def test_a_call_is_charged_to_what_covers_it() -> None:

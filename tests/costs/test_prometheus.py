@@ -18,6 +18,7 @@ from apps.access.domain.identity import Scope
 from apps.access.models import Project, User
 from apps.costs.models import Exposition, UsageQuarter
 from controlplane.models import Heartbeat
+from tests.budgets.acts import make_budget
 from tests.cast import HeldKey
 from tests.costs.factories import make_usage, record
 from tests.house import ROOT
@@ -75,6 +76,19 @@ def test_it_tells_spend_calls_and_tokens(reader: HeldKey) -> None:
     assert told["bursar_oldest_undone_work_seconds"].keys() >= {("fold_days",), ("prove_hours",)}
     assert told["bursar_build_info"].keys() == {("0.1.0",)}
     assert told["bursar_database_size_bytes"][()] > 0
+
+
+def test_budgets_at_risk_first_and_no_more_than_so_many(reader: HeldKey, settings: Settings, alice: User) -> None:
+    settings.METRICS_MAX_BUDGETS = 2
+    ids = [make_budget(limit, name=name).pk for limit, name in (("100", "Roomy"), ("2", "Tight"), ("10", "Middle"))]
+    demo = Project.objects.create(name="demo", is_demo=True)
+    make_budget("0.01", name="Demo", scope={"project": demo.name})
+    use(project="support", cost_usd="1.90")
+    told = scrape(reader.client)
+    assert told["bursar_budget_limit"] == {("Tight", str(ids[1]), "usd"): 2, ("Middle", str(ids[2]), "usd"): 10}
+    assert told["bursar_budget_spent"][("Tight", str(ids[1]), "usd")] == 1.9
+    assert told["bursar_budget_reserved"][("Tight", str(ids[1]), "usd")] == 0
+    assert told["bursar_alerts_firing"] == {("info",): 0, ("warning",): 1, ("critical",): 0}
 
 
 def test_without_any_usage_it_answers(reader: HeldKey) -> None:
@@ -154,6 +168,7 @@ def test_a_wrong_key_is_refused_even_from_an_open_network(settings: Settings) ->
 
 def test_the_dashboard_asks_for_names_that_exist(reader: HeldKey) -> None:
     use(tier="premium")
+    make_budget()
     Heartbeat.objects.create(name="apps.costs.tasks.fold_days", done_at=timezone.now())
     told = scrape(reader.client)
     board = json.loads((ROOT / "docs" / "grafana" / "bursar.json").read_text())

@@ -4,6 +4,7 @@ from django.db import transaction
 
 from apps.access.domain.errors import Conflict, Refused
 from apps.access.domain.identity import Caller
+from apps.access.extension_points import agent_renamed
 from apps.access.models import Agent, FormerAgentName, FormerProjectName, Project
 from apps.access.models.places import NAME_LENGTH
 from apps.access.selectors.places import agents_of, projects_of
@@ -47,6 +48,7 @@ def rename_agent(*, caller: Caller, agent_id: int, name: str) -> Agent:
         FormerAgentName.objects.create(name=old, project=project, agent=agent)
     agent.name = name
     agent.save(update_fields=["name"])
+    agent_renamed.send(sender=Agent, project_id=project.pk, before=old, after=name)
     audit.record(
         caller=caller,
         action="agent.renamed",

@@ -17,10 +17,23 @@ from apps.access.api.preconditions import require_match, tagged
 from apps.access.authentication import ApiRequest
 from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Scope
-from apps.budgets.api.telling import BudgetIn, BudgetOut, BudgetPatch, PauseIn, RaiseIn, StatesOut, told
+from apps.budgets.api.telling import (
+    BudgetIn,
+    BudgetOut,
+    BudgetPatch,
+    PauseIn,
+    PreviewOut,
+    RaiseIn,
+    StatesOut,
+    replay_told,
+    told,
+)
 from apps.budgets.domain.drafts import LIMITS, Draft, checked_draft
+from apps.budgets.domain.sentences import sentence
 from apps.budgets.models import Budget
 from apps.budgets.selectors.budgets import budgets_of
+from apps.budgets.selectors.replays import replayed
+from apps.budgets.selectors.spending import TooMuch
 from apps.budgets.selectors.states import budget_state
 from apps.budgets.services import editing
 from apps.budgets.services.facts import Told, facts_of
@@ -121,6 +134,27 @@ class PauseBudgetView(APIView):
         return Response(told(editing.set_paused(caller=request.auth, budget_id=budget_id, paused=paused)))
 
 
+class BudgetPreviewView(APIView):
+    required_scopes = {"POST": Scope.ADMIN}
+
+    @extend_schema(operation_id="budgets_preview", request=BudgetIn, responses=PreviewOut)
+    def post(self, request: ApiRequest) -> Response:
+        """What a budget would have done with the usage there was: nothing is made, whatever is sent.
+
+        One that was named by its `id` in the query is previewed with what is sent changed.
+        """
+        sent, number = _object(request), request.query_params.get("id", "")
+        draft = _changed(_budget(request, _whole(number)), sent) if number else checked_draft(sent)
+        editing.project_of(draft, request.auth)
+        now = timezone.now()
+        try:
+            found = replayed(draft, now)
+        except TooMuch as error:
+            message = "Adding this up takes longer than an answer may wait: ask for a shorter period or less."
+            raise Refused(message, code="too_much", path="scope") from error
+        return Response({"sentence": sentence(draft), "periods": replay_told(found, draft)})
+
+
 class BudgetStatusView(APIView):
     required_scopes = {"GET": frozenset({Scope.ROUTING_USE, Scope.METRICS_READ})}
 
@@ -135,6 +169,12 @@ class BudgetStatusView(APIView):
         facts = facts_of(told=Told(**sent, tags=tags), caller=request.auth, only_look=True)
         states = budget_state(facts=facts, now=timezone.now())
         return Response({"results": [state.told() for state in states]})
+
+
+def _whole(text: str) -> int:
+    if text.isdecimal() and len(text) < 18:
+        return int(text)
+    raise Refused("The id is a whole number.", code="invalid", path="id")
 
 
 def _budget(request: ApiRequest, budget_id: int) -> Budget:

@@ -4,11 +4,14 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.budgets.domain.cycles import Period
+from apps.budgets.domain.cycles import Period, Span
+from apps.budgets.domain.drafts import Draft
 from apps.budgets.domain.scopes import EACH
+from apps.budgets.domain.sentences import replay_values_words, replay_words
 from apps.budgets.domain.states import amount_text
 from apps.budgets.domain.thresholds import Action
 from apps.budgets.models import Budget
+from apps.budgets.selectors.replays import Replay
 
 MONEY = r"^[0-9]{1,12}(\.[0-9]{1,15})?\Z"
 
@@ -113,6 +116,63 @@ class StateOut(serializers.Serializer[Any]):
 
 class StatesOut(serializers.Serializer[Any]):
     results = StateOut(many=True)
+
+
+class WouldHaveOut(serializers.Serializer[Any]):
+    action = serializers.CharField()
+    on = serializers.CharField()
+    percent = serializers.CharField(required=False)
+    usd = serializers.CharField(required=False)
+    tier = serializers.CharField(required=False)
+    at = serializers.DateTimeField(required=False, help_text="the start of the day, or hour, in which it would have")
+    values = serializers.IntegerField(required=False, help_text="for how many, of a budget with `each`")
+
+
+class ReplayedOut(serializers.Serializer[Any]):
+    """One period: what was used, in the budget's unit, and what would have happened."""
+
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField(allow_null=True)
+    used_usd = serializers.CharField(required=False)
+    values = serializers.IntegerField(required=False)
+    highest_usd = serializers.CharField(required=False)
+    would_have = WouldHaveOut(many=True)
+    words = serializers.CharField()
+
+
+class PreviewOut(serializers.Serializer[Any]):
+    sentence = serializers.CharField()
+    periods = ReplayedOut(many=True)
+
+
+def replay_told(found: Replay, draft: Draft) -> list[dict[str, Any]]:
+    """What a draft would have done, the newest period first. Levels of a forecast are left out."""
+    unit, cycle = draft.unit, found.rule.cycle
+    told: list[dict[str, Any]] = [
+        {
+            **_span(one.span),
+            f"used_{unit}": amount_text(one.total, unit),
+            "would_have": [reached.threshold.told() | {"at": reached.at.isoformat()} for reached in one.reached],
+            "words": replay_words(one, cycle, unit),
+        }
+        for one in found.periods
+    ]
+    told += [
+        {
+            **_span(one.span),
+            "values": one.values,
+            f"used_{unit}": amount_text(one.total, unit),
+            f"highest_{unit}": amount_text(one.highest, unit),
+            "would_have": [threshold.told() | {"values": many} for threshold, many in one.reached if many],
+            "words": replay_values_words(one, draft.each, unit),
+        }
+        for one in found.values
+    ]
+    return told[::-1]
+
+
+def _span(span: Span) -> dict[str, str | None]:
+    return {"starts_at": span.start.isoformat(), "ends_at": span.end.isoformat() if span.end else None}
 
 
 def told(budget: Budget) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 
 from apps.access.domain.identity import Caller
 from apps.budgets.models import Alert, AlertState, Delivery, Severity
 
 # The kinds of alerts in words; one that is missing here is shown as it is named.
 KIND_WORDS = {
-    "budget_threshold": "Budget",
+    "budget": "Budget",
     "anomaly": "Unusual spend",
     "unpriced_usage": "Usage without a price",
     "price_disagreement": "Price lists disagree",
@@ -43,15 +43,22 @@ def alerts_of(caller: Caller, wanted: AlertFilter) -> QuerySet[Alert]:
 
 
 def firing_count(caller: Caller) -> int:
-    """How many alerts nobody has taken up, of those the caller may see."""
-    return Alert.objects.visible_to(caller).firing().count()
+    """How many alerts nobody has taken up, of those the caller may see; those that are told to nobody ring no bell."""
+    return Alert.objects.visible_to(caller).firing().filter(mails=True).count()
+
+
+def firing_by_severity() -> dict[str, int]:
+    """The same of all alerts, by severity."""
+    rows = Alert.objects.firing().filter(mails=True).values_list("severity").annotate(many=Count("id"))
+    return dict.fromkeys(Severity.values, 0) | dict(rows)
 
 
 def most_urgent(caller: Caller, limit: int) -> list[Alert]:
     """The firing alerts to show first: the gravest, of those the newest."""
     ranks = [When(severity=Severity.CRITICAL, then=Value(0)), When(severity=Severity.WARNING, then=Value(1))]
     rank = Case(*ranks, default=Value(2), output_field=IntegerField())
-    return list(Alert.objects.visible_to(caller).firing().order_by(rank, "-raised_at", "-id")[:limit])
+    firing = Alert.objects.visible_to(caller).firing().filter(mails=True)
+    return list(firing.order_by(rank, "-raised_at", "-id")[:limit])
 
 
 def known_kinds(caller: Caller) -> list[str]:

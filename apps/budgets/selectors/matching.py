@@ -6,7 +6,7 @@ for; reservations and charges are refused by the database under another version,
 
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -82,6 +82,7 @@ class Matcher:
         self.born = self.seen = time.monotonic()
         self.cells: dict[int, Facts] = {}
         self.of_cell: dict[int, tuple[Rule, ...]] = {}
+        self.former_names = _former_names() if any(rule.each == "agent" for rule in self.rules) else {}
         # What records of one cell differ in, as far as any budget asks for it.
         self.record_fields, self.tag_names = _asked_of_records(self.rules)
         # In the quarter-hour in which counting begins, the instant decides.
@@ -101,11 +102,19 @@ class Matcher:
     def matching(self, facts: Facts, at: datetime) -> list[tuple[Rule, str, Span]]:
         """The budgets that cover a call of these facts at this instant, with the counter's value and period."""
         found = []
+        facts = self._by_present_name(facts)
         for rule in self.rules:
             value = each_value(rule.each, facts) if rule.scope.covers(facts) else None
             if value is not None and (span := rule.counting(at)) is not None:
                 found.append((rule, value, span))
         return found
+
+    def _by_present_name(self, facts: Facts) -> Facts:
+        """A renamed agent has one counter, whichever of its names a call says."""
+        if not self.former_names or facts.agent is None or facts.project_id is None:
+            return facts
+        present = self.former_names.get((facts.project_id, facts.agent))
+        return facts if present is None else replace(facts, agent=present)
 
 
 _memory: Matcher | None = None
@@ -207,6 +216,12 @@ def _agents(names: set[str]) -> dict[str, frozenset[tuple[int, str]]]:
     )
     rows = _fetched(sql, [list(names), list(names)]) if names else []
     return _grouped((row[0], row[1:]) for row in rows)
+
+
+def _former_names() -> dict[tuple[int, str], str]:
+    """The present name of every agent by its project and each name it had before."""
+    sql = "SELECT f.project_id, f.name, a.name FROM access_formeragentname f JOIN access_agent a ON a.id = f.agent_id"
+    return {(project, former): name for project, former, name in _fetched(sql, [])}
 
 
 def _keys(texts: set[str]) -> dict[str, frozenset[int]]:

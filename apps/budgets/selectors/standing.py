@@ -35,8 +35,16 @@ class Standing:
 
 def standings(caller: Caller, now: datetime) -> list[Standing]:
     """The budgets a caller may see, those at risk first."""
-    budgets = list(budgets_of(caller))
-    found = _standings(budgets, now)
+    return _by_risk(_standings(list(budgets_of(caller)), now))
+
+
+def standings_of_all(now: datetime) -> list[Standing]:
+    """Every budget but those of demo projects, those at risk first: for the operator's own instruments."""
+    rows = Budget.objects.standing().exclude(project__is_demo=True).order_by("id")
+    return _by_risk(_standings(list(rows), now))
+
+
+def _by_risk(found: list[Standing]) -> list[Standing]:
     return sorted(found, key=lambda one: (_ORDER[one.state.state], -_used(one), one.budget.name, one.budget.pk))
 
 

@@ -40,7 +40,7 @@ def create_budget(*, caller: Caller, draft: Draft, origin: str = "") -> Budget:
         _refuse_strangers(draft)
         now = timezone.now()
         budget = Budget(created_by=caller.actor, created_at=now, origin=origin)
-        take(budget, draft, _project(draft, caller), now)
+        take(budget, draft, project_of(draft, caller), now)
         budget.counted_since = now if draft.counts_from == "now" else None
         budget.save()
         audit.record(
@@ -67,7 +67,7 @@ def change_budget(
         if was == draft and usage == "keep":
             return budget
         _refuse_strangers(draft, was)
-        take(budget, draft, _project(draft, caller), now)
+        take(budget, draft, project_of(draft, caller), now)
         recount = usage == "reset" or draft.counts_otherwise(was) or draft.counts_from != was.counts_from
         if usage == "reset" or (draft.counts_from == "now" and was.counts_from != "now"):
             budget.counted_since = now
@@ -194,7 +194,8 @@ def take(budget: Budget, draft: Draft, project_id: int | None, now: datetime) ->
     budget.changed_at = now
 
 
-def _project(draft: Draft, caller: Caller) -> int | None:
+def project_of(draft: Draft, caller: Caller) -> int | None:
+    """The project a budget is of, None for all. Raises NotAllowed for what the caller may not budget, else Refused."""
     name = draft.scope.get("project")
     found = project_id_of(name) if name else None
     if caller.project_ids is not None and (found is None or found not in caller.project_ids):

@@ -32,7 +32,7 @@ class Preview:
     sentence: str
     lines: tuple[tuple[str, str], ...] = ()
     chart: BudgetChart | None = None
-    too_much: bool = False
+    refused: str = ""
 
 
 @page(role=Role.ADMIN)
@@ -45,7 +45,8 @@ def new(request: PageRequest) -> HttpResponse:
         start = initial(editing.draft_of(source)) | {"name": f"{source.name}, copy"[:128]}
     start |= {name: value for name, value in request.GET.items() if name.startswith("scope_")}
     form = BudgetForm(request.POST if request.method == "POST" else None, initial=start)
-    preview = _preview_of(form) if request.method == "POST" else _preview_of(BudgetForm(start)) if source else None
+    shown = form if form.is_bound else BudgetForm(start)
+    preview = _preview_of(request, shown) if source or form.is_bound else None
     draft = _draft(form)
     if draft is not None and request.POST.get("step") != "preview":
         try:
@@ -65,7 +66,7 @@ def change(request: PageRequest, budget_id: int) -> HttpResponse:
     found = budget_of(request, budget_id)
     shown = initial(editing.draft_of(found)) | {"version": found.version}
     form = BudgetForm(request.POST if request.method == "POST" else None, initial=shown)
-    preview = _preview_of(form if request.method == "POST" else BudgetForm(shown))
+    preview = _preview_of(request, form if request.method == "POST" else BudgetForm(shown))
     draft = _draft(form)
     if draft is not None and request.POST.get("step") != "preview":
         try:
@@ -88,7 +89,7 @@ def change(request: PageRequest, budget_id: int) -> HttpResponse:
 @require_POST
 def preview(request: PageRequest) -> HttpResponse:
     """The sentence and the replay of what is typed so far."""
-    found = _preview_of(BudgetForm(request.POST))
+    found = _preview_of(request, BudgetForm(request.POST))
     return render(request, "budgets/_preview.html", {"preview": found})
 
 
@@ -115,15 +116,19 @@ def _with_pause(draft: Draft, found: Budget) -> Draft:
     return replace(draft, paused=found.paused_at is not None)
 
 
-def _preview_of(form: BudgetForm) -> Preview | None:
+def _preview_of(request: PageRequest, form: BudgetForm) -> Preview | None:
     draft = _draft(form)
     if draft is None:
         return None
     words = sentence(draft)
     try:
+        editing.project_of(draft, request.caller)
         found = replayed(draft, timezone.now())
     except TooMuch:
-        return Preview(words, too_much=True)
+        message = "Adding it up takes longer than a page may wait. The budget itself is counted in the background."
+        return Preview(words, refused=message)
+    except Refused as refusal:
+        return Preview(words, refused=refusal.message)
     cycle = found.rule.cycle
     lines = [(span_words(one.span, cycle), replay_words(one, cycle, draft.unit)) for one in found.periods]
     lines += [(span_words(one.span, cycle), replay_values_words(one, draft.each, draft.unit)) for one in found.values]

@@ -1,0 +1,6 @@
+"""What higher apps are told by access, within the transaction of the act."""
+
+from django.dispatch import Signal
+
+agent_renamed = Signal()
+"""Sent with `project_id`, `before` and `after`, the names."""
