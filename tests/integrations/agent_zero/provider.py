@@ -33,6 +33,7 @@ class Provider:
 
     def __init__(self, play: Play) -> None:
         self.seen: list[dict[str, Any]] = []
+        self.embedded: list[dict[str, Any]] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,6 +41,10 @@ class Provider:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if self.path.endswith("/embeddings"):
+                    outer.embedded.append(body)
+                    self._send(200, json.dumps(_embeddings(body)).encode())
+                    return
                 if not self.path.endswith("/chat/completions"):
                     self._send(404, b'{"error": {"message": "not here"}}')
                     return
@@ -112,6 +117,17 @@ class Provider:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def _embeddings(body: dict[str, Any]) -> dict[str, Any]:
+    """Vectors that differ with their texts, and 7 tokens for each."""
+    texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    data = [
+        {"object": "embedding", "index": place, "embedding": [1.0, len(str(text)) % 7 / 7, place / 9, 0.5]}
+        for place, text in enumerate(texts)
+    ]
+    usage = {"prompt_tokens": 7 * len(texts), "total_tokens": 7 * len(texts)}
+    return {"object": "list", "model": body["model"], "data": data, "usage": usage}
 
 
 class Plane:

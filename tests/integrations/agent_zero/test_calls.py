@@ -99,7 +99,7 @@ def test_a_failed_model_is_followed_by_the_next_and_both_are_told(stage: Stage) 
     assert (second["status"], second["model"], second["attempt"]) == ("ok", "backup", 2)
     assert first["request_id"] == second["request_id"]
     assert first["id"] != second["id"]
-    assert [line[1] for line in stage.agent.lines] == ["Bursar: another model goes on"]
+    assert [line[1] for line in stage.agent.lines] == ["Bursar: openai/gpt-4.1 failed (429), openai/backup goes on."]
     stage.call()
     assert stage.client.questions[-1]["failed_attempts"] == [
         {"provider": "openai", "name": "gpt-4.1", "error_type": "429"}
@@ -158,7 +158,7 @@ def test_the_decisions_model_takes_the_call_and_nothing_of_the_old_one_goes_with
     assert stage.told()[0]["decision_id"] == "d1"
     assert stage.told()[0]["model"] == "gpt-4.1-mini"
     [(kind, heading, text)] = stage.agent.lines
-    assert (kind, heading) == ("info", "Bursar: openai/gpt-4.1-mini takes over")
+    assert (kind, heading) == ("info", "Bursar: openai/gpt-4.1-mini takes over. Cheapest.")
     assert "Cheapest." in text
     assert "undo" in text
 

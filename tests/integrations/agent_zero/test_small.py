@@ -1,15 +1,17 @@
 """The small functions of the plugin, in tables; and its installer."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from integrations.agent_zero.bursar.helpers.errors import another_model_may_do, error_type, is_momentary
 from integrations.agent_zero.bursar.helpers.options import Options, read_options
 from integrations.agent_zero.bursar.helpers.origins import task_type_of
 from integrations.agent_zero.bursar.helpers.usage import usage_fields
-from integrations.agent_zero.install import install, main
+from integrations.agent_zero.install import PLUGIN, install, main
 from tests.integrations.agent_zero.stage import HandledException, InterventionException, ProviderError
 
 
@@ -90,6 +92,15 @@ def test_settings_that_cannot_be_understood_are_the_defaults() -> None:
     assert read_options(config, {}) == Options(base_url="http://b", api_key="k", route=False)
     assert read_options(None, {"BURSAR_URL": "http://c", "BURSAR_KEY": "k"}).is_on
     assert not read_options({}, {}).is_on
+
+
+def test_defaults_are_the_same_wherever_they_stand() -> None:
+    told = yaml.safe_load((PLUGIN / "default_config.yaml").read_text())
+    assert read_options(told, {}) == Options()
+    page = (PLUGIN / "webui" / "config.html").read_text()
+    [shown] = re.findall(r"Object\.entries\((\{.*?\})\)", page)
+    assert {name: told[name] for name in yaml.safe_load(shown)} == yaml.safe_load(shown)
+    assert told.keys() == Options.__dataclass_fields__.keys()
 
 
 def test_the_installer_keeps_settings_and_refuses_other_folders(

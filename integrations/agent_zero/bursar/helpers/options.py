@@ -20,6 +20,8 @@ class Options:
     route_utility: bool = True
     send_message: bool = True
     decision_seconds: float = 0.3
+    compress: bool = False
+    compress_seconds: float = 1.0
     drain_chunks: int = 4
     drain_seconds: float = 2.0
     usage_seconds: float = 3.0

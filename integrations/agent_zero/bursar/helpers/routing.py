@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from . import plane, turns, zero
+from . import plane, shortening, turns, zero
 from .attempts import Call
-from .metered import MeteredModel
+from .metered import Made, MeteredModel
 from .options import Options
 from .origins import task_type
 
@@ -38,7 +38,21 @@ async def meter(agent: Any, call_data: dict[str, Any], role: str) -> None:
     if decision is not None and decision.action == "block":
         zero.say(agent, "error", "Bursar: the budget is used up", decision.reason)
         raise zero.refusal(decision.reason)
-    call_data["model"] = _chosen(agent, inner, named, decision, options, known, call_data)
+    model, name = _chosen(agent, inner, named, decision, options)
+    if role == "chat":
+        turns.tell_switch(agent, name if name != named else None, getattr(decision, "reason", ""))
+        known |= await shortening.shorten(agent, call_data, options, name, model)
+    if decision is not None and decision.id:
+        known["decision_id"] = decision.id
+    call = Call(options, known, zero.approximate_tokens, partial(prompt_of, call_data))
+    call_data["model"] = MeteredModel(
+        model,
+        name,
+        call,
+        new_id=_new_id(),
+        fallbacks=_fallbacks(inner, name, decision, options),
+        went_on=partial(turns.went_on, agent, role),
+    )
 
 
 def known_of(agent: Any, options: Options, role: str, asked_for: str) -> dict[str, Any]:
@@ -90,40 +104,30 @@ def question_of(
     return {name: value for name, value in question.items() if value is not None}
 
 
-def _chosen(
-    agent: Any,
-    inner: Any,
-    named: Named,
-    decision: Any | None,
-    options: Options,
-    known: dict[str, Any],
-    call_data: Mapping[str, Any],
-) -> MeteredModel:
-    """The metered model of a call: the decision's if it can be made here, else the agent's own."""
-    entries = entries_of(plane.client(options)) if decision is not None else {}
+def _chosen(agent: Any, inner: Any, named: Named, decision: Any | None, options: Options) -> tuple[Any, Named]:
+    """The model of a call and its name: the decision's if it can be made here, else the agent's own."""
     wanted = _named(decision.model) if decision is not None and decision.action == "route" else None
-    model, name = inner, named
-    if wanted and wanted != named and fits(entries.get(wanted, {}), inner):
-        try:
-            model, name = zero.other_model(inner, _entry(entries, wanted), options), wanted
-        except Exception as error:
-            zero.say(agent, "warning", "Bursar: a model could not be made", f"{wanted[0]}/{wanted[1]}: {error}")
-    if decision is not None and decision.id:
-        known = {**known, "decision_id": decision.id}
-    if name != named:
-        turns.tell_switch(agent, name, getattr(decision, "reason", ""))
+    if not wanted or wanted == named:
+        return inner, named
+    entries = entries_of(plane.client(options))
+    if not fits(entries.get(wanted, {}), inner):
+        return inner, named
+    try:
+        return zero.other_model(inner, _entry(entries, wanted), options), wanted
+    except Exception as error:
+        zero.say(agent, "warning", "Bursar: a model could not be made", f"{wanted[0]}/{wanted[1]}: {error}")
+        return inner, named
+
+
+def _fallbacks(inner: Any, name: Named, decision: Any | None, options: Options) -> list[Made]:
+    """What takes over when the model fails, in the decision's order."""
     spares = [spare for one in getattr(decision, "fallbacks", ()) if (spare := _named(one)) and spare != name]
-    fallbacks = [
+    entries = entries_of(plane.client(options)) if spares else {}
+    return [
         (spare, partial(zero.other_model, inner, _entry(entries, spare), options))
         for spare in spares
         if fits(entries.get(spare, {}), inner)
     ]
-    prompt = partial(prompt_of, call_data)
-    call = Call(options, known, zero.approximate_tokens, prompt)
-    new_id = _new_id()
-    return MeteredModel(
-        model, name, call, new_id=new_id, fallbacks=fallbacks, went_on=partial(turns.went_on, agent, known["role"])
-    )
 
 
 def entries_of(client: Any) -> dict[Named, Mapping[str, Any]]:

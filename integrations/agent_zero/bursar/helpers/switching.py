@@ -26,5 +26,6 @@ def switch(agent: Any, to: str, reason: str) -> str:
     agent.context.set_data(zero.OVERRIDE, chosen)
     importlib.import_module("helpers.persist_chat").save_tmp_chat(agent.context)
     name = chosen["preset_name"] if chosen else "Bursar's choice"
-    zero.say(agent, "info", f"Model of this chat: {name}", reason)
+    undo = "To undo it, choose another one for this chat in the switcher below."
+    zero.say(agent, "info", f"Model of this chat: {name}. {reason}".strip(), f"{reason}\n{undo}".strip())
     return f"From the next call on this chat uses {name}."

@@ -23,6 +23,10 @@ def add(record: Mapping[str, Any]) -> None:
             sums["calls"] += 1
             sums["estimated_calls"] += record.get("usage_source") == "estimate"
             kept.move_to_end(str(name))
+    if record.get("task_type") == "main_loop" and record.get("status") == "ok" and record.get("conversation_id"):
+        # A provider that reads its cache has the whole of this prompt in it for the next call.
+        is_cached = record.get("cache_read_input_tokens")
+        kept[str(record["conversation_id"])]["cached"] = int(record.get("input_tokens") or 0) if is_cached else 0
     while len(kept) > MOST:
         kept.popitem(last=False)
 
@@ -31,3 +35,8 @@ def of(name: str) -> dict[str, int]:
     """The sums of a task or conversation since this process began."""
     found: Mapping[str, dict[str, int]] = plane.kept().get("tally", {})
     return dict(found.get(name, {"tokens": 0, "calls": 0, "estimated_calls": 0}))
+
+
+def cached_of(chat: str) -> int:
+    """How much of the prompt the provider has in its cache, as far as is known."""
+    return of(chat).get("cached", 0)

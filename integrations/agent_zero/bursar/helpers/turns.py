@@ -49,7 +49,7 @@ def went_on(agent: Any, role: str, failed_model: Named, next_model: Named, error
     agent.context.set_data(FAILED, failed)
     if role == "chat":
         text = f"{_spelled(failed_model)} failed ({error_type(error)}), {_spelled(next_model)} goes on."
-        zero.say(agent, "info", "Bursar: another model goes on", text)
+        zero.say(agent, "info", f"Bursar: {text}", f"{text} The next call begins with the model that was decided anew.")
 
 
 def failures(agent: Any) -> list[dict[str, str]]:
@@ -57,13 +57,17 @@ def failures(agent: Any) -> list[dict[str, str]]:
     return list(agent.context.get_data(FAILED) or ())
 
 
-def tell_switch(agent: Any, model: Named, reason: str) -> None:
-    """One line when the chat's model changes; not again while it stays."""
-    if agent.context.get_data(SAID) == list(model):
+def tell_switch(agent: Any, model: Named | None, reason: str = "") -> None:
+    """One line when Bursar's model takes over, not again while it stays. None: it is the agent's own turn again."""
+    if agent.context.get_data(SAID) == (list(model) if model else None):
         return
-    agent.context.set_data(SAID, list(model))
-    undo = "To undo it, choose a model for this chat in the switcher below."
-    zero.say(agent, "info", f"Bursar: {_spelled(model)} takes over", f"{reason} {undo}".strip())
+    agent.context.set_data(SAID, list(model) if model else None)
+    if model is None:
+        return
+    name = _spelled(model)
+    heading = f"Bursar chose {reason}" if reason.startswith(name) else f"Bursar: {name} takes over. {reason}".strip()
+    undo = "To undo it, choose a model for this chat in the switcher below; one that you choose always wins."
+    zero.say(agent, "info", heading, f"{reason}\n{undo}".strip())
 
 
 def _spelled(model: Named) -> str:

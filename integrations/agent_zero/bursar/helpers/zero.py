@@ -79,6 +79,12 @@ def pinned_model(agent: Any) -> tuple[str, str] | None:
     return (str(conf["provider"]), str(conf["name"])) if conf.get("provider") and conf.get("name") else None
 
 
+def preset_of(agent: Any) -> str | None:
+    """The preset that was chosen for this chat, by a person or by the tool switch_model."""
+    override = agent.context.get_data(OVERRIDE)
+    return str(override["preset_name"]) if isinstance(override, Mapping) and override.get("preset_name") else None
+
+
 def approximate_tokens(text: str) -> int:
     """Agent Zero's own count; a quarter of the letters where that fails."""
     try:

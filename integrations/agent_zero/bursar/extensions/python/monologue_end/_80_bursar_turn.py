@@ -1,5 +1,5 @@
 from helpers.extension import Extension
-from usr.plugins.bursar.helpers import turns
+from usr.plugins.bursar.helpers import answers, turns
 from usr.plugins.bursar.helpers.guard import quiet
 
 
@@ -8,3 +8,5 @@ class BursarTurnEnds(Extension):
     def execute(self, **kwargs):
         if self.agent is not None:
             turns.end(self.agent, success=True)
+            if not self.agent.number:
+                answers.remember(self.agent)
