@@ -103,7 +103,7 @@ class DenyUndeclaredMiddleware:
 
 def _request_id(request: HttpRequest) -> str:
     """The caller's own id if it is safe to log and store, else a new one."""
-    sent = request.headers.get("X-Request-Id", "")
+    sent = request.META.get("HTTP_X_REQUEST_ID", "")
     return sent if _SAFE_REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
 
 
