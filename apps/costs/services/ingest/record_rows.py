@@ -28,7 +28,7 @@ OF_ROW = (
     "usage_id", "occurred_at", "input_tokens", "output_tokens", "cost_source", "cost_usd", "price_id", "assumed",
     "id_hash", "fingerprint",
 )  # fmt: skip
-OF_PLACE = ("project_id", "cell_id", "operation_id", "sent_provider_id", "agent_id", "model_id", "status", "is_tool")
+OF_PLACE = ("project_id", "cell_id", "operation_id", "sent_provider_id", "model_id")
 BESIDE = frozenset({"id_hash", "fingerprint", "agent_id", "model_id", "status", "is_tool"})
 """What is not a column of the table of records, but claims ids and groups sums."""
 FIXED = tuple(name for name in (*OF_ROW, *OF_PLACE) if name not in BESIDE)
@@ -53,7 +53,12 @@ def type_of(column: str) -> str:
 
 
 Shape = tuple[str, ...]
-"""The columns of the table of records that a batch needs beside the fixed ones."""
+"""The columns that a batch needs beside the fixed ones."""
+
+
+def columns_for(shape: Shape) -> tuple[str, ...]:
+    """Every column of batches of this shape, in the order in which they are sent."""
+    return (*OF_ROW, *OF_PLACE, *shape)
 
 
 def shape_of(fields: Collection[str]) -> Shape:
@@ -83,6 +88,11 @@ def record_table(rows: Sequence[Row], fields: Collection[str], labels: Labels, k
     found = columns_of(rows, shape_of(fields), labels)
     names = tuple(name for name in found if name not in BESIDE)
     return (*names, "key_id"), list(zip(*(found[name] for name in names), [key_id] * len(rows), strict=True))
+
+
+def values_of(row: Row, shape: Shape, labels: Labels) -> list[str | None]:
+    """The columns of a record alone as parameters, in the order of `columns_of`."""
+    return [None if value is None else str(value) for (value,) in columns_of([row], shape, labels).values()]
 
 
 def arrays_of(rows: Sequence[Row], shape: Shape, labels: Labels) -> list[Any]:
@@ -122,4 +132,7 @@ _EXTRAS: tuple[tuple[str, tuple[str, ...], Callable[[Labels], Value]], ...] = (
         _plain(lambda one: int(one.usage.usage_source == "estimate")),
     ),
     ("price_cost_usd", ("cost_usd", "cache_hit"), _plain(_other_price)),
+    ("status", ("status",), _plain(attrgetter("place.status"))),
+    ("is_tool", ("operation",), _plain(attrgetter("place.is_tool"))),
+    ("agent_id", ("conversation_id",), _plain(attrgetter("place.agent_id"))),
 )

@@ -1,219 +1,229 @@
 """The one statement of ingest: a batch's columns in; ids claimed, records stored, and every rollup added to.
 
 The sums are made where the rows are: a batch is unfolded once, and each rollup groups it by its own key. A part's rows
-are ordered by that key, so that two writers never wait for each other in a circle.
+are ordered by that key, so that two writers never wait for each other in a circle. A record alone is neither unfolded
+nor grouped: then what PostgreSQL sets up for a statement costs more than what the statement does.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 
-from apps.costs.domain.kinds import LabelKind, NarrowKind, Status
-from apps.costs.domain.latency import COUNT_BITS, EDGES
+from apps.costs.domain.kinds import LabelKind, NarrowKind
 from apps.costs.domain.measures import NARROW_SUMS, SUMS
-from apps.costs.services.ingest.record_rows import FIXED, OF_PLACE, OF_ROW, Shape, type_of
+from apps.costs.services.ingest.record_rows import BESIDE, FIXED, Shape, columns_for, type_of
+from apps.costs.services.ingest.summing import (
+    Measures,
+    histogram,
+    measures_of,
+    merged,
+    raised,
+    summed,
+    summed_again,
+)
 
 USER, KEY, TOOL, TAG = (int(kind) for kind in (NarrowKind.USER, NarrowKind.KEY, NarrowKind.TOOL, NarrowKind.TAG))
 TAG_LABEL = int(LabelKind.TAG)
-_OK, _ERROR = int(Status.OK), int(Status.ERROR)
-_EDGES = f"'{{{','.join(map(str, EDGES))}}}'::bigint[]"
-MOST_UNMERGED = 127
-"""A new histogram with more entries than this has its equal bins added up."""
 
 
 @lru_cache(maxsize=256)
-def statement(shape: Shape, *, has_key: bool) -> bytes:
-    """The statement for batches of this shape, with PostgreSQL's own placeholders.
+def statement(shape: Shape, *, has_key: bool, alone: bool) -> bytes:
+    """The statement for batches of this shape, with PostgreSQL's own placeholders; `alone`: for a single record.
 
     Its parameters: the version of the price book; the key's id if there is one; with tags the arrays of (place of the
-    record, label); then the arrays of columns as `arrays_of` gives them.
+    record, label); then the columns, as arrays or, of a record alone, as values.
     """
     numbers = iter(range(1, 100))
     version = f"${next(numbers)}::bigint"
     key = f"${next(numbers)}::bigint" if has_key else ""
     tags = f"unnest(${next(numbers)}::int[], ${next(numbers)}::int[]) AS tag(place, label)" if "tags" in shape else ""
-    columns = (*OF_ROW, *OF_PLACE, *shape)
-    arrays = ", ".join(f"${next(numbers)}::{type_of(name)}[]" for name in columns)
-    sent = f"""
-        SELECT {", ".join(_facts(frozenset(columns)))}, s.*
-        FROM unnest({arrays}) WITH ORDINALITY AS s({", ".join(columns)}, place)
-    """  # noqa: S608
-    changes = ", ".join(f"{name} AS ({sql})" for name, sql in _changes(shape, key, tags).items())
+    columns = columns_for(shape)
+    if alone:
+        values = ", ".join(f"${next(numbers)}::{type_of(name)} AS {name}" for name in columns)
+        source = f"(SELECT {values}, 1 AS place) s"
+    else:
+        arrays = ", ".join(f"${next(numbers)}::{type_of(name)}[]" for name in columns)
+        source = f"unnest({arrays}) WITH ORDINALITY AS s({', '.join(columns)}, place)"
+    parts = _Parts(shape, key, tags, alone).all()
+    bucket = "date_bin('15 minutes', s.occurred_at, timestamptz 'epoch') AS bucket"
+    changes = ", ".join(f"{name} AS {sql}" for name, sql in parts.items())
     return f"""
-        WITH sent AS MATERIALIZED ({sent}), {changes}
+        WITH sent AS MATERIALIZED (SELECT {bucket}, s.* FROM {source}), {changes}
         SELECT bursar_expect(0, 0, coalesce((SELECT version FROM costs_pricebookstate), 0), {version})
     """.encode()  # noqa: S608
 
 
-def _changes(shape: Shape, key: str, tags: str) -> dict[str, str]:
-    """What the statement writes, the last first: so PostgreSQL runs parts whose results nobody reads."""
-    stored = [*FIXED, *shape]
-    found = {}
-    if "task_id" in shape or "conversation_id" in shape:
-        found["tasks"] = _tasks(_task(shape))
-    if "conversation_id" in shape:
-        found["conversations"] = _CONVERSATIONS
-    if narrow := _narrow(shape, key, tags):
-        found["narrow"] = narrow
-    found["cube"] = _CUBE
-    found["stored"] = f"""
-        INSERT INTO costs_usagerecord ({", ".join(stored)}, key_id)
-        SELECT {", ".join(f"s.{name}" for name in stored)}, {key or "NULL"} FROM sent s
-    """  # noqa: S608
-    found["claimed"] = """
-        INSERT INTO costs_usagekey (project_id, id_hash, fingerprint, occurred_at)
-        SELECT s.project_id, s.id_hash, s.fingerprint, s.occurred_at FROM sent s ORDER BY s.project_id, s.id_hash
-    """
-    return found
+class _Parts:
+    """The parts of a statement, by name."""
 
+    def __init__(self, shape: Shape, key: str, tags: str, alone: bool) -> None:
+        self.shape, self.key, self.tags, self.alone = shape, key, tags, alone
+        self.measures: Measures = measures_of(columns_for(shape))
 
-def _facts(columns: frozenset[str]) -> list[str]:
-    """What single records add to the measures. Aggregates (calls over 1) are never observed."""
+    def all(self) -> dict[str, str]:
+        """What is read first; then what is written, the last first: so PostgreSQL runs parts whose results nobody
+        reads.
+        """
+        found = {"by_cell": self._by_cell()}
+        if "conversation_id" in self.shape and self._tasks_are_conversations:
+            found["by_conversation"] = self._by_conversation()
+        if "task_id" in self.shape or "conversation_id" in self.shape:
+            found["tasks"] = self._tasks()
+        if "conversation_id" in self.shape:
+            found["conversations"] = self._conversations()
+        if narrow := self._narrow():
+            found["narrow"] = narrow
+        found["cube"] = self._cube()
+        stored = [*FIXED, *(name for name in self.shape if name not in BESIDE)]
+        found["stored"] = f"""(
+            INSERT INTO costs_usagerecord ({", ".join(stored)}, key_id)
+            SELECT {", ".join(f"s.{name}" for name in stored)}, {self.key or "NULL"} FROM sent s
+        )"""  # noqa: S608
+        found["claimed"] = """(
+            INSERT INTO costs_usagekey (project_id, id_hash, fingerprint, occurred_at)
+            SELECT s.project_id, s.id_hash, s.fingerprint, s.occurred_at FROM sent s ORDER BY s.project_id, s.id_hash
+        )"""
+        return found
 
-    def given(name: str, otherwise: str) -> str:
-        return f"s.{name}" if name in columns else otherwise
+    @property
+    def _tasks_are_conversations(self) -> bool:
+        """Whether every task of the batch is a conversation, and its latest call is the last of its calls."""
+        return not self.alone and "task_id" not in self.shape and "is_tool" not in self.shape
 
-    calls, hit = given("calls", "1"), given("cache_hit", "false")
-    counted = f"CASE WHEN s.is_tool THEN 0 ELSE {calls} END"
-    seen = f"(NOT s.is_tool AND {calls} = 1)"
-    facts = {
-        "counted": f"({counted})::bigint",
-        "seen": f"{seen}::int::bigint",
-        "went_well": f"({seen} AND s.status = {_OK})::int::bigint",
-        "failed": f"({seen} AND s.status = {_ERROR})::int::bigint",
-        "executed": f"(CASE WHEN s.is_tool THEN {calls} ELSE 0 END)::bigint",
-        "unpriced": f"(CASE WHEN s.cost_usd IS NULL THEN {counted} ELSE 0 END)::bigint",
-        "estimated": f"(CASE WHEN {given('usage_source', '0')} = 1 THEN {counted} ELSE 0 END)::bigint",
-        "repeated": f"({seen} AND {given('attempt', '1')} > 1)::int::bigint",
-        "hit": f"(CASE WHEN {hit} THEN {counted} ELSE 0 END)::bigint",
-        "cached": given("cache_read_input_tokens", "0::bigint"),
-        "written": given("cache_creation_input_tokens", "0::bigint"),
-        "reasoned": given("reasoning_output_tokens", "0::bigint"),
-        "cost": "coalesce(s.cost_usd, 0)",
-        "avoided": f"CASE WHEN {hit} THEN {given('price_cost_usd', 'NULL::numeric')} END",
-        "latency": f"CASE WHEN {seen} THEN {given('latency_ms', 'NULL::bigint')} END",
-        "first_token": f"CASE WHEN {seen} THEN {given('time_to_first_token_ms', 'NULL::bigint')} END",
-        "bucket": "date_bin('15 minutes', s.occurred_at, timestamptz 'epoch')",
-    }
-    return [f"{sql} AS {name}" for name, sql in facts.items()]
+    def _grouped(self, keys: str, source: str = "sent s") -> str:
+        """FROM and GROUP BY."""
+        return f"FROM {source}" if self.alone else f"FROM {source} GROUP BY {keys}"
 
+    def _ordered(self, keys: str) -> str:
+        return "" if self.alone else f"ORDER BY {keys}"
 
-def _added(table: str, names: Sequence[str]) -> str:
-    return ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in names)
+    def _by_cell(self) -> str:
+        columns, alone = columns_for(self.shape), self.alone
+        keys = "s.cell_id, s.bucket, s.project_id, s.model_id"
+        return f"""MATERIALIZED (
+            SELECT {keys}, {summed(SUMS, self.measures, alone=alone)},
+                {histogram("latency_ms", columns, alone=alone)} AS latency_bins,
+                {histogram("time_to_first_token_ms", columns, alone=alone)} AS first_token_bins
+            {self._grouped(keys)}
+        )"""  # noqa: S608
 
-
-_SUM = {
-    "calls": "bursar_total(s.counted)",
-    "observed_calls": "bursar_total(s.seen)",
-    "ok_calls": "bursar_total(s.went_well)",
-    "error_calls": "bursar_total(s.failed)",
-    "tool_executions": "bursar_total(s.executed)",
-    "unpriced_calls": "bursar_total(s.unpriced)",
-    "estimated_calls": "bursar_total(s.estimated)",
-    "repeated_calls": "bursar_total(s.repeated)",
-    "cache_hits": "bursar_total(s.hit)",
-    "input_tokens": "bursar_total(s.input_tokens)",
-    "output_tokens": "bursar_total(s.output_tokens)",
-    "cache_read_input_tokens": "bursar_total(s.cached)",
-    "cache_creation_input_tokens": "bursar_total(s.written)",
-    "reasoning_output_tokens": "bursar_total(s.reasoned)",
-    "cost_usd": "sum(s.cost)",
-    "avoided_usd": "coalesce(sum(s.avoided), 0)",
-    "latency_calls": "count(s.latency)",
-    "latency_ms_sum": "bursar_total(s.latency)",
-    "first_token_calls": "count(s.first_token)",
-    "first_token_ms_sum": "bursar_total(s.first_token)",
-}
-
-
-def _summed(names: Sequence[str]) -> str:
-    return ", ".join(_SUM[name] for name in names)
-
-
-def _bins(column: str) -> str:
-    entries = f"array_agg((width_bucket(s.{column}, {_EDGES})::bigint << {COUNT_BITS}) + 1)"
-    found = f"coalesce({entries} FILTER (WHERE s.{column} IS NOT NULL), '{{}}')"
-    return f"CASE WHEN count(s.{column}) > {MOST_UNMERGED} THEN bursar_compacted_bins({found}) ELSE {found} END"
-
-
-def _merged(name: str) -> str:
-    """A histogram to which another is added: appended, and now and then its equal bins are added up."""
-    before, more = f"q.{name}", f"excluded.{name}"
-    sizes = f"(cardinality({before}) + cardinality({more})) / {MOST_UNMERGED + 1}"
-    stays = f"{sizes} = cardinality({before}) / {MOST_UNMERGED + 1}"
-    return f"{name} = CASE WHEN {stays} THEN {before} || {more} ELSE bursar_compacted_bins({before} || {more}) END"
-
-
-_CUBE = f"""
-    INSERT INTO costs_usagequarter AS q (
-        cell_id, bucket, last_received_at, {", ".join(SUMS)}, latency_bins, first_token_bins
-    )
-    SELECT s.cell_id, s.bucket, now(), {_summed(SUMS)}, {_bins("latency")}, {_bins("first_token")}
-    FROM sent s GROUP BY s.cell_id, s.bucket ORDER BY s.cell_id, s.bucket
-    ON CONFLICT (cell_id, bucket) DO UPDATE SET {_added("q", SUMS)}, last_received_at = excluded.last_received_at,
-        {_merged("latency_bins")}, {_merged("first_token_bins")}
-"""  # noqa: S608
-
-
-def _narrow(shape: Shape, key: str, tags: str) -> str:
-    """By user, key, tool and tag; "" for a batch that has none of them."""
-    kinds = []
-    if key:
-        kinds.append(f"SELECT {KEY} AS kind, {key} AS value_id, s.* FROM sent s")
-    for kind, column in ((USER, "user_id"), (TOOL, "tool_id")):
-        if column in shape:
-            kinds.append(
-                f"SELECT {kind} AS kind, s.{column}::bigint AS value_id, s.* FROM sent s WHERE s.{column} <> 0"
+    def _cube(self) -> str:
+        sums = ", ".join(f"s.{name}" for name in SUMS)
+        bins = [
+            merged(name)
+            for name, column in (("latency_bins", "latency_ms"), ("first_token_bins", "time_to_first_token_ms"))
+            if column in self.shape
+        ]
+        added = ", ".join([raised("q", SUMS, self.measures), "last_received_at = excluded.last_received_at", *bins])
+        return f"""(
+            INSERT INTO costs_usagequarter AS q (
+                cell_id, bucket, last_received_at, {", ".join(SUMS)}, latency_bins, first_token_bins
             )
-    if tags:
-        kinds.append(f"SELECT {TAG} AS kind, tag.label::bigint AS value_id, s.* FROM {tags} JOIN sent s USING (place)")
-    if not kinds:
-        return ""
-    return f"""
-        INSERT INTO costs_usagequarterby AS n (kind, value_id, bucket, project_id, model_id, {", ".join(NARROW_SUMS)})
-        SELECT s.kind, s.value_id, s.bucket, s.project_id, s.model_id, {_summed(NARROW_SUMS)}
-        FROM ({" UNION ALL ".join(kinds)}) s GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
-        ON CONFLICT (kind, value_id, bucket, project_id, model_id) DO UPDATE SET {_added("n", NARROW_SUMS)}
-    """  # noqa: S608
+            SELECT s.cell_id, s.bucket, now(), {sums}, s.latency_bins, s.first_token_bins
+            FROM by_cell s {self._ordered("s.cell_id, s.bucket")}
+            ON CONFLICT (cell_id, bucket) DO UPDATE SET {added}
+        )"""  # noqa: S608
+
+    def _narrow(self) -> str:
+        """By user, key, tool and tag; "" for a batch that has none of them."""
+        place = "s.bucket, s.project_id, s.model_id"
+        sums = summed(NARROW_SUMS, self.measures, alone=self.alone)
+        kinds = []
+        if self.key:
+            # A key sends the whole batch: its sums are those of the cells.
+            again = summed_again(NARROW_SUMS, self.measures, alone=self.alone)
+            kinds.append(
+                f"SELECT {KEY} AS kind, {self.key} AS value_id, {place}, {again} {self._grouped(place, 'by_cell s')}"
+            )
+        for kind, column in ((USER, "user_id"), (TOOL, "tool_id")):
+            if column in self.shape:
+                kinds.append(
+                    f"SELECT {kind} AS kind, s.{column}::bigint AS value_id, {place}, {sums}"
+                    f" {self._grouped(f's.{column}, {place}', f'sent s WHERE s.{column} <> 0')}"
+                )
+        if self.tags:
+            # Two tags of one record may be the same label ("a=b" to "c", "a" to "b=c"), so they are always added up.
+            of_tags = f"FROM {self.tags} JOIN sent s USING (place) GROUP BY tag.label, {place}"
+            many = summed(NARROW_SUMS, self.measures, alone=False)
+            kinds.append(f"SELECT {TAG} AS kind, tag.label::bigint AS value_id, {place}, {many} {of_tags}")
+        if not kinds:
+            return ""
+        keys = "kind, value_id, bucket, project_id, model_id"
+        return f"""(
+            INSERT INTO costs_usagequarterby AS n ({keys}, {", ".join(NARROW_SUMS)})
+            SELECT * FROM ({" UNION ALL ".join(kinds)}) s ORDER BY 1, 2, 3, 4, 5
+            ON CONFLICT ({keys}) DO UPDATE SET {raised("n", NARROW_SUMS, self.measures)}
+        )"""  # noqa: S608
+
+    def _by_conversation(self) -> str:
+        """What conversations and tasks both are made of, where they are the same."""
+        return f"""MATERIALIZED (
+            SELECT s.project_id, s.conversation_id COLLATE "C" AS conversation_id, min(s.occurred_at) AS first_at,
+                max(s.occurred_at) AS last_at, (array_agg(s.agent_id {_IN_TIME}))[count(*)] AS agent_id,
+                (array_agg(s.usage_id {_IN_TIME}))[1] AS first_id, (array_agg(s.cell_id {_IN_TIME}))[1] AS cell_id,
+                {summed(NARROW_SUMS, self.measures, alone=False)}
+            FROM sent s WHERE s.conversation_id <> '' GROUP BY 1, 2
+        )"""  # noqa: S608
+
+    def _conversations(self) -> str:
+        keys = "s.project_id, s.conversation_id"
+        if self._tasks_are_conversations:
+            sums = ", ".join(f"s.{name}" for name in NARROW_SUMS)
+            found = f"SELECT {keys}, s.agent_id, s.first_at, s.last_at, {sums} FROM by_conversation s"
+        else:
+            sums = summed(NARROW_SUMS, self.measures, alone=self.alone)
+            values = (
+                "s.agent_id, s.occurred_at, s.occurred_at"
+                if self.alone
+                else f"(array_agg(s.agent_id {_BACK_IN_TIME}))[1], min(s.occurred_at), max(s.occurred_at)"
+            )
+            source = self._grouped(keys, "sent s WHERE s.conversation_id <> ''")
+            found = f"SELECT {keys}, {values}, {sums} {source}"
+        return f"""(
+            INSERT INTO costs_conversationtotal AS c (
+                project_id, conversation_id, agent_id, first_at, last_at, {", ".join(NARROW_SUMS)}
+            )
+            {found} {self._ordered('s.project_id, s.conversation_id COLLATE "C"')}
+            ON CONFLICT (project_id, conversation_id) DO UPDATE SET {raised("c", NARROW_SUMS, self.measures)},
+                agent_id = CASE WHEN excluded.last_at >= c.last_at THEN excluded.agent_id ELSE c.agent_id END,
+                first_at = LEAST(c.first_at, excluded.first_at), last_at = GREATEST(c.last_at, excluded.last_at)
+        )"""  # noqa: S608
+
+    def _tasks(self) -> str:
+        return f"""(
+            INSERT INTO costs_tasktotal AS t (
+                project_id, task_id, first_at, first_id, cell_id, last_at, {", ".join(NARROW_SUMS)}
+            )
+            {self._tasks_of_batch()}
+            ON CONFLICT (project_id, task_id) DO UPDATE SET {raised("t", NARROW_SUMS, self.measures)}, {_FIRSTS},
+                last_at = CASE WHEN t.first_at IS NULL THEN excluded.last_at
+                    ELSE GREATEST(t.last_at, excluded.last_at) END
+        )"""  # noqa: S608
+
+    def _tasks_of_batch(self) -> str:
+        if self._tasks_are_conversations:
+            sums = ", ".join(f"s.{name}" for name in NARROW_SUMS)
+            return f"""SELECT s.project_id, s.conversation_id, s.first_at, s.first_id, s.cell_id, s.last_at, {sums}
+                FROM by_conversation s ORDER BY 1, 2"""  # noqa: S608
+        sums = summed(NARROW_SUMS, self.measures, alone=self.alone)
+        names = [f"nullif(s.{name}, '')" for name in ("task_id", "conversation_id") if name in self.shape]
+        task = f"coalesce({', '.join(names)})"
+        first = f'ORDER BY {"s.is_tool, " if "is_tool" in self.shape else ""}s.occurred_at, s.usage_id COLLATE "C"'
+        values = ", ".join(
+            f"s.{name}" if self.alone else f"(array_agg(s.{name} {first}))[1]"
+            for name in ("occurred_at", "usage_id", "cell_id")
+        )
+        last = "s.occurred_at" if self.alone else "max(s.occurred_at)"
+        return f"""SELECT s.project_id, {task} COLLATE "C", {values}, {last}, {sums}
+            {self._grouped("1, 2", f"sent s WHERE {task} IS NOT NULL")} {self._ordered("1, 2")}"""  # noqa: S608
 
 
-_CONVERSATIONS = f"""
-    INSERT INTO costs_conversationtotal AS c (
-        project_id, conversation_id, agent_id, first_at, last_at, {", ".join(NARROW_SUMS)}
-    )
-    SELECT s.project_id, s.conversation_id, (array_agg(s.agent_id ORDER BY s.occurred_at DESC, s.agent_id DESC))[1],
-        min(s.occurred_at), max(s.occurred_at), {_summed(NARROW_SUMS)}
-    FROM sent s WHERE s.conversation_id <> '' GROUP BY s.project_id, s.conversation_id
-    ORDER BY s.project_id, s.conversation_id COLLATE "C"
-    ON CONFLICT (project_id, conversation_id) DO UPDATE SET {_added("c", NARROW_SUMS)},
-        agent_id = CASE WHEN excluded.last_at >= c.last_at THEN excluded.agent_id ELSE c.agent_id END,
-        first_at = LEAST(c.first_at, excluded.first_at), last_at = GREATEST(c.last_at, excluded.last_at)
-"""  # noqa: S608
-
+_IN_TIME = 'ORDER BY s.occurred_at, s.usage_id COLLATE "C"'
+_BACK_IN_TIME = 'ORDER BY s.occurred_at DESC, s.usage_id COLLATE "C" DESC'
 # A task lies where its first call lies, whatever came in first; one that only has outcomes so far lies nowhere.
 _EARLIER = """(
     t.first_at IS NULL
     OR (excluded.calls = 0, excluded.first_at, excluded.first_id) < (t.calls = 0, t.first_at, t.first_id)
 )"""
-_FIRST = ("first_at", "first_id", "cell_id")
-
-
-def _task(shape: Shape) -> str:
-    """The task of a record; it defaults to the conversation."""
-    names = [f"nullif(s.{name}, '')" for name in ("task_id", "conversation_id") if name in shape]
-    return f"coalesce({', '.join(names)})"
-
-
-def _tasks(task: str) -> str:
-    first = 'ORDER BY s.is_tool, s.occurred_at, s.usage_id COLLATE "C"'
-    return f"""
-        INSERT INTO costs_tasktotal AS t (
-            project_id, task_id, first_at, first_id, cell_id, last_at, {", ".join(NARROW_SUMS)}
-        )
-        SELECT s.project_id, {task} COLLATE "C", (array_agg(s.occurred_at {first}))[1],
-            (array_agg(s.usage_id {first}))[1], (array_agg(s.cell_id {first}))[1], max(s.occurred_at),
-            {_summed(NARROW_SUMS)}
-        FROM sent s WHERE {task} IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2
-        ON CONFLICT (project_id, task_id) DO UPDATE SET {_added("t", NARROW_SUMS)},
-            {", ".join(f"{name} = CASE WHEN {_EARLIER} THEN excluded.{name} ELSE t.{name} END" for name in _FIRST)},
-            last_at = CASE WHEN t.first_at IS NULL THEN excluded.last_at ELSE GREATEST(t.last_at, excluded.last_at) END
-    """  # noqa: S608
+_FIRSTS = ", ".join(
+    f"{name} = CASE WHEN {_EARLIER} THEN excluded.{name} ELSE t.{name} END"
+    for name in ("first_at", "first_id", "cell_id")
+)
