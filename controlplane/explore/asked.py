@@ -85,7 +85,7 @@ def found(question: Asked) -> Found:
         largest = shown(ranked(measure, groups), MOST_SERIES, spare=0)
         series = placed(query, (first,), measure, edges, {first: largest})
     seconds, cells = _by_both(question, groups)
-    before, previous = _earlier(question, comparison) if comparison else ([], [])
+    before, previous = _earlier(question, comparison, groups) if comparison else ([], [])
     return Found(comparison, groups, series, seconds, cells, before, previous)
 
 
@@ -106,11 +106,12 @@ def _by_both(question: Asked, groups: list[Placed]) -> tuple[list[Placed], list[
     return seconds, placed(query, state.group_by, measure, top=top)
 
 
-def _earlier(question: Asked, comparison: Comparison) -> tuple[list[Placed], list[Placed]]:
-    """The earlier period by piece, and by group."""
+def _earlier(question: Asked, comparison: Comparison, groups: list[Placed]) -> tuple[list[Placed], list[Placed]]:
+    """The earlier period by piece, and by the groups that are shown."""
     state, measure = question.state, question.state.measure
     first, query = state.view.group, state.view.query(comparison.previous, question.caller)
     if reads_records(query, (first,), measure):
         rows = placed(query, (first,), measure, comparison.pieces)
         return rows, rows
-    return placed(query, (), measure, comparison.pieces), placed(query, (first,), measure)
+    top = {first: shown(ranked(measure, groups), state.rows)}
+    return placed(query, (), measure, comparison.pieces), placed(query, (first,), measure, top=top)

@@ -78,7 +78,7 @@ def table(state: Explored, found: Found, slots: Mapping[str, int]) -> Table:
     words = written([measure.of(cell) for _, _, cell in lines], measure.unit)
     made = []
     for number, ((key, _, cell), row_fields, text) in enumerate(zip(lines, fields, words, strict=True)):
-        keys = rest if key is None else [key]
+        keys = [*rest, OTHER] if key is None else [key]
         was = measure.of(merged(before.get(one, NOTHING) for one in keys))
         made.append(
             TableRow(

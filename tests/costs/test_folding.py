@@ -1,18 +1,21 @@
 """Day folds: the same answers before and after, whatever arrives late."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db.models import QuerySet
 from pytest_django import Settings
 
+from apps.access.models import Project
 from apps.costs.domain.calendars import Unit, day_start
-from apps.costs.domain.slices import HOURS, NARROW_SLICES
+from apps.costs.domain.slices import EVERY, EVERY_SLICES, HOURS, NARROW_ALONE, NARROW_SLICES
 from apps.costs.models import DayFold, DaySlice, UsageDay
 from apps.costs.selectors import backlog
-from apps.costs.selectors.metrics import UsageQuery, grouped
+from apps.costs.selectors.metrics import UsageQuery, added, grouped
 from apps.costs.selectors.proof import fold_differences
 from apps.costs.services.folding import fold_closed_days, fold_day
 from tests.costs.answers import answers
@@ -36,7 +39,8 @@ def test_it_folds_every_closed_day_once() -> None:
     assert (run.folded, run.left, run.words) == (3, 0, "3 days and 11 hours folded, 0 days left")
     assert [fold.bucket.day for fold in days().order_by("bucket")] == [15, 16, 17]
     assert sorted(UsageDay.objects.values_list("bucket__day", "calls")) == [(15, 1), (17, 1)]
-    assert DaySlice.objects.filter(slice=0).count() == 2
+    assert DaySlice.objects.filter(slice=0).exclude(project_id=EVERY).count() == 2
+    assert DaySlice.objects.filter(slice=0, project_id=EVERY).count() == 2
     assert fold_closed_days(now=NOW).folded == 0
 
 
@@ -181,15 +185,43 @@ def test_users_tools_and_tags_of_folded_days_are_read_from_slices_and_proven() -
     record(make_usage(NOW - DAY, user="ann", tool="shell", tags={"team": "a"}))
     fold_closed_days(now=NOW)
     query = UsageQuery(NOW - 2 * DAY, NOW)
-    DaySlice.objects.filter(slice__in=NARROW_SLICES.values()).update(input_tokens=6)
+    narrow = DaySlice.objects.filter(slice__in=[*NARROW_SLICES.values(), *NARROW_ALONE.values()])
+    narrow.filter(slice__in=NARROW_SLICES.values()).update(input_tokens=6)
+    narrow.filter(slice__in=NARROW_ALONE.values()).update(input_tokens=7)
     for name in ("user", "tool", "tag:team"):
-        (row,) = grouped(query, (name,), edges=())
-        assert row.totals.input_tokens == 6, "read from the fold"
+        (row,) = grouped(query, (name, "model"), edges=())
+        (alone,) = grouped(query, ("project", name), edges=())
+        assert (row.totals.input_tokens, alone.totals.input_tokens) == (6, 7), "read from the fold"
     found = [one for fold in days() for one in fold_differences((fold.bucket, fold.ends_at))]
     assert [(one.table, one.column, one.was, one.is_now) for one in found] == [
-        ("DaySlice", "input_tokens", "6", "1000")
-    ] * 3
-    DaySlice.objects.filter(slice__in=NARROW_SLICES.values()).delete()
+        ("DaySlice", "input_tokens", was, "1000") for was in ("6", "6", "6", "7", "7", "7")
+    ]
+    narrow.delete()
     missing = [one for fold in days() for one in fold_differences((fold.bucket, fold.ends_at))]
     assert sorted({one.column for one in missing}) == ["calls", "cost_usd", "input_tokens", "output_tokens"]
-    assert len(missing) == 3 * 4
+    assert len(missing) == 6 * 4
+
+
+def test_all_projects_but_demo_ones_are_read_from_one_row_and_proven() -> None:
+    used = [make_usage(NOW - DAY, project=name, latency_ms=90) for name in ("support", "sales", "fleet")]
+    Project.objects.create(name="fleet", is_demo=True)
+    record(*used)
+    fold_closed_days(now=NOW)
+    support = Project.objects.get(name="support").pk
+    every = UsageQuery(NOW - 2 * DAY, NOW)
+    asked = {
+        "every": every,
+        "with demo": replace(every, include_demo=True),
+        "one": replace(every, filters={"project": ("support",)}),
+        "limited": replace(every, project_ids=frozenset([support])),
+    }
+    (fold,) = [(one.bucket, one.ends_at) for one in days()]
+    assert fold_differences(fold) == []
+    DaySlice.objects.filter(project_id=EVERY).update(calls=50)
+    told = {name: added([row.totals for row in grouped(query, ("model",), edges=())]) for name, query in asked.items()}
+    assert {name: one.calls for name, one in told.items()} == {"every": 50, "with demo": 51, "one": 1, "limited": 1}
+    assert [row.totals.calls for row in grouped(every, ("project",), edges=())] == [1, 1]
+    assert [row.totals.calls for row in grouped(every, ("agent",), edges=())] == [2]
+    found = fold_differences(fold)
+    assert {(one.column, int(Decimal(one.was)), int(Decimal(one.is_now))) for one in found} == {("calls", 50, 2)}
+    assert len(found) == len(EVERY_SLICES)

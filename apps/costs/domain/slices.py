@@ -31,6 +31,18 @@ SLICES = (
     Slice(7, ("model_id", "task_type_id")),
     Slice(8, ("model_id", "agent_id")),
     Slice(9, ("task_type_id", "agent_id")),
+    Slice(10, ("model_id", "status")),
+    Slice(11, ("task_type_id", "status")),
+    Slice(12, ("agent_id", "status")),
+    Slice(13, ("model_id", "tier_id")),
+    Slice(14, ("task_type_id", "tier_id")),
+    Slice(15, ("agent_id", "tier_id")),
+    Slice(16, ("model_id", "role_id")),
+    Slice(17, ("task_type_id", "role_id")),
+    Slice(18, ("agent_id", "role_id")),
+    Slice(19, ("tier_id", "role_id")),
+    Slice(27, ("tier_id", "status")),
+    Slice(28, ("role_id", "status")),
 )
 HOURS = "hours"
 """What stands for the zone in the DayFold row of an hour: a span of one hour, counted from the start of its day."""
@@ -40,12 +52,20 @@ HOUR_SLICES = tuple(Slice(_OF_HOURS + one.number, one.dimensions) for one in SLI
 HOUR_TOTALS = HOUR_SLICES[0]
 
 
+EVERY = 0
+"""What stands for the project in rows of a folded day that sum up all projects but demo ones."""
+EVERY_SLICES = tuple(one for one in SLICES if "agent_id" not in one.dimensions)
+"""The slices that have such rows. An agent belongs to one project: by agent they would be hardly fewer."""
+
 _OF_NARROW = 40
+_OF_NARROW_ALONE = 60
 NARROW_SLICES = {kind: _OF_NARROW + kind for kind in (NarrowKind.USER, NarrowKind.TOOL, NarrowKind.TAG)}
 """Slices of folded days with one user, tool or tag as a_id and the model as b_id, by what they are keyed by.
 
 Keys have none: their ids may be larger than a_id can be.
 """
+NARROW_ALONE = {kind: _OF_NARROW_ALONE + kind for kind in NARROW_SLICES}
+"""The same with all models added up."""
 
 
 def hour_slice(kept: Slice | None) -> Slice | None:

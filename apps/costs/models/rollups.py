@@ -120,7 +120,8 @@ class UsageDay(Measures):
 class DaySlice(Measures):
     """The cube by day or hour with all but one or two dimensions summed away, so that long ranges answer at once.
 
-    Of folded days also the narrow rollup by user, tool and tag, whose other measures are 0.
+    Of folded days also the narrow rollup by user, tool and tag, whose other measures are 0, and with 0 for the project
+    all projects but demo ones together (domain/slices.py).
     """
 
     pk = models.CompositePrimaryKey("slice", "bucket", "project_id", "a_id", "b_id")

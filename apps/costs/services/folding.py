@@ -28,7 +28,17 @@ from django.db.backends.utils import CursorWrapper
 from apps.costs.domain.calendars import day_start
 from apps.costs.domain.kinds import NarrowKind
 from apps.costs.domain.measures import NARROW_SUMS, SUMS
-from apps.costs.domain.slices import HOUR_SLICES, HOUR_TOTALS, HOURS, NARROW_SLICES, SLICES, Slice
+from apps.costs.domain.slices import (
+    EVERY,
+    EVERY_SLICES,
+    HOUR_SLICES,
+    HOUR_TOTALS,
+    HOURS,
+    NARROW_ALONE,
+    NARROW_SLICES,
+    SLICES,
+    Slice,
+)
 from apps.costs.selectors.backlog import folds_of_other_zones, unfolded_days, unfolded_hours
 from apps.costs.selectors.horizon import DAY
 from apps.costs.selectors.pace import background_transaction
@@ -91,9 +101,8 @@ def fold_day(day: date, zone: ZoneInfo) -> bool:
     """
     start, end = day_start(day, zone), day_start(day + DAY, zone)
     partitions.ensure_month_of("costs_usageday", partitions.month_of(start))
-    return _fold(
-        zone.key, start, end, (_CUBE, *_SLICES, _HOURS_OF_DAY, _NARROW), "costs_usageday WHERE bucket = %(start)s"
-    )
+    steps = (_CUBE, *_SLICES, _EVERY, _HOURS_OF_DAY, _NARROW, _NARROW_ALONE)
+    return _fold(zone.key, start, end, steps, "costs_usageday WHERE bucket = %(start)s")
 
 
 def fold_hour(span: tuple[datetime, datetime]) -> bool:
@@ -156,7 +165,7 @@ def _clear(cursor: CursorWrapper, spans: Sequence[tuple[datetime, datetime]]) ->
     """Remove the rows of folds that begin at these instants, and those of hours within them with their DayFold rows."""
     starts = [start for start, _ in spans]
     cursor.execute("DELETE FROM costs_usageday WHERE bucket = ANY(%s)", [starts])
-    slices = [*(one.number for one in SLICES), *NARROW_SLICES.values()]
+    slices = [*(one.number for one in SLICES), *NARROW_SLICES.values(), *NARROW_ALONE.values()]
     cursor.execute("DELETE FROM costs_dayslice WHERE slice = ANY(%s) AND bucket = ANY(%s)", [slices, starts])
     for span in spans:
         cursor.execute("DELETE FROM costs_dayfold WHERE zone = %s AND bucket >= %s AND bucket < %s", [HOURS, *span])
@@ -217,6 +226,15 @@ _SLICES = (
     _slices(SLICES[3:4], _of_slice(SLICES[8])),
     _slices(SLICES[:1], _of_slice(SLICES[6])),
 )
+_EVERY = f"""
+    WITH kept AS MATERIALIZED (
+        SELECT slice, a_id, b_id, {MEASURES}
+        FROM costs_dayslice s JOIN access_project p ON p.id = s.project_id AND NOT p.is_demo
+        WHERE bucket = %(start)s AND slice IN ({", ".join(str(one.number) for one in EVERY_SLICES)})
+    )
+    INSERT INTO costs_dayslice (bucket, project_id, slice, a_id, b_id, {MEASURES})
+    SELECT %(start)s, {EVERY}, summed.* FROM ({summed("kept", "slice, a_id, b_id")}) summed
+"""  # noqa: S608
 _HOUR = _slices(HOUR_SLICES, _of_quarters(*(f"c.{name}" for name in _ALL_DIMENSIONS)))
 _HOURS_OF_DAY = f"""
     WITH kept AS MATERIALIZED ({_of_quarters("date_bin('1 hour', q.bucket, %(start)s) AS hour")})
@@ -230,4 +248,11 @@ _NARROW = f"""
     FROM costs_usagequarterby n
     WHERE n.bucket >= %(start)s AND n.bucket < %(end)s AND n.kind IN ({", ".join(map(str, map(int, NARROW_SLICES)))})
     GROUP BY n.kind, n.project_id, n.value_id, n.model_id
+"""  # noqa: S608
+_NARROW_ALONE = f"""
+    INSERT INTO costs_dayslice (slice, bucket, project_id, a_id, b_id, {MEASURES})
+    SELECT slice + {NARROW_ALONE[NarrowKind.USER] - NARROW_SLICES[NarrowKind.USER]}, %(start)s, project_id, a_id, 0,
+        {", ".join(total(name, name) for name in SUMS)}, '{{}}', '{{}}'
+    FROM costs_dayslice WHERE bucket = %(start)s AND slice IN ({", ".join(map(str, NARROW_SLICES.values()))})
+    GROUP BY slice, project_id, a_id
 """  # noqa: S608

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 
 from apps.costs.domain.kinds import LabelKind, Status
+from apps.costs.domain.slices import EVERY
 from apps.costs.selectors.metrics.shapes import BadQuery, UsageQuery
 from apps.costs.selectors.metrics.snapshot import once
 
@@ -29,6 +30,8 @@ class Conditions:
 
     ids: Mapping[str, tuple[int, ...]]
     projects: tuple[int, ...]
+    every: tuple[int, ...] | None = None
+    """The same projects with EVERY for all that are no demo; None where one of those is left out."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -59,13 +62,19 @@ def conditions(query: UsageQuery, *, without: Collection[str] = ()) -> Condition
             continue
         found, column = _ids(name, values), COLUMNS[name]
         ids[column] = ids[column] & found if column in ids else found
-    return Conditions({column: tuple(sorted(found)) for column, found in ids.items()}, tuple(sorted(projects)))
+    real = _projects(include_demo=False)
+    every = (EVERY, *sorted(projects - real)) if real and real <= projects else None
+    return Conditions({column: tuple(sorted(found)) for column, found in ids.items()}, tuple(sorted(projects)), every)
 
 
 def _visible_projects(query: UsageQuery) -> set[int]:
-    sql = "SELECT id FROM access_project WHERE NOT is_demo OR %s"
-    found = once(("projects", query.include_demo), lambda: frozenset(_rows(sql, [query.include_demo])))
+    found = _projects(include_demo=query.include_demo)
     return set(found if query.project_ids is None else found & query.project_ids)
+
+
+def _projects(*, include_demo: bool) -> frozenset[int]:
+    sql = "SELECT id FROM access_project WHERE NOT is_demo OR %s"
+    return once(("projects", include_demo), lambda: frozenset(_rows(sql, [include_demo])))
 
 
 def _ids(name: str, values: tuple[str, ...]) -> set[int]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from apps.costs.domain.kinds import LabelKind, NarrowKind
 from apps.costs.domain.measures import NARROW_SUMS
-from apps.costs.domain.slices import NARROW_SLICES
+from apps.costs.domain.slices import NARROW_ALONE, NARROW_SLICES
 from apps.costs.selectors import recount
 from apps.costs.selectors.metrics.cutting import pieces
 from apps.costs.selectors.metrics.filters import COLUMNS, Conditions, key_ids, named_labels
@@ -66,9 +66,18 @@ def is_kept(query: UsageQuery, group_by: Sequence[str], measures: Collection[str
 
 
 def source(
-    query: UsageQuery, narrow: Narrow, limits: Conditions, edges: Sequence[datetime], measures: Sequence[str]
+    query: UsageQuery,
+    narrow: Narrow,
+    limits: Conditions,
+    edges: Sequence[datetime],
+    measures: Sequence[str],
+    *,
+    by_model: bool = True,
 ) -> Source:
-    """The rows of a question by a narrow dimension, as the cube's: bucket, project_id, model_id, value_id, measures."""
+    """The rows of a question by a narrow dimension, as the cube's: bucket, project_id, model_id, value_id, measures.
+
+    Without `by_model` nobody asks for their models, and folded days leave those out.
+    """
     cut = pieces(query.start, query.end, edges)
     where, parameters = limits.where("n")
     only = ""
@@ -80,7 +89,8 @@ def source(
     parts = []
     days = folds_within(cut.whole, edges) if narrow.kind in NARROW_SLICES else []
     if days:
-        parameters |= {"slice": NARROW_SLICES[narrow.kind], "days": [day[0] for day in days]}
+        slices = NARROW_SLICES if by_model or "model_id" in limits.columns else NARROW_ALONE
+        parameters |= {"slice": slices[narrow.kind], "days": [day[0] for day in days]}
         parts.append(_days(measures, limits, is_limited=values is not None))
     for number, (begin, until) in enumerate(left(cut.whole, days)):
         parameters |= {f"from{number}": begin, f"until{number}": until}

@@ -1,6 +1,7 @@
 """The questions pages and the API ask. Sums are exact; the order of rows is by cost, then by name."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -92,13 +93,25 @@ def grouped(
     limits = conditions(query, without=(slim.name,) if slim else ())
     measures = _some(NARROW_SUMS if slim else SUMS, only)
     if slim:
-        source = narrow.source(query, slim, limits, edges, measures)
+        by_model = "model_id" in columns.values()
+        read = _at_top(query, slim, top) if whole else query
+        source = narrow.source(read, slim, limits, edges, measures, by_model=by_model)
     else:
         source = sources.cube(query.start, query.end, set(columns.values()), limits, edges, measures)
     kept = apart(query, columns, slim, top, alias="r.")
     found = _added_up(source, kept, measures, edges)
     rows = _named(query, found, columns, edges, slim, top)
     return _with_rest(rows, query, group_by, edges, only, top, name=slim.name) if slim and whole else rows
+
+
+def _at_top(query: UsageQuery, slim: narrow.Narrow, top: Top) -> UsageQuery:
+    """Only what is kept apart, where the others are what all usage is more than it: then few rows are read."""
+    named = top.get(slim.name)
+    is_rest = named is not None and "" not in named and slim.name not in query.filters
+    # A key may be called like the number of another.
+    if not is_rest or named is None or slim.name == "key":
+        return query
+    return replace(query, filters={**query.filters, slim.name: tuple(named)})
 
 
 def _some(measures: Sequence[str], only: Collection[str]) -> tuple[str, ...]:

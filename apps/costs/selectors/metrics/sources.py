@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection
 
-from apps.costs.domain.slices import HOUR_TOTALS, HOURS, Slice, hour_slice, slice_for
+from apps.costs.domain.slices import EVERY_SLICES, HOUR_TOTALS, HOURS, Slice, hour_slice, slice_for
 from apps.costs.selectors import recount
 from apps.costs.selectors.horizon import HOUR
 from apps.costs.selectors.metrics.cutting import Range, gaps, pieces
@@ -50,7 +50,9 @@ def cube(
     parts = []
     if folds:
         parameters["days"] = [day[0] for day in folds]
-        parts.append(_days(names, conditions, measures))
+        parameters["every"] = list(conditions.every or ())
+        is_every = conditions.every is not None and "project_id" not in columns
+        parts.append(_days(names, conditions, measures, is_every=is_every))
     if hours and by_hour:
         parameters["hours"] = [hour[0] for hour in hours]
         parts.append(_slice(by_hour, "hours", names, conditions, measures))
@@ -72,7 +74,8 @@ def cube(
     return Source(" UNION ALL ".join(parts) or _nothing(names, measures), parameters)
 
 
-def _days(names: Sequence[str], conditions: Conditions, measures: Sequence[str]) -> str:
+def _days(names: Sequence[str], conditions: Conditions, measures: Sequence[str], *, is_every: bool) -> str:
+    """The folded days. With `is_every` the projects need not be told apart, and none that is no demo is left out."""
     kept = slice_for({*names, *conditions.columns})
     if kept is None:
         where, _ = conditions.where("c")
@@ -81,16 +84,24 @@ def _days(names: Sequence[str], conditions: Conditions, measures: Sequence[str])
             " FROM costs_usageday d JOIN costs_cell c ON c.id = d.cell_id"
             f" WHERE d.bucket = ANY(%(days)s) AND {where}"
         )
-    return _slice(kept, "days", names, conditions, measures)
+    projects = "every" if is_every and kept in EVERY_SLICES else "projects"
+    return _slice(kept, "days", names, conditions, measures, projects)
 
 
-def _slice(kept: Slice, buckets: str, names: Sequence[str], conditions: Conditions, measures: Sequence[str]) -> str:
+def _slice(
+    kept: Slice,
+    buckets: str,
+    names: Sequence[str],
+    conditions: Conditions,
+    measures: Sequence[str],
+    projects: str = "projects",
+) -> str:
     stored = {"project_id": "project_id", **dict(zip(kept.dimensions, ("a_id", "b_id"), strict=False))}
     chosen = ", ".join(f"s.{stored[name]} AS {name}" for name in names)
     only = "".join(f" AND s.{stored[column]} = ANY(%(only_{column})s)" for column in conditions.ids)
     return (
         f"SELECT s.bucket, {chosen}, {_listed('s', measures)} FROM costs_dayslice s"
-        f" WHERE s.slice = {kept.number} AND s.bucket = ANY(%({buckets})s) AND s.project_id = ANY(%(projects)s){only}"
+        f" WHERE s.slice = {kept.number} AND s.bucket = ANY(%({buckets})s) AND s.project_id = ANY(%({projects})s){only}"
     )
 
 

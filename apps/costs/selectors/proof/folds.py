@@ -3,7 +3,7 @@
 Hours have few rows: their slices, and the sums by hour of a folded day, are compared exactly at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,17 @@ from django.db import DataError, connection, transaction
 
 from apps.costs.domain.kinds import NarrowKind
 from apps.costs.domain.measures import HISTOGRAMS, NARROW_SUMS, SUMS
-from apps.costs.domain.slices import HOUR_SLICES, HOUR_TOTALS, HOURS, NARROW_SLICES, SLICES, Slice
+from apps.costs.domain.slices import (
+    EVERY,
+    EVERY_SLICES,
+    HOUR_SLICES,
+    HOUR_TOTALS,
+    HOURS,
+    NARROW_ALONE,
+    NARROW_SLICES,
+    SLICES,
+    Slice,
+)
 from apps.costs.selectors.metrics.snapshot import one_snapshot
 from apps.costs.selectors.pace import unhurried
 from apps.costs.selectors.proof.differences import Difference, Row, rows
@@ -64,8 +74,13 @@ _CUBES = (
 
 def _all_slices_weight(weights: Weights) -> str:
     """The weights of all slice rows that a row of the cube counts in, together."""
-    keys = ((str(one.number), "c.project_id", *_columns(one, "c.")) for one in SLICES)
-    return " + ".join(weights.of_slice(*key) for key in keys)
+    own = ((str(one.number), "c.project_id", *_columns(one, "c.")) for one in SLICES)
+    every = ((str(one.number), str(EVERY), *_columns(one, "c.")) for one in EVERY_SLICES)
+    own_weights, every_weights = (" + ".join(weights.of_slice(*key) for key in keys) for keys in (own, every))
+    return f"{own_weights} + CASE WHEN {_IS_REAL} THEN {every_weights} ELSE 0 END"
+
+
+_IS_REAL = "c.project_id <> ALL(ARRAY(SELECT id FROM access_project WHERE is_demo))"
 
 
 def _columns(one: Slice, prefix: str = "") -> tuple[str, str]:
@@ -124,12 +139,9 @@ def _slice_differences(fold: Fold, slices: Sequence[Slice]) -> list[Difference]:
     """Each slice against the quarters themselves."""
     found = []
     for one in slices:
-        a, b = _columns(one, "c.")
-        quarters = (
-            f"SELECT c.project_id, {a}::int AS a_id, {b}::int AS b_id, {MEASURES}"
-            f" FROM costs_usagequarter u JOIN costs_cell c ON c.id = u.cell_id"
-            " WHERE u.bucket >= %(start)s AND u.bucket < %(end)s"
-        )
+        quarters = _quarters_of(one, "c.project_id")
+        if one in EVERY_SLICES:
+            quarters += f" UNION ALL {_quarters_of(one, str(EVERY))} AND {_IS_REAL}"
         kept = (
             f"SELECT project_id, a_id, b_id, {MEASURES} FROM costs_dayslice"
             f" WHERE slice = {one.number} AND bucket = %(start)s"
@@ -142,6 +154,15 @@ def _slice_differences(fold: Fold, slices: Sequence[Slice]) -> list[Difference]:
                 Difference("DaySlice", fold[0], words, *each) for each in _changes(stored.get(key), right.get(key))
             ]
     return found
+
+
+def _quarters_of(one: Slice, project: str) -> str:
+    a, b = _columns(one, "c.")
+    return (
+        f"SELECT {project} AS project_id, {a}::int AS a_id, {b}::int AS b_id, {MEASURES}"
+        " FROM costs_usagequarter u JOIN costs_cell c ON c.id = u.cell_id"
+        " WHERE u.bucket >= %(start)s AND u.bucket < %(end)s"
+    )
 
 
 def _narrow_differences(fold: Fold) -> list[Difference]:
@@ -164,15 +185,21 @@ def _narrow_sums(alias: str) -> str:
     return ", ".join(f"coalesce({alias}.{name}, 0)" for name in NARROW_SUMS)
 
 
+def _of_narrow(slices: Mapping[NarrowKind, int], model: str) -> str:
+    return f"""
+        SELECT u.kind + {slices[NarrowKind.USER] - NarrowKind.USER} AS slice, u.project_id, u.value_id::int AS a_id,
+            {model} AS b_id, {totals(NARROW_SUMS)}
+        FROM costs_usagequarterby u WHERE u.bucket >= %(start)s AND u.bucket < %(end)s
+            AND u.kind IN ({", ".join(map(str, map(int, slices)))}) GROUP BY 1, 2, 3, 4"""  # noqa: S608
+
+
 _NARROW = f"""
     SELECT slice, project_id, a_id, b_id, {_narrow_sums("kept")}, {_narrow_sums("quarters")}
     FROM (SELECT * FROM costs_dayslice
-          WHERE slice IN ({", ".join(map(str, NARROW_SLICES.values()))}) AND bucket = %(start)s) kept
+          WHERE slice IN ({", ".join(map(str, (*NARROW_SLICES.values(), *NARROW_ALONE.values())))})
+              AND bucket = %(start)s) kept
     FULL JOIN (
-        SELECT u.kind + {NARROW_SLICES[NarrowKind.USER] - NarrowKind.USER} AS slice, u.project_id,
-            u.value_id::int AS a_id, u.model_id AS b_id, {totals(NARROW_SUMS)}
-        FROM costs_usagequarterby u WHERE u.bucket >= %(start)s AND u.bucket < %(end)s
-            AND u.kind IN ({", ".join(map(str, map(int, NARROW_SLICES)))}) GROUP BY 1, 2, 3, 4
+        {_of_narrow(NARROW_SLICES, "u.model_id")} UNION ALL {_of_narrow(NARROW_ALONE, "0")}
     ) quarters USING (slice, project_id, a_id, b_id)
     WHERE ({_narrow_sums("kept")}) IS DISTINCT FROM ({_narrow_sums("quarters")}) ORDER BY 1, 2, 3, 4
 """  # noqa: S608

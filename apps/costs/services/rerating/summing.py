@@ -17,7 +17,17 @@ from apps.costs.domain.kinds import LabelKind, NarrowKind
 from apps.costs.domain.measures import HISTOGRAMS, NARROW_SUMS, SUMS
 from apps.costs.domain.pricing import usd_text
 from apps.costs.domain.rerating import Shift
-from apps.costs.domain.slices import HOUR_SLICES, HOUR_TOTALS, HOURS, NARROW_SLICES, SLICES, Slice
+from apps.costs.domain.slices import (
+    EVERY,
+    EVERY_SLICES,
+    HOUR_SLICES,
+    HOUR_TOTALS,
+    HOURS,
+    NARROW_ALONE,
+    NARROW_SLICES,
+    SLICES,
+    Slice,
+)
 from apps.costs.selectors.horizon import EPOCH, HOUR, QUARTER
 from apps.costs.services.hours import ANNOUNCED_SECONDS
 from apps.costs.services.locks import reopen_together
@@ -175,8 +185,9 @@ def _add_to_folds(cursor: CursorWrapper, moved: Sequence[Moved], labels: Mapping
                 hours_of_days[one.cell_id, hour] += one.shift
                 for kind, value in _narrow_keys(one, labels):
                     if kind in NARROW_SLICES:
-                        key = (NARROW_SLICES[NarrowKind(kind)], start, one.move.project_id, value, one.model_id)
-                        narrow[key] += one.shift
+                        project = one.move.project_id
+                        narrow[NARROW_SLICES[NarrowKind(kind)], start, project, value, one.model_id] += one.shift
+                        narrow[NARROW_ALONE[NarrowKind(kind)], start, project, value, 0] += one.shift
     by_cell = ("cell_id", "bucket")
     changes = (
         (_ADD_DAYS, by_cell, days),
@@ -197,13 +208,16 @@ def _reopen(cursor: CursorWrapper, folds: Sequence[tuple[str, datetime, datetime
     cursor.execute("DELETE FROM costs_dayfold WHERE bucket = ANY(%s)", [[start for _, start, _ in folds]])
 
 
-def _of_slice(one: Slice) -> str:
+def _of_slice(one: Slice, project: str = "c.project_id", only: str = "") -> str:
     a, b = (*(f"c.{name}" for name in one.dimensions), "0", "0")[:2]
     sums = ", ".join(f"sum(w.{name}) AS {name}" for name in _SHIFTED)
     return (
-        f"SELECT {one.number} AS slice, w.bucket, c.project_id, {a}::int AS a_id, {b}::int AS b_id, {sums}"
-        " FROM wanted w JOIN costs_cell c ON c.id = w.cell_id GROUP BY 1, 2, 3, 4, 5"
+        f"SELECT {one.number} AS slice, w.bucket, {project} AS project_id, {a}::int AS a_id, {b}::int AS b_id, {sums}"
+        f" FROM wanted w JOIN costs_cell c ON c.id = w.cell_id{only} GROUP BY 1, 2, 3, 4, 5"
     )
+
+
+_IF_REAL = " JOIN access_project p ON p.id = c.project_id AND NOT p.is_demo"
 
 
 def _add_to(
@@ -230,7 +244,8 @@ _ADD_DAYS = _add_to("costs_usageday", ("cell_id", "bucket"), "SELECT * FROM want
 
 def _add_to_slices(slices: Sequence[Slice]) -> str:
     keys = ("slice", "bucket", "project_id", "a_id", "b_id")
-    return _add_to("costs_dayslice", keys, " UNION ALL ".join(_of_slice(one) for one in slices))
+    every = [_of_slice(one, str(EVERY), _IF_REAL) for one in slices if one in EVERY_SLICES]
+    return _add_to("costs_dayslice", keys, " UNION ALL ".join([*map(_of_slice, slices), *every]))
 
 
 _NARROW_SLICE = {"slice": "int", "bucket": "timestamptz", "project_id": "int", "a_id": "int", "b_id": "int"}
