@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from apps.access.models import User
 from apps.budgets.domain.drafts import checked_draft
@@ -192,6 +193,37 @@ def test_a_forecast_is_kept_shown_and_warns(ann: User, signed_in: Any) -> None:
     change(budget, limit_usd="0.2", thresholds=[{"percent": 100, "on": "forecast", "action": "notify"}])
     forecasting.make_forecasts(now=now)
     assert Alert.objects.get().title == "All: 100 % of $0.2000 is forecast"
+
+
+def test_counters_of_many_rolling_days_and_what_has_no_end_are_forecast(
+    ann: User, signed_in: Any, settings: Settings
+) -> None:
+    now = datetime.now(UTC)
+    for hours in range(1, 31 * 24, 6):
+        at = now - timedelta(hours=hours)
+        spend("0.25", at=at, agent="coder")
+        spend("0.05", at=at, agent="support")
+    every = make_budget("40", name="Agents", each="agent", period="once")
+    rolling = make_budget("8", name="Days", period="rolling", rolling_days=7)
+    hour = make_budget("1", name="Hour", period="hour")
+    settings.FORECAST_COUNTERS = 1
+    assert forecasting.make_forecasts(now=now) == 2
+    told = {one.counter.label: one for one in StoredForecast.objects.select_related("counter")}
+    # A dollar a day: $31 so far and about 30 more; the limit is reached nine days on.
+    assert set(told) == {"", "coder"}
+    assert 58 < told["coder"].total < 64
+    assert told["coder"].runs_out_at is not None
+    assert timedelta(days=7) < told["coder"].runs_out_at - now < timedelta(days=11)
+    assert told["coder"].error < Decimal("0.1")
+    # Of seven days the last one is not over: what six and today will have used.
+    assert Decimal("7.1") < told[""].total < Decimal("8.5")
+    settings.FORECAST_COUNTERS = 2
+    assert forecasting.make_forecasts(now=now) == 3
+    pages = {one.name: signed_in(ann).get(f"/budgets/{one.pk}").content.decode() for one in (every, rolling, hour)}
+    assert pages["Agents"].count("Forecast: about $") == 3
+    assert "; runs out " in pages["Agents"]
+    assert "Forecast: about $" in pages["Days"]
+    assert "No forecast: An hour is over before" in pages["Hour"]
 
 
 def test_without_enough_data_there_is_no_forecast(ann: User, signed_in: Any) -> None:

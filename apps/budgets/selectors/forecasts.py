@@ -1,6 +1,6 @@
-"""Forecasts of budgets from the usage of the weeks before."""
+"""Forecasts of budgets from the usage of the weeks before: of periods that end, rolling days, and what has no end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -8,12 +8,17 @@ from decimal import Decimal
 from apps.budgets.domain.cycles import Cycle, Period, Span
 from apps.budgets.domain.forecasting import Ahead, Forecast, Piece, forecast
 from apps.budgets.selectors.matching import Rule
-from apps.budgets.selectors.spending import pieces
-from apps.costs.domain.calendars import Unit, cut
+from apps.budgets.selectors.spending import pieces, pieces_by_value
+from apps.costs.domain.calendars import Unit, cut, day_of, day_start
 
 _WEEKS, _DAYS = timedelta(days=56), timedelta(days=14)
-FORECAST = frozenset({Period.DAY, Period.WEEK, Period.MONTH, Period.QUARTER, Period.YEAR})
-"""Periods whose end can be forecast: those of hours are over too soon, others have no end, or a new one each day."""
+_BY_HOURS = frozenset({Period.DAY, Period.ROLLING})
+AHEAD_OF_ONCE = timedelta(days=30)
+"""So far ahead a budget without periods is forecast."""
+_NEVER = {
+    Period.HOUR: "An hour is over before a forecast of it would be of use.",
+    Period.CONVERSATION: "Conversations have no usual length, so what is still to come of one cannot be told.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,29 +29,56 @@ class Outlook:
     ahead: tuple[Ahead, ...]
 
 
-def can_forecast(rule: Rule) -> bool:
-    """True for a budget with one counter and a period that ends."""
-    return not rule.each and rule.cycle.period in FORECAST
+def why_none(rule: Rule) -> str:
+    """Why budgets of this kind are never forecast, for people; "" for those that are."""
+    if rule.each == "conversation":
+        return _NEVER[Period.CONVERSATION]
+    return _NEVER.get(rule.cycle.period, "")
+
+
+def horizon(rule: Rule, span: Span, now: datetime) -> datetime:
+    """Up to when: the end of the period, of rolling days that of today; of what has no end, some days on."""
+    if span.end is not None:
+        return span.end
+    return day_start(day_of(now + AHEAD_OF_ONCE, rule.cycle.zone), rule.cycle.zone)
 
 
 def outlook(rule: Rule, span: Span, *, spent: Decimal, limit: Decimal, now: datetime) -> Outlook | None:
     """The forecast of a budget's present period, None when there is not enough data yet. Raises TooMuch."""
-    if not can_forecast(rule) or span.end is None:
-        return None
-    fine = Unit.HOUR if rule.cycle.period is Period.DAY else Unit.DAY
+    return outlooks(rule, span, {"": (spent, limit)}, now=now).get("")
+
+
+def outlooks(
+    rule: Rule, span: Span, counters: Mapping[str, tuple[Decimal, Decimal]], *, now: datetime
+) -> dict[str, Outlook]:
+    """The same for counters of a budget: by value what each has spent and its limit. Raises TooMuch."""
+    fine = Unit.HOUR if rule.cycle.period in _BY_HOURS else Unit.DAY
     start = now - (_DAYS if fine is Unit.HOUR else _WEEKS)
     # From the first whole piece on.
-    edges = cut(start, span.end, fine, rule.cycle.zone)[1:]
+    edges = cut(start, horizon(rule, span, now), fine, rule.cycle.zone)[1:]
     past = [edge for edge in edges if edge <= now]
-    if len(past) < 2:
-        return None
-    amounts = _since_first_use(pieces(rule, past))
-    ended = past[len(past) - 1 - len(amounts) : -1]
-    history = [Piece(amount, _season(edge, rule.cycle, fine)) for edge, amount in zip(ended, amounts, strict=True)]
+    if why_none(rule) or len(past) < 2:
+        return {}
     ahead = _ahead(edges, rule.cycle, fine, now)
     season_length = 24 if fine is Unit.HOUR else 7
-    found = forecast(history, ahead, spent=spent, limit=limit, season_length=season_length)
-    return Outlook(found, tuple(ahead)) if found else None
+    found = {}
+    for value, amounts in _used_before(rule, past, list(counters)).items():
+        spent, limit = counters[value]
+        counted = _since_first_use(amounts)
+        ended = past[len(past) - 1 - len(counted) : -1]
+        history = [Piece(amount, _season(edge, rule.cycle, fine)) for edge, amount in zip(ended, counted, strict=True)]
+        one = forecast(history, ahead, spent=spent, limit=limit, season_length=season_length)
+        if one is not None:
+            found[value] = Outlook(one, tuple(ahead))
+    return found
+
+
+def _used_before(rule: Rule, past: Sequence[datetime], values: Sequence[str]) -> dict[str, list[Decimal]]:
+    """What was used between each two of these instants, by value."""
+    if not rule.each:
+        return {"": pieces(rule, past)}
+    by_piece = pieces_by_value(rule, past, values=values)
+    return {value: [piece.get(value, Decimal(0)) for piece in by_piece] for value in values}
 
 
 def _since_first_use(amounts: Sequence[Decimal]) -> Sequence[Decimal]:

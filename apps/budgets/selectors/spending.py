@@ -56,10 +56,12 @@ def pieces(rule: Rule, edges: Sequence[datetime]) -> list[Decimal]:
     return sums
 
 
-def pieces_by_value(rule: Rule, edges: Sequence[datetime]) -> list[dict[str, Decimal]]:
-    """The same by the value of the budget's `each`; usage without one is left out. Raises TooMuch."""
+def pieces_by_value(
+    rule: Rule, edges: Sequence[datetime], *, values: Sequence[str] | None = None
+) -> list[dict[str, Decimal]]:
+    """The same by the value of the budget's `each`, or of some; usage without one is left out. Raises TooMuch."""
     sums: list[dict[str, Decimal]] = [{} for _ in edges[1:]]
-    for place, value, amount in _read(rule, edges, used(rule).each):
+    for place, value, amount in _read(rule, edges, used(rule).each, values):
         if value is not None:
             sums[place][value] = amount
     return sums
@@ -80,18 +82,22 @@ def heading(dimension: str) -> str:
     return _BY[dimension][1]
 
 
-def _read(rule: Rule, edges: Sequence[datetime], value: str) -> list[tuple[int, Any, Decimal]]:
+def _read(
+    rule: Rule, edges: Sequence[datetime], value: str, values: Sequence[str] | None = None
+) -> list[tuple[int, Any, Decimal]]:
     asked = used(rule)
+    among = "" if values is None else f" AND {value} = ANY(%(values)s)"
     with bounded(), connection.cursor() as cursor:
         cursor.execute(
             f"SELECT width_bucket({asked.time}, %(edges)s::timestamptz[]) - 1, {value}, sum({asked.amount})"
-            f" FROM {asked.source} WHERE {asked.time} >= %(start)s AND {asked.time} < %(end)s AND {asked.where}"
+            f" FROM {asked.source} WHERE {asked.time} >= %(start)s AND {asked.time} < %(end)s AND {asked.where}{among}"
             " GROUP BY 1, 2 LIMIT %(most)s",
             {
                 **asked.parameters,
                 "edges": list(edges),
                 "start": edges[0],
                 "end": edges[-1],
+                "values": list(values or ()),
                 "most": _MOST_VALUES * len(edges),
             },
         )

@@ -3,11 +3,14 @@
 from datetime import datetime
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
+from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.forecasting import Forecast
 from apps.budgets.models import Budget, Counter, StoredForecast
-from apps.budgets.selectors.forecasts import can_forecast, outlook
+from apps.budgets.selectors.forecasts import outlooks, why_none
 from apps.budgets.selectors.matching import Rule, rules_of
 from apps.budgets.selectors.spending import TooMuch
 from apps.budgets.selectors.standing import state_of
@@ -19,33 +22,48 @@ _HIGHEST_ERROR = Decimal(9_999_999)
 
 
 def make_forecasts(*, now: datetime) -> int:
-    """Forecast the present period of every standing budget that allows it; how many have one. Safe to run twice."""
+    """Forecast the present period of every standing budget that allows it; how many counters have one.
+
+    Of a budget with many counters those are forecast that have the least left. Safe to run twice.
+    """
     made = 0
     for rule in rules_of(Budget.objects.standing().filter(paused_at=None).order_by("id")):
-        if can_forecast(rule):
+        if not why_none(rule):
             made += forecast_budget(rule=rule, now=now)
     return made
 
 
-def forecast_budget(*, rule: Rule, now: datetime) -> bool:
-    """Keep the forecast of one budget, or that there is none, and note levels of the forecast that begin or end."""
+def forecast_budget(*, rule: Rule, now: datetime) -> int:
+    """Keep the forecasts of one budget, or that there are none, and note levels of the forecast that begin or end."""
     span = rule.cycle.span(now)
-    counter = Counter.objects.filter(budget_id=rule.id, each_value="", period_start=span.start).first()
-    if counter is None:
-        return False
+    counters = _riskiest(rule, span)
+    if not counters:
+        return 0
     try:
-        found = outlook(rule, span, spent=counter.spent, limit=counter.limit, now=now)
+        asked = {one.each_value: (one.carried + one.spent, one.limit) for one in counters}
+        found = outlooks(rule, span, asked, now=now)
     except TooMuch:
-        return False
-    with transaction.atomic():
-        locked = Counter.objects.select_for_update(no_key=True).get(id=counter.pk)
-        _keep(locked, found.forecast if found else None, now)
-        # What is no longer known holds no level.
-        total = found.forecast.total if found else Decimal(0)
-        note_crossings(
-            states=[state_of(rule, span, locked)], rules={rule.id: rule}, now=now, forecasts={locked.pk: total}
-        )
-    return found is not None
+        return 0
+    known = StoredForecast.objects.filter(counter__budget_id=rule.id, counter__period_start=span.start)
+    left = Counter.objects.filter(forecast__in=known).exclude(id__in=[one.pk for one in counters])
+    for counter in sorted((*counters, *left), key=lambda one: one.pk):
+        with transaction.atomic():
+            locked = Counter.objects.select_for_update(no_key=True).get(id=counter.pk)
+            one = found.get(counter.each_value)
+            _keep(locked, one.forecast if one else None, now)
+            # What is no longer known holds no level.
+            total = one.forecast.total if one else Decimal(0)
+            note_crossings(
+                states=[state_of(rule, span, locked)], rules={rule.id: rule}, now=now, forecasts={locked.pk: total}
+            )
+    return len(found)
+
+
+def _riskiest(rule: Rule, span: Span) -> list[Counter]:
+    """The counters of the present period that have the least left."""
+    used = (F("carried") + F("spent") + F("reserved")) / F("limit")
+    counters = Counter.objects.filter(budget_id=rule.id, period_start=span.start)
+    return list(counters.order_by(used.desc(), "id")[: settings.FORECAST_COUNTERS])
 
 
 def _keep(counter: Counter, found: Forecast | None, now: datetime) -> None:

@@ -22,9 +22,9 @@ from apps.budgets.domain.sentences import amount, does, level, sentence, span_wo
 from apps.budgets.domain.states import BudgetState
 from apps.budgets.domain.thresholds import Threshold
 from apps.budgets.forms.budget import RaiseForm
-from apps.budgets.models import Alert, Budget, Entry
+from apps.budgets.models import Alert, Budget, Entry, StoredForecast
 from apps.budgets.selectors.budgets import budgets_of
-from apps.budgets.selectors.forecasts import can_forecast, outlook
+from apps.budgets.selectors.forecasts import horizon, outlook, why_none
 from apps.budgets.selectors.spending import DIMENSIONS, Share, TooMuch, heading, pieces, shares
 from apps.budgets.selectors.standing import Standing, counters_of, past_counters, standing, standings
 from apps.budgets.services import editing
@@ -82,11 +82,11 @@ def budget(request: PageRequest, budget_id: int) -> HttpResponse:
         "sentence": sentence(draft_of(found.budget)),
         "span": span_words(found.span, rule.cycle),
         "thresholds": [_threshold(one, found.state) for one in rule.thresholds],
-        "counters": [_counter(found, state) for state in counters_of(found, now)] if rule.each else [],
+        "counters": _counters(found, now) if rule.each else [],
         "chart": _burn_down(found, now),
         "forecast": found.forecast,
         "forecast_error": percent(found.forecast.error, 1) if found.forecast else "",
-        "can_forecast": can_forecast(rule),
+        "no_forecast": why_none(rule),
         "by": by,
         "dimensions": [(name, heading(name)) for name in DIMENSIONS],
         "shares": _shares(found, by, now),
@@ -187,16 +187,16 @@ def _row(one: Standing) -> Row:
         doing=_doing(state),
         resets_at=state.resets_at,
         counters=one.counters,
-        outlook=outlook_words(one),
+        outlook=outlook_words(one, one.forecast),
     )
 
 
-def outlook_words(one: Standing) -> str:
+def outlook_words(one: Standing, forecast: StoredForecast | None) -> str:
     """The forecast: "about $48.20 by Nov 30 ($41.10 to $55.90); runs out Thu Nov 26, 14:00"; "" when there is none."""
-    forecast, unit, zone = one.forecast, one.rule.unit, one.rule.cycle.zone
-    if forecast is None or one.span.end is None:
+    unit, zone = one.rule.unit, one.rule.cycle.zone
+    if forecast is None:
         return ""
-    last = (one.span.end - timedelta(seconds=1)).astimezone(zone)
+    last = (horizon(one.rule, one.span, forecast.made_at) - timedelta(seconds=1)).astimezone(zone)
     words = f"about {amount(forecast.total, unit)} by {last:%b} {last.day}"
     words += f" ({amount(forecast.low, unit)} to {amount(forecast.high, unit)})"
     if forecast.runs_out_at is None:
@@ -205,10 +205,17 @@ def outlook_words(one: Standing) -> str:
     return f"{words}; runs out {at:%a %b} {at.day}, {at:%H}:00"
 
 
-def _counter(one: Standing, state: BudgetState) -> Row:
+def _counters(one: Standing, now: datetime) -> list[Row]:
+    """The counters of a budget that has many, tightest first."""
+    states = counters_of(one, now)
+    forecasts = StoredForecast.objects.in_bulk([state.counter_id for state in states])
+    return [_counter(one, state, forecasts.get(state.counter_id)) for state in states]
+
+
+def _counter(one: Standing, state: BudgetState, forecast: StoredForecast | None) -> Row:
     return Row(
-        "", state.label, "", "", state, meter(state), _BADGES[state.state], _WORDS[state.state], _doing(state),
-        state.resets_at, 0,
+        "", state.label, "", "", state, meter(state, forecast.total if forecast else None), _BADGES[state.state],
+        _WORDS[state.state], _doing(state), state.resets_at, 0, outlook_words(one, forecast),
     )  # fmt: skip
 
 
@@ -267,6 +274,8 @@ def _expected(one: Standing, now: datetime, length: int, running: int) -> list[D
     """What will have been used after the running piece and each one after it."""
     found = outlook(one.rule, one.span, spent=one.state.spent, limit=one.state.limit, now=now)
     steps: list[Decimal | None] = list(found.forecast.steps) if found else []
+    if one.rule.cycle.period is Period.ROLLING:  # It is drawn by days and steps through the hours of today.
+        steps = steps[-1:]
     return [*[None] * running, *steps, *[None] * length][:length]
 
 
