@@ -269,6 +269,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "watch-background": {"task": "controlplane.tasks.watch_background", "schedule": 60.0, "options": {"expires": 60}},
     "follow-alerts": {"task": "apps.budgets.tasks.follow_alerts", "schedule": 60.0, "options": {"expires": 60}},
     "savings": {"task": "apps.routing.tasks.derive_savings", "schedule": 60.0, "options": {"expires": 60}},
+    "replays": {"task": "apps.routing.tasks.carry_out_replays", "schedule": 3.0, "options": {"expires": 3}},
     "watch-models": {"task": "apps.routing.tasks.watch_models", "schedule": 5.0, "options": {"expires": 5}},
     "old-decisions": {
         "task": "apps.routing.tasks.drop_old_decisions",
@@ -317,6 +318,10 @@ SAVINGS_TODAY_SECONDS = env.int("BURSAR_SAVINGS_TODAY_SECONDS", default=300)
 SAVINGS_OVERHEAD_TASK_TYPES = env.str("BURSAR_SAVINGS_OVERHEAD_TASK_TYPES", default="judge,routing,compression").split(
     ","
 )
+REPLAY_MAX_DAYS = env.int("BURSAR_REPLAY_MAX_DAYS", default=92)
+REPLAY_MAX_CALLS = env.int("BURSAR_REPLAY_MAX_CALLS", default=5_000_000)
+REPLAY_MAX_WAITING = env.int("BURSAR_REPLAY_MAX_WAITING", default=20)
+REPLAY_KEPT = env.int("BURSAR_REPLAY_KEPT", default=200)
 COMPRESSION_MAX_MESSAGES = env.int("BURSAR_COMPRESSION_MAX_MESSAGES", default=2000)
 COMPRESSION_CALLS_AHEAD = env.int("BURSAR_COMPRESSION_CALLS_AHEAD", default=5)
 QUARTERS_KEPT_DAYS = env.int("BURSAR_QUARTERS_KEPT_DAYS", default=40)

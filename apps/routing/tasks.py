@@ -6,6 +6,7 @@ from django.utils import timezone
 from apps.costs.services import sweeps
 from apps.routing.services import health, old_decisions
 from apps.routing.services.quality import refresh_quality as refresh
+from apps.routing.services.replays.working import work_on_replays
 from apps.routing.services.savings.sweeping import derive_due_days
 
 
@@ -35,3 +36,9 @@ def derive_savings() -> None:
     """Compares days whose usage or baseline changed with the baseline that holds on them."""
     run = derive_due_days(now=timezone.now())
     sweeps.note("savings", words=run.words, behind=run.left > 0)
+
+
+@shared_task(soft_time_limit=100, time_limit=120)
+def carry_out_replays() -> None:
+    """Replays recorded usage under what-ifs, a piece a transaction."""
+    work_on_replays()

@@ -3,8 +3,8 @@
 from django.urls import path
 
 from apps.routing.api import baselines as api_baselines
-from apps.routing.api import compressions, config, decisions, policies, provider_health
-from apps.routing.views import baselines, editor, playground, providers, tiers, versions
+from apps.routing.api import compressions, config, decisions, policies, provider_health, replays
+from apps.routing.views import baselines, editor, playground, providers, tiers, versions, what_if
 from apps.routing.views import decisions as decision_pages
 
 app_name = "routing"
@@ -14,6 +14,11 @@ urlpatterns = [
     path("routing/decisions", decision_pages.decision_list, name="decisions"),
     path("routing/decisions/<path:decision_id>", decision_pages.one_decision, name="decision"),
     path("routing/providers", providers.provider_list, name="providers"),
+    path("routing/what-if", what_if.what_if, name="what-if"),
+    path("routing/what-if/advice", what_if.advice_as_draft, name="advice-draft"),
+    path("routing/what-if/<int:run_id>", what_if.replay, name="replay"),
+    path("routing/what-if/<int:run_id>/cancel", what_if.cancel_replay, name="replay-cancel"),
+    path("routing/what-if/<int:run_id>/draft", what_if.replay_as_draft, name="replay-draft"),
     path("routing/baselines", baselines.baseline_list, name="baselines"),
     path("routing/baselines/<int:baseline_id>/withdraw", baselines.withdraw_baseline, name="baseline-withdraw"),
     path("routing/versions", versions.version_list, name="versions"),
@@ -28,6 +33,10 @@ urlpatterns = [
     path("api/routing/decisions/<path:decision_id>", decisions.DecisionView.as_view(), name="api-decision"),
     path("api/provider-health", provider_health.ProviderHealthView.as_view(), name="api-provider-health"),
     path("api/routing/compressions", compressions.CompressionsView.as_view(), name="api-compressions"),
+    path("api/routing/replays", replays.ReplaysView.as_view(), name="api-replays"),
+    path("api/runs/<int:run_id>", replays.RunView.as_view(), name="api-run"),
+    path("api/runs/<int:run_id>/cancel", replays.CancelRunView.as_view(), name="api-run-cancel"),
+    path("api/runs/<int:run_id>/draft", replays.RunDraftView.as_view(), name="api-run-draft"),
     path("api/baselines", api_baselines.BaselinesView.as_view(), name="api-baselines"),
     path(
         "api/baselines/<int:baseline_id>/withdraw",

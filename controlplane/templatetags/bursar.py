@@ -39,6 +39,13 @@ def share(part: Decimal) -> str:
 
 
 @register.filter
+def points(part: Decimal) -> str:
+    """`{{ difference|points }}`: a difference of shares in percentage points, with its sign: "+1.2", "−0.4"."""
+    value = (part * 100).quantize(Decimal("0.1"))
+    return f"{'+' if value > 0 else formats.MINUS if value < 0 else ''}{abs(value)}"
+
+
+@register.filter
 def hundred(part: Decimal) -> str:
     """`{{ quality|hundred }}`: a part of one as a plain number from 0 to 100, as forms take it."""
     return rate_text(part * 100)

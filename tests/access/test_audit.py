@@ -277,6 +277,13 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("routing:roll-back", "POST"): lambda w: Call(
         f"/routing/versions/{routing.earlier_version() and 1}/rollback", {}, 303
     ),
+    ("routing:what-if", "POST"): lambda w: Call("/routing/what-if", routing.what_if_form(), 303),
+    ("routing:advice-draft", "POST"): lambda w: Call("/routing/what-if/advice", routing.advice_form(), 303),
+    ("routing:replay-cancel", "POST"): lambda w: Call(f"/routing/what-if/{routing.replay(w.alice)}/cancel", {}, 303),
+    ("routing:replay-draft", "POST"): lambda w: Call(f"/routing/what-if/{routing.replay(w.alice)}/draft", {}, 303),
+    ("routing:api-replays", "POST"): lambda w: Call("/api/routing/replays", routing.what_if_body(), 202),
+    ("routing:api-run-cancel", "POST"): lambda w: Call(f"/api/runs/{routing.replay(w.alice)}/cancel", {}, 200),
+    ("routing:api-run-draft", "POST"): lambda w: Call(f"/api/runs/{routing.replay(w.alice)}/draft", {}, 201),
     ("routing:baselines", "POST"): lambda w: Call("/routing/baselines", routing.baseline_form(), 303),
     ("routing:baseline-withdraw", "POST"): lambda w: Call(
         f"/routing/baselines/{routing.baseline(w.alice)}/withdraw", {}, 303

@@ -6,6 +6,7 @@ import pytest
 
 from apps.access.models import User
 from apps.costs.models import LanguageModel
+from apps.routing.models import ReplayRun
 from tests.costs.posting import load_prices
 from tests.e2e.conftest import OpenTab
 from tests.e2e.tab import Tab
@@ -49,6 +50,7 @@ PAGES = (
     "/routing/decisions",
     "/routing/decisions/d1?project=support",
     "/routing/providers",
+    "/routing/what-if",
     "/routing/savings",
     "/routing/savings?period=7d&project=nowhere",
     "/routing/baselines",
@@ -98,7 +100,8 @@ def assert_good(tab: Tab) -> None:
 def test_every_page(open_tab: OpenTab, owner: User, fleet: None, routed: int, scheme: str, width: int) -> None:
     tab = look(open_tab, "/", owner, scheme, width)
     tab.expect("404")
-    for path in (*PAGES, f"/routing/drafts/{routed}", f"/routing/drafts/{routed}/publish"):
+    tried = f"/routing/what-if/{ReplayRun.objects.get().pk}"
+    for path in (*PAGES, f"/routing/drafts/{routed}", f"/routing/drafts/{routed}/publish", tried):
         tab.goto(path)
         assert_good(tab)
 

@@ -60,6 +60,7 @@ ALLOWED = {
     ("apps/costs/services/imports/source.py", "Source"): "the share of a file that is read",
     ("apps/costs/services/rerating/working.py", "SECONDS"): "seconds of a clock",
     ("apps/costs/services/retention.py", "Report"): "megabytes",
+    ("apps/routing/api/replays.py", "ReplayIn"): "edges of complexity, and a quality",
     ("apps/routing/selectors/catalogue.py", "_book_seen_at"): "seconds of a clock",
     ("apps/routing/selectors/compressions.py", "LETTERS_PER_TOKEN"): "letters",
     ("apps/routing/selectors/compressions.py", "_estimate"): "tokens of a letter",

@@ -10,9 +10,12 @@ from apps.access.domain.identity import ALL_SCOPES
 from apps.access.models import User
 from apps.access.services.keys import create_key
 from apps.costs.domain.pricing import Rates
+from apps.routing.domain.scenarios import Move
 from apps.routing.models import PolicyVersion
 from apps.routing.services.health import watch_models
 from apps.routing.services.policies import make_draft, publish
+from apps.routing.services.replays.asking import WhatIf, ask
+from apps.routing.services.replays.working import work_on_replays
 from apps.routing.services.savings.declaring import Wanted, declare
 from apps.routing.services.savings.sweeping import derive_due_days
 from tests.costs.posting import call, load_prices, rates
@@ -105,6 +108,31 @@ def baseline_form(**fields: Any) -> dict[str, Any]:
     return usual | fields
 
 
+def what_if_form(**fields: Any) -> dict[str, Any]:
+    """What the form of a what-if sends: calls of one model moved to another."""
+    load_book()
+    return {"days": "7", "source": "/".join(FULL), "target": "/".join(MINI)} | fields
+
+
+def what_if_body(**fields: Any) -> dict[str, Any]:
+    """The same for the API."""
+    load_book()
+    return {"days": 7, "moves": [{"from": model(FULL), "to": model(MINI)}]} | fields
+
+
+def advice_form() -> dict[str, str]:
+    """What the button of an advice sends, over a published policy."""
+    published()
+    return {"source": "/".join(FULL), "target": "/".join(MINI)}
+
+
+def replay(owner: User, **fields: Any) -> int:
+    """A what-if that waits, over a published policy, by its id."""
+    published()
+    usual: dict[str, Any] = {"days": 7, "moves": [Move(FULL, MINI)]}
+    return ask(caller=owner.caller(), wanted=WhatIf(**(usual | fields)), now=datetime.now(UTC)).pk
+
+
 def routed(owner: User) -> int:
     """Two versions, a decision with the call it led to, a model that fails, and a draft, whose id it returns."""
     policy = document(rules=[{"when": {"role": "utility"}, "tier": "simple", "at": "most"}])
@@ -122,4 +150,7 @@ def routed(owner: User) -> int:
     watch_models(now=datetime.now(UTC))
     baseline(owner, days=30)
     derive_due_days(now=datetime.now(UTC))
+    tried = WhatIf(7, moves=[Move(FULL, MINI)])
+    ask(caller=owner.caller(), wanted=tried, now=datetime.now(UTC))
+    work_on_replays()
     return draft(policy | {"model_routing_strategy": "balanced", "default_tier": "huge"})

@@ -17,6 +17,7 @@ from apps.access.api.preconditions import require_match, tagged
 from apps.access.authentication import ApiRequest
 from apps.access.domain.identity import Scope
 from apps.routing.api import schema
+from apps.routing.api.replays import told_quality
 from apps.routing.domain.policy import policy_of
 from apps.routing.domain.policy_diff import differences
 from apps.routing.models import PolicyVersion
@@ -169,6 +170,7 @@ class PreviewView(APIView):
                 "cost_before_usd": found.before_usd,
                 "cost_after_usd": found.after_usd,
                 "moves": moves,
+                "quality": None if found.quality is None else told_quality(found.quality),
             }
         )
 

@@ -9,11 +9,15 @@ from typing import Any
 
 import msgspec
 
+from apps.costs.domain.providers import canonical_provider
+
 from .asked import Asked
+from .candidates import Quality
 from .complexity import Complexity
 from .conversation import NO_CONVERSATION
 from .deciding import CostOf, Known, Sizes, choose
 from .policy import ModelKey, Policy
+from .tally import Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Comparison:
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
     changed_models: int = 0
     blocked_by: Counter[str] = field(default_factory=Counter)
+    groups: Counter[tuple[Group, Group]] = field(default_factory=Counter)
+    """How often which model at which task type, before and after."""
 
     @property
     def moved(self) -> int:
@@ -55,10 +61,11 @@ class Comparison:
 def compare(
     decisions: Iterable[Stored], before: Policy, after: Policy, *, now: datetime, cost_of: CostOf,
     windows_of: Callable[[Policy], Mapping[ModelKey, int | None]],
+    qualities_of: Callable[[Policy, str | None], Mapping[ModelKey, Quality]] = lambda policy, task_type: {},
 ) -> Comparison:  # fmt: skip
     """Ask every stored question under both policies, all models healthy, each as the first of its conversation."""
     told = Comparison()
-    known = {id(policy): Known(now, cost_of, windows_of(policy), {}, {}, NO_CONVERSATION) for policy in (before, after)}
+    windows = {id(policy): windows_of(policy) for policy in (before, after)}
     for one in decisions:
         asked = msgspec.convert({name: value for name, value in one.asked.items() if name != "sizes"}, Asked)
         sizes = Sizes(**one.asked["sizes"])
@@ -67,7 +74,7 @@ def compare(
                 asked,
                 policy,
                 as_scored(one.score),
-                known[id(policy)],
+                Known(now, cost_of, windows[id(policy)], {}, qualities_of(policy, asked.task_type), NO_CONVERSATION),
                 sizes,
                 is_user_turn=True,
                 trial=0,
@@ -76,6 +83,8 @@ def compare(
         )
         told.asked += 1
         told.moves[(was.chosen.tier if was.chosen else "none", then.chosen.tier if then.chosen else "none")] += 1
+        if was.chosen and then.chosen:
+            told.groups[_group(was.chosen.model, asked.task_type), _group(then.chosen.model, asked.task_type)] += 1
         told.changed_models += (was.chosen and was.chosen.model) != (then.chosen and then.chosen.model)
         if was.chosen is None or then.chosen is None or was.chosen.cost is None or then.chosen.cost is None:
             told.unpriced += 1
@@ -83,3 +92,7 @@ def compare(
             told.cost_before += was.chosen.cost
             told.cost_after += then.chosen.cost
     return told
+
+
+def _group(model: ModelKey, task_type: str | None) -> Group:
+    return f"{canonical_provider(model[0])}/{model[1]}", task_type or ""

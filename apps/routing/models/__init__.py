@@ -4,6 +4,7 @@ from apps.routing.models.decisions import Decision
 from apps.routing.models.health import ModelHealth
 from apps.routing.models.policies import PolicyVersion, RoutingState
 from apps.routing.models.quality import ModelQuality, QualityState
+from apps.routing.models.replays import ReplayRun, ReplayState
 from apps.routing.models.savings import BandSum, BaselineRow, SavingsDay, SavingsSum, SavingsTotal, SwitchSum
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "ModelQuality",
     "PolicyVersion",
     "QualityState",
+    "ReplayRun",
+    "ReplayState",
     "RoutingState",
     "SavingsDay",
     "SavingsSum",

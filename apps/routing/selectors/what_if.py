@@ -8,10 +8,13 @@ from django.conf import settings
 
 from apps.costs.domain.pricing import usd
 from apps.routing.domain.policy import ModelKey, Policy
+from apps.routing.domain.predicting import Compared, compared
 from apps.routing.domain.what_if import Comparison, Stored, compare
 from apps.routing.models import Decision
 from apps.routing.selectors.catalogue import fresh_book
 from apps.routing.selectors.policies import price_facts
+from apps.routing.selectors.quality import qualities_of
+from apps.routing.selectors.replaying import by_group, known_qualities
 
 DAYS = 7
 
@@ -25,6 +28,8 @@ class Preview:
     told: Comparison
     before_usd: Decimal
     after_usd: Decimal
+    quality: Compared | None
+    """The success to be expected, over the decisions whose models are known at their kind of task on both sides."""
 
     @property
     def difference_usd(self) -> Decimal:
@@ -53,5 +58,7 @@ def preview_draft(
         return {model: known.context_window for model, known in facts.items()}
 
     stored = [Stored(score, asked) for score, asked in newest if score is not None and "sizes" in asked]
-    told = compare(stored, current, draft, now=now, cost_of=cost_of, windows_of=windows_of)
-    return Preview(days, rows.count(), told, usd(told.cost_before), usd(told.cost_after))
+    told = compare(stored, current, draft, now=now, cost_of=cost_of, windows_of=windows_of,
+                   qualities_of=qualities_of)  # fmt: skip
+    quality = compared(told.groups, by_group(known_qualities()))
+    return Preview(days, rows.count(), told, usd(told.cost_before), usd(told.cost_after), quality)

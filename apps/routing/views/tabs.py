@@ -9,6 +9,7 @@ TABS = (
     ("Playground", "routing:playground"),
     ("Decisions", "routing:decisions"),
     ("Providers", "routing:providers"),
+    ("What-if", "routing:what-if"),
     ("Savings", "savings"),
     ("Versions", "routing:versions"),
 )

@@ -1,0 +1,160 @@
+"""The sums of a replay: calls before and after by task, kind of task and move; kept as plain JSON between steps.
+
+Money is whole femto-dollars. Tasks fall into blocks by a hash of their id: calls of one task stay together, and drawing
+blocks again tells how sure a sum is without keeping every task.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from .candidates import Quality
+from .predicting import Compared, compared
+from .replay.intervals import ratio
+
+BLOCKS = 200
+LEAST_BLOCKS = 30
+Group = tuple[str, str]
+"""A model as `provider/name`, and a task type."""
+_STEP = Decimal("0.0001")
+
+
+@dataclass(slots=True)
+class Side:
+    """Sums of compared calls."""
+
+    calls: int = 0
+    moved: int = 0
+    before: int = 0
+    after: int = 0
+
+    def add(self, before: int, after: int, *, moved: bool, calls: int) -> None:
+        """One call, or an imported sum of several."""
+        self.calls += calls
+        self.moved += calls * moved
+        self.before += before
+        self.after += after
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """The share of the cost that is saved, with the middle 95 % over tasks drawn again; None with too few tasks."""
+
+    share: Decimal
+    low: Decimal | None
+    high: Decimal | None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a replay has added up so far. `billed` is what all calls were billed, compared or not."""
+
+    calls: int = 0
+    unpriced_calls: int = 0
+    undecided_calls: int = 0
+    billed: int = 0
+    whole: Side = field(default_factory=Side)
+    blocks: dict[int, Side] = field(default_factory=dict)
+    by_task_type: dict[str, Side] = field(default_factory=dict)
+    by_move: dict[tuple[str, str], Side] = field(default_factory=dict)
+    tasks: dict[tuple[Group, Group], int] = field(default_factory=dict)
+    judged_tasks: int = 0
+    succeeded_tasks: int = 0
+    latency: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By model: calls that reported a latency, and its sum in milliseconds."""
+
+    def add(
+        self, task: str, task_type: str, models: tuple[str, str], costs: tuple[int | None, int | None], *, calls: int
+    ) -> None:
+        """One call with the models that serve it before and after, and what it costs there."""
+        before, after = costs
+        if before is None or after is None:
+            self.unpriced_calls += calls
+            return
+        moved = models[0] != models[1]
+        number = crc32(task.encode()) % BLOCKS
+        sides = [self.whole, self.blocks.setdefault(number, Side()), self.by_task_type.setdefault(task_type, Side())]
+        if moved:
+            sides.append(self.by_move.setdefault(models, Side()))
+        for side in sides:
+            side.add(before, after, moved=moved, calls=calls)
+
+    def add_task(self, before: Group, after: Group, success: bool | None) -> None:
+        """One task, at the models of its first call."""
+        self.tasks[before, after] = self.tasks.get((before, after), 0) + 1
+        self.judged_tasks += success is not None
+        self.succeeded_tasks += bool(success)
+
+    def add_latency(self, model: str, milliseconds: int) -> None:
+        """The latency of one call as it was."""
+        calls, total = self.latency.get(model, (0, 0))
+        self.latency[model] = (calls + 1, total + milliseconds)
+
+    def saving(self) -> Saving | None:
+        """How much is saved, and how sure that is; None where the calls cost nothing before."""
+        if self.whole.before <= 0:
+            return None
+        value = (1 - Decimal(self.whole.after) / Decimal(self.whole.before)).quantize(_STEP)
+        told = [side for side in self.blocks.values() if side.before]
+        if len(told) < LEAST_BLOCKS:
+            return Saving(value, None, None)
+        found = ratio(np.array([side.after for side in told], float), np.array([side.before for side in told], float))
+        return Saving(value, _share(1 - found.high), _share(1 - found.low))
+
+    def quality(self, known: Mapping[Group, Quality]) -> Compared | None:
+        """The success to be expected before and after; None where no task is known on both sides."""
+        return compared(self.tasks, known)
+
+    def mean_latency(self) -> tuple[int | None, int | None]:
+        """Milliseconds before, and after by the means of the models that take over; None where one has none."""
+        calls, total = sum(one[0] for one in self.latency.values()), sum(one[1] for one in self.latency.values())
+        if not calls:
+            return None, None
+        change = Decimal(0)
+        for (source, target), side in self.by_move.items():
+            if source not in self.latency or target not in self.latency:
+                return total // calls, None
+            means = [Decimal(self.latency[model][1]) / self.latency[model][0] for model in (source, target)]
+            change += side.calls * (means[1] - means[0])
+        return total // calls, max(0, round(Decimal(total) / calls + change / max(1, self.whole.calls)))
+
+    def as_plain(self) -> dict[str, Any]:
+        """Everything as JSON values; `tally_of` is the inverse."""
+        plain = {name: getattr(self, name) for name in _COUNTS}
+        plain["whole"] = _side(self.whole)
+        plain["blocks"] = [[number, *_side(side)] for number, side in sorted(self.blocks.items())]
+        plain["by_task_type"] = [[name, *_side(side)] for name, side in sorted(self.by_task_type.items())]
+        plain["by_move"] = [[*models, *_side(side)] for models, side in sorted(self.by_move.items())]
+        plain["tasks"] = [[*before, *after, count] for (before, after), count in sorted(self.tasks.items())]
+        plain["latency"] = [[model, *sums] for model, sums in sorted(self.latency.items())]
+        return plain
+
+
+_COUNTS = ("calls", "unpriced_calls", "undecided_calls", "billed", "judged_tasks", "succeeded_tasks")
+
+
+def tally_of(plain: Mapping[str, Any]) -> Tally:
+    """A tally from its JSON values; an empty one from nothing."""
+    if not plain:
+        return Tally()
+    return Tally(
+        **{name: plain[name] for name in _COUNTS},
+        whole=Side(*plain["whole"]),
+        blocks={number: Side(*rest) for number, *rest in plain["blocks"]},
+        by_task_type={name: Side(*rest) for name, *rest in plain["by_task_type"]},
+        by_move={(source, target): Side(*rest) for source, target, *rest in plain["by_move"]},
+        tasks={((a, b), (c, d)): count for a, b, c, d, count in plain["tasks"]},
+        latency={model: (calls, total) for model, calls, total in plain["latency"]},
+    )
+
+
+def _side(side: Side) -> list[int]:
+    return [side.calls, side.moved, side.before, side.after]
+
+
+def _share(value: float) -> Decimal:
+    return Decimal(repr(value)).quantize(_STEP) + 0

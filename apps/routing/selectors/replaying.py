@@ -1,0 +1,204 @@
+"""A piece of recorded usage served again under a scenario.
+
+1. A call that asked for a decision moves where the scenario's policy chooses another model for its question than the
+   policy that was in force when the replay was asked for; so only what the scenario changes shows.
+2. A call of a tier that asked for none (its agent read the configuration) moves where the tier no longer holds its
+   model: to the tier's first model that works.
+3. Then the moves of models hold, for those and for every other call.
+
+Both sides are priced at one instant, with the tokens as they were. A call that another model takes over in the middle
+of a conversation finds no prompt cache there; one that follows it at the same model finds what the call before left.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db import connection
+
+from apps.costs.domain.providers import canonical_provider
+from apps.costs.domain.rate_book import RateBook
+from apps.costs.selectors.rerating import Metered, listed
+from apps.routing.domain.asked import Asked
+from apps.routing.domain.candidates import Quality
+from apps.routing.domain.deciding import Sizes
+from apps.routing.domain.policy import ModelKey, Policy, Tier
+from apps.routing.domain.policy_checks import UNKNOWN, why_left_out
+from apps.routing.domain.scenarios import Move
+from apps.routing.domain.tally import Group, Tally
+from apps.routing.models import ModelQuality
+from apps.routing.selectors.counterfactuals import Chooser, is_model, with_cache
+from apps.routing.selectors.policies import price_facts
+from apps.routing.selectors.quality import qualities
+from apps.routing.selectors.recorded_calls import Decided, RecordedCall, calls_between, decisions_between
+
+LEAD = timedelta(hours=1)
+DECIDED_BEFORE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What is replayed, with the prices of one instant. Without a policy calls keep their models but for the moves."""
+
+    before: Policy | None
+    policy: Policy | None
+    moves: Sequence[Move]
+    book: RateBook
+    priced_at: datetime
+    qualities: Mapping[str, Mapping[ModelKey, Quality]]
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a conversation stands in the replay."""
+
+    own: int
+    model: str
+    at: datetime
+    input_tokens: int
+
+
+def replay_piece(
+    scenario: Scenario, tally: Tally, start: datetime, end: datetime, *, project_ids: Sequence[int]
+) -> None:
+    """Add the calls and tasks of [start, end) to the sums."""
+    decided = decisions_between(start - DECIDED_BEFORE, end) if scenario.policy is not None else {}
+    firsts = _first_calls(start, end, project_ids)
+    serving = _Serving(scenario)
+    places: dict[Any, _Place] = {}
+    for call in calls_between(start - LEAD, end, project_ids=project_ids):
+        found = decided.get((call.project_id, call.decision_id)) if call.decision_id else None
+        model = serving.model_of(call, found)
+        before, after = serving.costs(call, model, places)
+        if call.occurred_at < start:
+            continue
+        own, other = _own(call), "/".join(model) if model else _own(call)
+        tally.calls += call.metered.calls
+        tally.undecided_calls += call.metered.calls if found is None else 0
+        tally.billed += call.cost or 0
+        task = f"{call.project_id}:{call.task_id or call.conversation_id or call.usage_id}"
+        tally.add(task, call.task_type, (own, other), (before, after), calls=call.metered.calls)
+        if call.latency_ms is not None and call.metered.calls == 1:
+            tally.add_latency(own, call.latency_ms)
+        key = (call.project_id, call.usage_id)
+        if key in firsts:
+            tally.add_task((own, call.task_type), (other, call.task_type), firsts[key])
+
+
+class _Serving:
+    """Which model serves each call, and what it costs."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario, self._book = scenario, scenario.book
+        self._pairs: tuple[Chooser, Chooser] | None = None
+        if scenario.policy is not None and scenario.before is not None:
+            before, policy = scenario.before, scenario.policy
+            self._pairs = (
+                Chooser(before, scenario.book, scenario.qualities),
+                Chooser(policy, scenario.book, scenario.qualities),
+            )
+        self._tiers = {tier.name: self._working(tier) for tier in scenario.policy.tiers} if scenario.policy else {}
+        self._moves = {_canonical(move.source): move for move in reversed(scenario.moves) if not move.task_type}
+        self._moves_of = {
+            (_canonical(move.source), move.task_type): move for move in reversed(scenario.moves) if move.task_type
+        }
+
+    def model_of(self, call: RecordedCall, decided: Decided | None) -> ModelKey | None:
+        """The model that takes a call over; None where it stays."""
+        if call.is_untouched:
+            return None
+        model = self._by_policy(call, decided)
+        serving = _canonical(model) if model else (call.provider, call.metered.model)
+        move = self._moves_of.get((serving, call.task_type)) or self._moves.get(serving)
+        model = move.target if move else model
+        return None if model is None or is_model(call, model) else model
+
+    def _by_policy(self, call: RecordedCall, decided: Decided | None) -> ModelKey | None:
+        if self._pairs is not None and decided is not None:
+            if decided.action != "route" or decided.score is None or "sizes" not in decided.asked:
+                return None
+            was, then = (self._choice(chooser, decided) for chooser in self._pairs)
+            return then if then != was else None
+        models = self._tiers.get(call.tier)
+        own = (call.provider, call.metered.model)
+        if not models or any(_canonical(model) == own for model in models):
+            return None
+        return models[0]
+
+    def _choice(self, chooser: Chooser, decided: Decided) -> ModelKey | None:
+        asked = msgspec.convert({name: value for name, value in decided.asked.items() if name != "sizes"}, Asked)
+        score = decided.score if decided.score is not None else Decimal(0)
+        return chooser.choice(asked, score, Sizes(**decided.asked["sizes"]), self._scenario.priced_at)
+
+    def _working(self, tier: Tier) -> list[ModelKey]:
+        """The models of a tier that its cap, prices and limits leave."""
+        facts = price_facts({model.key for model in tier.models}, now=self._scenario.priced_at, book=self._book)
+        return [model.key for model in tier.models if why_left_out(model, tier, facts.get(model.key, UNKNOWN)) is None]
+
+    def costs(
+        self, call: RecordedCall, model: ModelKey | None, places: dict[Any, _Place]
+    ) -> tuple[int | None, int | None]:
+        """What a call costs before and after, with the prompt cache each side finds."""
+        if call.is_untouched:
+            return call.cost, call.cost
+        metered = replace(call.metered, occurred_at=self._scenario.priced_at)
+        before = listed(metered, self._book).cost
+        serving = "/".join(model) if model else _own(call)
+        after = self._cached(call, metered, serving, places)
+        if after is metered and model is None:
+            return before, before
+        target = model or (metered.provider, metered.model)
+        return before, listed(replace(after, provider=target[0], model=target[1]), self._book).cost
+
+    def _cached(self, call: RecordedCall, metered: Metered, serving: str, places: dict[Any, _Place]) -> Metered:
+        """The call with the cache it finds at the model that serves it in the replay."""
+        if call.conversation_id is None or metered.calls != 1:
+            return metered
+        key = (call.project_id, call.conversation_id, call.role_id)
+        place, usage = places.get(key), metered.usage
+        places[key] = _Place(call.model_id, serving, call.occurred_at, usage.input_tokens)
+        if place is None:
+            return metered
+        switched, switches = place.own != call.model_id, place.model != serving
+        if switches and not switched:
+            return replace(metered, usage=replace(usage, cache_read=0)) if usage.cache_read else metered
+        warm = call.occurred_at - place.at <= timedelta(seconds=settings.PROMPT_CACHE_SECONDS)
+        if switched and not switches and warm and place.input_tokens >= settings.PROMPT_CACHE_LEAST_TOKENS:
+            return with_cache(metered, min(place.input_tokens, usage.input_tokens)) or metered
+        return metered
+
+
+def known_qualities() -> dict[str, Mapping[ModelKey, Quality]]:
+    """How models do, by task type, as the statistics are now; "" is all of them."""
+    kinds = ModelQuality.objects.order_by("task_type").values_list("task_type", flat=True).distinct()
+    return {kind: qualities(kind or None) for kind in kinds}
+
+
+def by_group(known: Mapping[str, Mapping[ModelKey, Quality]]) -> dict[Group, Quality]:
+    """The same by the groups of a tally."""
+    return {
+        ("/".join(model), kind): quality for kind, models in known.items() if kind for model, quality in models.items()
+    }
+
+
+def _first_calls(start: datetime, end: datetime, project_ids: Sequence[int]) -> dict[tuple[int, str], bool | None]:
+    """The first calls of the tasks that began in [start, end), with how the task went."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT project_id, first_id, success FROM costs_tasktotal"
+            " WHERE first_at >= %s AND first_at < %s AND calls > 0 AND project_id = ANY(%s)",
+            [start, end, list(project_ids)],
+        )
+        return {(project_id, first_id): success for project_id, first_id, success in cursor.fetchall()}
+
+
+def _own(call: RecordedCall) -> str:
+    return f"{call.provider}/{call.metered.model}"
+
+
+def _canonical(model: ModelKey) -> ModelKey:
+    return canonical_provider(model[0]), model[1]

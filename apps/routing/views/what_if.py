@@ -1,0 +1,153 @@
+"""The pages of what-ifs: the form with advice and earlier runs, and one run from its progress to a draft."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from apps.access.domain.errors import Refused
+from apps.access.domain.identity import Role
+from apps.access.pages import PageRequest, page, see_other
+from apps.costs.models import UsedModel
+from apps.routing.domain.baselines import BadBaseline, read_models
+from apps.routing.domain.policy import ModelKey, policy_of
+from apps.routing.domain.scenarios import Move
+from apps.routing.forms.what_if import WhatIfForm
+from apps.routing.models import PolicyVersion, ReplayRun, ReplayState
+from apps.routing.selectors.advice import advised
+from apps.routing.selectors.policies import current_version
+from apps.routing.selectors.replaying import by_group, known_qualities
+from apps.routing.selectors.replays import ENDED, outcome_of, percent, replays_of, sides
+from apps.routing.services.replays.asking import as_draft, ask, cancel, draft_of
+from apps.routing.views.tabs import tabs
+
+MOST_RUNS = 20
+MOST_ROWS = 20
+MOST_ADVICE = 10
+MOST_NAMES = 2000
+WAITS_LONG = timedelta(seconds=60)
+
+
+@page(role=Role.ADMIN)
+@require_http_methods(["GET", "HEAD", "POST"])
+def what_if(request: PageRequest) -> HttpResponse:
+    """The form of a what-if, what models would do the same for less, and earlier runs beside one another."""
+    now, current = timezone.now(), current_version()
+    versions = [*PolicyVersion.objects.drafts()[:MOST_RUNS], *PolicyVersion.objects.published()[:MOST_RUNS]]
+    policy = policy_of(current.document) if current else None
+    if request.method == "POST":
+        form = WhatIfForm(request.caller, policy, versions, request.POST)
+        if form.is_valid():
+            try:
+                run = ask(caller=request.caller, wanted=form.wanted(), now=now)
+                return see_other("routing:replay", run.pk)
+            except Refused as refusal:
+                form.refuse(refusal)
+    else:
+        given = {name: request.GET[name] for name in WhatIfForm.base_fields if name in request.GET}
+        form = WhatIfForm(request.caller, policy, versions, initial={"days": 7, **given})
+    context = _context(request, form, now)
+    return render(request, "routing/what_if.html", context, status=422 if form.errors else 200)
+
+
+def _context(request: PageRequest, form: WhatIfForm, now: datetime) -> dict[str, Any]:
+    known = by_group(known_qualities())
+    runs = list(replays_of(request.caller)[:MOST_RUNS])
+    names = UsedModel.objects.order_by("provider", "name").values_list("provider", "name")[:MOST_NAMES]
+    return {
+        "tabs": tabs("routing:what-if"),
+        "form": form,
+        "used_models": [f"{provider}/{name}" for provider, name in names],
+        "advice": advised(now=now, project_ids=request.caller.project_ids, most=MOST_ADVICE),
+        "runs": [
+            {
+                "run": run,
+                "percent": percent(run),
+                "found": outcome_of(run, known) if run.state == ReplayState.DONE else None,
+            }
+            for run in runs
+        ],
+    }
+
+
+@page(role=Role.ADMIN)
+@require_safe
+def replay(request: PageRequest, run_id: int) -> HttpResponse:
+    """One run. htmx asks for its progress alone; once it is done, the page is read anew."""
+    run = _run(request, run_id)
+    is_working = run.state not in ENDED
+    context: dict[str, Any] = {
+        "run": run,
+        "is_working": is_working,
+        "percent": percent(run),
+        "is_waiting_long": is_working and not run.taken_until and timezone.now() - run.asked_at > WAITS_LONG,
+    }
+    if request.htmx and not request.htmx.history_restore_request:
+        return render(request, "routing/_replay_progress.html", context) if is_working else HttpResponseClientRefresh()
+    context["tabs"] = tabs("routing:what-if")
+    context["days"] = (run.end - run.start).days
+    if run.state == ReplayState.DONE:
+        found = outcome_of(run)
+        context |= {
+            "found": found,
+            "by_task_type": sides(found.tally.by_task_type)[:MOST_ROWS],
+            "by_move": sides(found.tally.by_move)[:MOST_ROWS],
+        }
+    return render(request, "routing/replay.html", context)
+
+
+@page(role=Role.ADMIN)
+@require_POST
+def cancel_replay(request: PageRequest, run_id: int) -> HttpResponse:
+    """Ends a run before it is done."""
+    _run(request, run_id)
+    try:
+        cancel(caller=request.caller, run_id=run_id)
+    except Refused as refusal:
+        messages.error(request, f"Nothing was changed. {refusal.message}")
+    return see_other("routing:replay", run_id)
+
+
+@page(role=Role.ADMIN)
+@require_POST
+def replay_as_draft(request: PageRequest, run_id: int) -> HttpResponse:
+    """Makes what a run tried a draft of the policy."""
+    _run(request, run_id)
+    try:
+        draft = as_draft(caller=request.caller, run_id=run_id)
+    except Refused as refusal:
+        messages.error(request, f"No draft was made. {refusal.message}")
+        return see_other("routing:replay", run_id)
+    messages.success(request, "This is a draft. Agents see nothing of it until it is published.")
+    return see_other("routing:draft", draft.pk)
+
+
+@page(role=Role.ADMIN)
+@require_POST
+def advice_as_draft(request: PageRequest) -> HttpResponse:
+    """Makes an advice a draft: one model replaced by another in every tier that holds it."""
+    try:
+        move = Move(_model(request, "source"), _model(request, "target"))
+        note = f"Advice: {move.words}"
+        draft = draft_of(caller=request.caller, document=None, moves=[move], note=note)
+    except (BadBaseline, Refused) as refusal:
+        messages.error(request, f"No draft was made. {refusal}")
+        return see_other("routing:what-if")
+    messages.success(request, "This is a draft. Agents see nothing of it until it is published.")
+    return see_other("routing:draft", draft.pk)
+
+
+def _model(request: PageRequest, name: str) -> ModelKey:
+    return read_models(request.POST.get(name, "").replace("\0", ""), "")[""]
+
+
+def _run(request: PageRequest, run_id: int) -> ReplayRun:
+    found = replays_of(request.caller).filter(pk=run_id).first()
+    if found is None:
+        raise Http404
+    return found

@@ -1,0 +1,246 @@
+"""What-ifs: recorded usage served again, by tasks and moves, exact; who may ask for how much; drafts made of them."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from apps.access.models import User
+from apps.routing import tasks
+from apps.routing.domain.scenarios import BadScenario, Changes, Move, changed, with_moves
+from apps.routing.domain.tally import Side, Tally, tally_of
+from apps.routing.models import ModelQuality, PolicyVersion, QualityState, ReplayRun
+from apps.routing.selectors import quality
+from apps.routing.services.replays.working import work_on_replays
+from tests.cast import HeldKey
+from tests.costs.posting import JSON, call, posted
+from tests.routing import acts
+from tests.routing.acts import FULL, MINI, OPUS
+from tests.routing.test_decisions import ask
+
+URL = "/api/routing/replays"
+MINI_USD, FULL_USD = Decimal("0.00056"), Decimal("0.0028")
+
+
+@pytest.fixture
+def key(admin_key: HeldKey) -> HeldKey:
+    quality.forget()
+    acts.published()
+    return admin_key
+
+
+def used(model: tuple[str, str], **fields: Any) -> dict[str, Any]:
+    return call(provider=model[0], model=model[1], **{"role": "chat", "task_type": "code", **fields})
+
+
+def replayed(key: HeldKey, **body: Any) -> dict[str, Any]:
+    answer = key.client.post(URL, {"days": 7, **body}, JSON)
+    assert answer.status_code == 202, answer.content
+    tasks.carry_out_replays()
+    told = key.client.get(answer.json()["url"]).json()
+    assert (told["state"], told["percent"]) == ("done", 100)
+    result: dict[str, Any] = told["result"]
+    return result
+
+
+def move(source: tuple[str, str], target: tuple[str, str], **fields: Any) -> dict[str, Any]:
+    return {"from": acts.model(source), "to": acts.model(target), **fields}
+
+
+def known(model: tuple[str, str], mean: str, lower: str, n: int, task_type: str = "code") -> None:
+    ModelQuality.objects.create(
+        provider=model[0], name=model[1], task_type=task_type, n=n, n_eff=n, mean=Decimal(mean), lower=Decimal(lower)
+    )
+    state, _ = QualityState.objects.get_or_create(id=1)
+    QualityState.objects.update(version=state.version + 1)
+    quality.forget()
+
+
+def test_a_move_of_models_is_priced_call_by_call(key: HeldKey) -> None:
+    then = (timezone.now() - timedelta(days=2)).isoformat()
+    posted(
+        key,
+        [
+            used(FULL, task_id="t1", latency_ms=900, occurred_at=then),
+            used(FULL, task_id="t2", task_type="talk"),
+            used(MINI, task_id="t3", latency_ms=300),
+            used(FULL, operation="embeddings"),
+            call(provider="acme", model="unknown"),
+        ],
+    )
+    told = replayed(key, moves=[move(FULL, MINI)])
+    assert (told["calls"], told["compared_calls"], told["moved_calls"], told["unpriced_calls"]) == (5, 4, 2, 1)
+    assert Decimal(told["before_usd"]) == FULL_USD * 3 + MINI_USD
+    assert Decimal(told["after_usd"]) == FULL_USD + MINI_USD * 3, "an embedding stays"
+    assert (told["saved_share_low"], told["quality"]) == (None, None), "too few tasks, and nobody judged any"
+    assert (told["latency_before_ms"], told["latency_after_ms"]) == (600, 300)
+    assert [(row["from"], row["to"], row["calls"]) for row in told["by_move"]] == [("/".join(FULL), "/".join(MINI), 2)]
+    known(FULL, "0.9", "0.85", 60)
+    known(MINI, "0.8", "0.7", 30)
+    only_code = replayed(key, moves=[move(FULL, MINI, task_type="code")])
+    assert (only_code["moved_calls"], only_code["quality"]["difference"]) == (1, "-0.0500"), "one of two known tasks"
+    assert (only_code["quality"]["before"]["n"], only_code["quality"]["after"]["n"]) == (90, 30)
+    assert len(key.client.get(URL).json()["results"]) == 2
+
+
+def test_a_draft_moves_only_what_it_decides_otherwise(key: HeldKey) -> None:
+    assert ask(key.client, id="d1", message="hi")["tier"] == "simple"
+    posted(key, [used(MINI, decision_id="d1"), used(MINI), used(OPUS, tier="premium"), used(("openai", "gpt-4.1"))])
+    policy = acts.document()
+    policy["tiers"] = policy["tiers"][1:]
+    policy["tiers"][1]["models"] = [acts.model(FULL)]
+    told = replayed(key, policy_id=acts.draft(policy))
+    # The decided call goes to the tier above; that of the premium tier to the model it holds now; the others stay.
+    assert (told["moved_calls"], told["undecided_calls"]) == (2, 3)
+    assert Decimal(told["before_usd"]) == MINI_USD * 2 + Decimal("0.006") + FULL_USD
+    assert Decimal(told["after_usd"]) == FULL_USD * 2 + MINI_USD + FULL_USD
+    same = replayed(key, policy_id=PolicyVersion.objects.get(version=1).pk)
+    assert (same["moved_calls"], same["before_usd"]) == (0, same["after_usd"])
+    lifted = replayed(key, thresholds={"simple": 0.01}, strategy="cost_optimized")
+    assert lifted["moved_calls"] == 1, "the edge puts the question into the tier above"
+
+
+def test_caches_are_lost_where_another_model_takes_over_and_kept_where_a_switch_falls_away(key: HeldKey) -> None:
+    now = timezone.now()
+    chat = {"conversation_id": "c", "input_tokens": 10_000, "output_tokens": 0}
+    times = [(now - timedelta(seconds=seconds)).isoformat() for seconds in (90, 60, 30)]
+    cached = {"cache_read_input_tokens": 10_000}
+    posted(
+        key,
+        [
+            used(FULL, occurred_at=times[0], **chat),
+            used(MINI, occurred_at=times[1], **chat),
+            used(MINI, occurred_at=times[2], **chat, **cached),
+        ],
+    )
+    told = replayed(key, moves=[move(MINI, FULL)])
+    # 10,000 fresh, then twice 10,000 from the cache that is not lost now.
+    assert Decimal(told["after_usd"]) == Decimal("0.02") + 2 * Decimal("0.005")
+    other = replayed(key, moves=[move(FULL, OPUS)])
+    assert Decimal(other["after_usd"]) == Decimal("0.04") + Decimal("0.004") + Decimal("0.001")
+
+
+def test_what_is_refused(key: HeldKey, settings: Any) -> None:
+    settings.REPLAY_MAX_CALLS, settings.REPLAY_MAX_WAITING = 1, 1
+    posted(key, [used(FULL)])
+    one = [move(FULL, MINI)]
+    for body, code in (
+        ({}, "nothing_changes"),
+        ({"days": 0, "moves": one}, "days"),
+        ({"days": 93, "moves": one}, "days"),
+        ({"policy_id": 9}, "no_policy"),
+        ({"caps": {"huge": "1"}}, "bad_scenario"),
+        ({"thresholds": {"simple": 0.8}}, "cannot_publish_edges"),
+        ({"moves": [move(FULL, FULL)]}, "same"),
+        ({"moves": [move(FULL, ("acme", "x"))]}, "unpriced"),
+        ({"moves": one * 21}, "too_many"),
+        ({"project": "nowhere", "moves": one}, "invalid"),
+    ):
+        answer = key.client.post(URL, {"days": 7, **body}, JSON)
+        assert (answer.status_code, [one["code"] for one in answer.json()["errors"]]) == (422, [code]), body
+    asked = key.client.post(URL, {"moves": one}, JSON)
+    assert asked.status_code == 202
+    assert key.client.post(URL, {"moves": one}, JSON).json()["errors"][0]["code"] == "too_many_waiting"
+    assert key.client.post(f"{asked.json()['url']}/cancel").json()["state"] == "cancelled"
+    assert key.client.post(f"{asked.json()['url']}/cancel").status_code == 409
+    posted(key, [used(FULL)])
+    assert key.client.post(URL, {"moves": one}, JSON).json()["errors"][0]["code"] == "too_many_calls"
+
+
+def test_a_killed_worker_is_followed_and_nothing_counts_twice(key: HeldKey, alice: User, settings: Any) -> None:
+    days = [(timezone.now() - timedelta(days=day)).isoformat() for day in range(3)]
+    posted(key, [used(FULL, occurred_at=day) for day in days])
+    run = ReplayRun.objects.get(pk=acts.replay(alice))
+    assert (worked := work_on_replays(pieces=5)) is not None
+    assert worked.pieces == 5
+    run.refresh_from_db()
+    assert (run.state, run.taken_by, 0 < (run.done_until - run.start).days < 7) == ("working", "", True)
+    ReplayRun.objects.update(taken_by="dead", taken_until=timezone.now() + timedelta(minutes=1))
+    assert work_on_replays() is None, "its lease holds"
+    ReplayRun.objects.update(taken_until=timezone.now() - timedelta(minutes=1))
+    assert work_on_replays() is not None
+    run.refresh_from_db()
+    assert (run.state, tally_of(run.sums).whole) == ("done", Side(3, 3, 3 * 28 * 10**11, 3 * 56 * 10**10))
+    assert tally_of(tally_of(run.sums).as_plain()).as_plain() == run.sums
+    settings.REPLAY_KEPT = 0
+    work_on_replays()
+    assert not ReplayRun.objects.exists()
+
+
+def test_pages_and_drafts(key: HeldKey, alice: User, bob: User, carol: User, signed_in: Any) -> None:
+    browser = signed_in(alice)
+    posted(key, [used(FULL, task_id=f"t{n}") for n in range(50)])
+    known(FULL, "0.90", "0.85", 60)
+    known(MINI, "0.91", "0.86", 70)
+    shown = browser.get("/routing/what-if").content.decode()
+    assert "would give the success of openrouter/openai/gpt-4.1 at code for <strong>80.0% less</strong>" in shown
+    half = browser.post("/routing/what-if", acts.what_if_form(target=""))
+    assert (half.status_code, "A move names two models" in half.content.decode()) == (422, True)
+    bad = browser.post("/routing/what-if", acts.what_if_form(**{"upper-simple": "0.9"}))
+    assert (bad.status_code, "ends at" in bad.content.decode()) == (422, True)
+    asked = browser.post("/routing/what-if", acts.what_if_form())
+    url = asked["Location"]
+    assert "It goes on without this page" in browser.get(url).content.decode()
+    assert browser.get(url, headers={"HX-Request": "true"}).content.decode().startswith("<section")
+    work_on_replays()
+    assert browser.get(url, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+    page = browser.get(url).content.decode()
+    for words in ("80.0%", "What this cannot know", "difference +1.0", "100% of the tasks"):
+        assert words in page, words
+    drafted = browser.post(f"{url}/draft")
+    document = PolicyVersion.objects.drafts().get().document
+    assert drafted["Location"].startswith("/routing/drafts/")
+    assert [tier["models"][0]["name"] for tier in document["tiers"]] == [MINI[1], MINI[1], OPUS[1]]
+    assert "What-if" in signed_in(bob).get("/routing/what-if").content.decode()
+    assert signed_in(carol).get(url).status_code == 403
+    gone = browser.post("/routing/what-if/advice", {"source": "acme/x", "target": "/".join(MINI)}, follow=True)
+    assert "No tier of the policy holds acme/x" in gone.content.decode()
+    publish = browser.get(f"/routing/drafts/{PolicyVersion.objects.drafts().get().pk}/publish")
+    assert publish.status_code == 200
+
+
+def test_the_preview_of_a_draft_predicts_success(key: HeldKey, alice: User, signed_in: Any) -> None:
+    for number in range(3):
+        ask(key.client, id=f"d{number}", message="hi", task_type="code")
+    policy = acts.document()
+    policy["tiers"] = policy["tiers"][1:]
+    url = f"/routing/drafts/{acts.draft(policy)}/publish"
+    browser = signed_in(alice)
+    assert "unknown: no kind of task has 20 outcomes" in browser.get(url).content.decode()
+    known(MINI, "0.80", "0.75", 40)
+    known(FULL, "0.90", "0.85", 60)
+    told = key.client.get(f"/api/policies/{url.split('/')[3]}/preview").json()["quality"]
+    assert (told["difference"], told["before"]["mean"], told["after"]["n"]) == ("0.1000", "0.8000", 60)
+    assert "difference +10.0" in browser.get(url).content.decode()
+
+
+def test_scenarios() -> None:
+    policy = acts.document()
+    changes = Changes({"simple": None, "standard": "0.02"}, {"simple": 0.2}, "balanced", 0.8)
+    found = changed(policy, changes)
+    assert [tier.get("max_cost_per_1k_tokens") for tier in found["tiers"]] == [None, "0.02", "0.03"]
+    assert (found["tiers"][0]["upper"], found["model_routing_quality_threshold"]) == (0.2, 0.8)
+    assert changes.words[0] == "cap of simple lifted"
+    assert policy == acts.document(), "the policy itself is left alone"
+    with pytest.raises(BadScenario):
+        changed(policy, Changes(uppers={"huge": 0.5}))
+    policy["tiers"][1]["models"] = [acts.model(FULL, key_pool=["a"], supports=["vision"]), acts.model(MINI)]
+    moved, times = with_moves(policy, [Move(FULL, MINI)])
+    assert (moved["tiers"][1]["models"], times) == ([acts.model(MINI, supports=["vision"])], 1)
+
+
+def test_how_sure_a_saving_is() -> None:
+    tally = Tally()
+    for number in range(400):
+        tally.add(f"t{number}", "code", ("a", "b"), (100, 50 if number % 2 else 90), calls=1)
+    tally.add("t", "code", ("a", "c"), (100, None), calls=2)
+    saving = tally.saving()
+    assert saving is not None
+    assert saving.low is not None
+    assert saving.high is not None
+    assert (saving.share, tally.unpriced_calls) == (Decimal("0.3000"), 2)
+    assert Decimal("0.25") < saving.low < saving.share < saving.high < Decimal("0.35")
+    assert Tally().saving() is None
+    assert Tally().mean_latency() == (None, None)
