@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
 from apps.access import request_context
+from apps.access.api.quick import QuickView
 from apps.access.domain.addresses import client_address, parse_networks
 from apps.access.domain.errors import Refused
 from apps.access.pages import is_declared
@@ -81,6 +82,41 @@ class DatabaseAwayMiddleware:
         if isinstance(exception, Refused):
             return problems.answer(request, problems.status_of(exception), exception.message)
         return None
+
+
+class ShortWayMiddleware:
+    """Answers what agents ask all the time ahead of what only people need: sessions, messages, the table of addresses.
+
+    The views declare who may ask, as all do. Whatever a view does not answer so goes on as if this were not here.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        from apps.routing.api.config import ConfigView
+        from apps.routing.api.decisions import DecisionsView
+
+        self.get_response = get_response
+        self.views: dict[str, QuickView] = {
+            "/api/routing/config": ConfigView(),
+            "/api/routing/decisions": DecisionsView(),
+        }
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        view = self.views.get(request.path_info)
+        answer = self._answer(view, request) if view is not None else None
+        if answer is None:
+            return self.get_response(request)
+        answer.headers["Content-Length"] = str(len(answer.content))
+        return answer
+
+    def _answer(self, view: QuickView, request: HttpRequest) -> HttpResponse | None:
+        request.get_host()  # raises for a host that is not this installation
+        try:
+            return view.answer_at_once(request)
+        except Exception as error:
+            answer = problems.exception_handler(error, {})
+            if answer is None:
+                raise
+            return answer
 
 
 class DenyUndeclaredMiddleware:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
-from apps.access.services import audit, guessing, places
+from apps.access.services import audit, guessing, known_keys, places
 from apps.budgets.extension_points import tier_ceiling
 from apps.budgets.selectors import matching
 from apps.budgets.services import opening
@@ -65,6 +65,7 @@ def forget_everything() -> None:
     context._seen_health = (monotonic(), "ok")  # pages in tests do not ask for the dot of the footer
     places.forget()
     guessing.forget()
+    known_keys.forget()
     audit.forget_denials()
     names.forget()
     placing.forget()

@@ -14,7 +14,7 @@ from apps.access.domain import keys
 from apps.access.domain.identity import Caller, Scope
 from apps.access.models import User
 from apps.access.selectors.callers import holder_of
-from apps.access.services import audit, guessing, key_use, places
+from apps.access.services import audit, guessing, key_use, known_keys, places
 
 if TYPE_CHECKING:
     # Views import this module through DRF's settings, so this import would be a circle.
@@ -59,6 +59,7 @@ def caller_of_header(header: str) -> Caller:
         guessing.note_failure(address)
         raise exceptions.AuthenticationFailed("This key is unknown, revoked or expired.")
     guessing.note_success(digest)
+    known_keys.remember(digest, holder.caller)
     places.see_version(holder.places_version)
     if holder.use_is_stale and holder.caller.key_id is not None:
         key_use.note(holder.caller.key_id)
@@ -97,6 +98,12 @@ class DeclaredScope(BasePermission):
             return True
         audit.record_denial(caller, method=method, path=request.path)
         return False
+
+
+def may_ask(caller: Caller, view: APIView, method: str) -> bool:
+    """Whether a caller holds the scope, and the role, that a view declares for a method."""
+    rule = getattr(view, "required_scopes", {}).get(method)
+    return rule is not None and _holds(caller, rule) and _has_role(caller, view)
 
 
 def _holds(caller: Caller, rule: ScopeRule) -> bool:

@@ -106,7 +106,7 @@ def test_a_safe_request_id_is_kept(charlie: Client, sent: str, kept: bool) -> No
 
 
 def test_the_database_is_away_for_a_key(reader: HeldKey, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callers, "_row_of", away)
+    monkeypatch.setattr(callers, "prepared", away)
     answer = reader.client.get("/api/schema")
     is_problem(answer, 503)
     assert answer["Retry-After"] == "2"

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from apps.access.domain.identity import Scope
+from apps.routing.domain.complexity.reading import read
 from apps.routing.domain.hashed_features import hashed_features, read_features
 from apps.routing.models import Decision
 from tests.budgets import acts as budgets
@@ -76,17 +77,21 @@ def test_nothing_of_the_message_is_stored(agent: Client) -> None:
     assert [factor["name"] for factor in row.answer["complexity"]["factors"]] == [
         factor["name"] for factor in told["complexity"]["factors"]
     ]
-    assert (row.features_version, bytes(row.features or b"")) == (1, hashed_features(HARD))
+    assert (row.features_version, bytes(row.features or b"")) == (2, features_of(HARD))
     assert str(row.propensity) == "1.000000"
 
 
+def features_of(text: str) -> bytes:
+    return hashed_features(read(text, word_characters=8_000))
+
+
 def test_hashed_features() -> None:
-    assert hashed_features("") == b""
-    one, two = read_features(hashed_features("To be")), read_features(hashed_features("to  BE, to be"))
-    # "to", "be" and "to be"; twice the words, and "be to" between them.
-    assert (len(one), len(two)) == (3, 4)
+    assert features_of("") == b""
+    one, two = read_features(features_of("To be")), read_features(features_of("to  BE, to be"))
+    # "to", "be" and "to be"; twice the words, the comma, and "be ," and ", to" around it: 2 "to be" and 3 more.
+    assert (len(one), len(two)) == (3, 6)
     assert {bucket: 2 * count for bucket, count in one.items()}.items() <= two.items()
-    assert len(hashed_features("word " * 1_000_000)) < 2000
+    assert len(features_of(" ".join(map(str, range(5000))))) == 512 * 3
 
 
 def test_the_same_id_gets_the_same_answer_and_another_question_a_conflict(agent: Client) -> None:

@@ -1,15 +1,14 @@
 """Who holds a key: one query on the way into every API request."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-from django.db import connection
-
 from apps.access.domain.identity import Caller, Role, Scope
+from apps.access.statements import prepared
 
-# One statement by the unique digest. A key with `admin` works only while its maker is active and may make it.
-_BY_DIGEST = """
+# One row by the unique digest. A key with `admin` works only while its maker is active and may make it.
+BY_DIGEST = """
 SELECT k.id, k.name, k.scopes, k.created_by_id, m.role,
        k.project_id, p.name, k.agent_id, a.name,
        k.last_used_at IS NULL OR k.last_used_at < statement_timestamp() - interval '1 minute',
@@ -18,11 +17,13 @@ FROM access_apikey k
 LEFT JOIN access_project p ON p.id = k.project_id
 LEFT JOIN access_agent a ON a.id = k.agent_id
 LEFT JOIN access_user m ON m.id = k.created_by_id AND m.is_active
-WHERE k.digest = %s
+WHERE k.digest = %(digest)s
   AND k.revoked_at IS NULL
   AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
   AND (NOT 'admin' = ANY(k.scopes) OR m.role IN ('owner', 'admin'))
 """
+COLUMNS = 11
+"""How many a row of it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +35,14 @@ class KeyHolder:
     places_version: int
 
 
-def _row_of(digest: bytes) -> tuple[Any, ...] | None:
-    """Asks below the ORM's cursor, with a prepared statement: planning five joins costs more than running them."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        return cursor.execute(_BY_DIGEST, [digest], prepare=True).fetchone()
-
-
 def holder_of(digest: bytes) -> KeyHolder | None:
     """The holder of a live key, None for an unknown, revoked or expired one."""
-    row = _row_of(digest)
-    if row is None:
-        return None
+    rows = prepared(BY_DIGEST, {"digest": digest})
+    return holder_from(rows[0]) if rows else None
+
+
+def holder_from(row: Sequence[Any]) -> KeyHolder:
+    """The holder as a row of BY_DIGEST tells it."""
     key_id, name, scopes, maker_id, role, project_id, project_name, agent_id, agent_name, stale, version = row
     caller = Caller(
         kind="key",

@@ -67,6 +67,23 @@ def version() -> int:
     return _memory.version
 
 
+@dataclass(frozen=True, slots=True)
+class KnownPlace:
+    """The ids of a project and an agent, 0 for no agent, and the version of the tables that they hold for."""
+
+    project_id: int
+    agent_id: int
+    version: int
+
+
+def known_place(project: str, agent: str) -> KnownPlace | None:
+    """Where a call belongs, if this process remembers that; nothing is asked, and nothing comes into being."""
+    version = _memory.version
+    project_id = _memory.projects.get(project)
+    agent_id = _memory.agents.get((project_id, agent)) if agent and project_id is not None else 0
+    return None if project_id is None or agent_id is None else KnownPlace(project_id, agent_id, version)
+
+
 def look_again() -> None:
     """Asks for the version at the next use, whenever it was seen last: after this process itself deleted a project."""
     _memory.seen_at = 0.0

@@ -1,25 +1,23 @@
 """How budgets stand for a call: one statement, read fresh."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
-
+from apps.access.statements import prepared
 from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.scopes import Facts, each_label
 from apps.budgets.domain.states import BudgetState, tightest_first
 from apps.budgets.domain.thresholds import ceiling
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.matching import Rule, is_rolling
+from apps.costs.services.ingest.literals import array, text_array
 
-_READ = """
-    WITH w AS (
-        SELECT * FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[])
-            WITH ORDINALITY AS x(budget_id, each_value, period_start, window_start, period, place)
-    )
+TRIES = 3
+
+STATES = """
     SELECT w.place, c.id, c.spent, c.reserved, CASE WHEN w.period <> 'rolling' OR c.id IS NOT NULL THEN c.carried ELSE (
             SELECT sum(d.spent) FROM budgets_counter d WHERE d.budget_id = w.budget_id
                 AND d.each_value = w.each_value AND d.period_start >= w.window_start AND d.period_start < w.period_start
@@ -28,10 +26,46 @@ _READ = """
         (SELECT coalesce(sum(r.amount), 0) FROM budgets_temporaryraise r WHERE r.budget_id = w.budget_id
             AND r.starts_at <= w.period_start AND (r.ends_at IS NULL OR r.ends_at > w.period_start)),
         (SELECT version FROM budgets_budgetsversion)
-    FROM w LEFT JOIN budgets_counter c
+    FROM unnest(%(budget_ids)s::bigint[], %(each_values)s::text[], %(starts)s::timestamptz[],
+            %(window_starts)s::timestamptz[], %(periods)s::text[])
+        WITH ORDINALITY AS w(budget_id, each_value, period_start, window_start, period, place)
+    LEFT JOIN budgets_counter c
         ON c.budget_id = w.budget_id AND c.each_value = w.each_value AND c.period_start = w.period_start
     ORDER BY w.place
 """
+"""A row for each budget that a `Matched` names; by its first column they are in order."""
+COLUMNS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """The budgets that apply to a call by what this process knows of them: what STATES is asked, and what it means."""
+
+    facts: Facts
+    version: int
+    found: Sequence[tuple[Rule, str, Span]]
+
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of STATES."""
+        found = self.found
+        return {
+            "budget_ids": array([rule.id for rule, _, _ in found]),
+            "each_values": text_array([value for _, value, _ in found]),
+            "starts": array([span.start for _, _, span in found]),
+            "window_starts": array([rule.cycle.window_start(span.start) for rule, _, span in found]),
+            "periods": array([rule.cycle.period.value for rule, _, _ in found]),
+        }
+
+    def is_outdated(self, rows: Sequence[Sequence[Any]]) -> bool:
+        """Whether budgets have changed since this process looked; it then looks again at the next use."""
+        if not self.found or rows[0][COLUMNS - 1] == self.version:
+            return False
+        matching.forget()
+        return True
+
+    def states(self, rows: Sequence[Sequence[Any]]) -> list[BudgetState]:
+        """The states that rows of STATES tell, tightest first."""
+        return tightest_first([_state(one, row, self.facts) for one, row in zip(self.found, rows, strict=True)])
 
 
 def budget_state(*, facts: Facts, now: datetime) -> list[BudgetState]:
@@ -39,33 +73,18 @@ def budget_state(*, facts: Facts, now: datetime) -> list[BudgetState]:
 
     A budget scoped by a field the facts lack does not apply yet. A counter nobody has used yet stands at nothing.
     """
-    for _ in range(3):
-        known = matching.matcher()
-        found = known.matching(facts, now)
-        if not found:
-            return []
-        rows = _rows(found)
-        if rows[0][-1] == known.version:
+    for _ in range(TRIES):
+        asked = matched(facts, now)
+        rows = prepared(STATES, asked.parameters()) if asked.found else []
+        if not asked.is_outdated(rows):
             break
-        matching.forget()
-    states = [_state(one, row, facts) for one, row in zip(found, rows, strict=True)]
-    return tightest_first(states)
+    return asked.states(rows)
 
 
-def _rows(found: Sequence[tuple[Rule, str, Span]]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _READ,
-            [
-                [rule.id for rule, _, _ in found],
-                [value for _, value, _ in found],
-                [span.start for _, _, span in found],
-                [rule.cycle.window_start(span.start) for rule, _, span in found],
-                [rule.cycle.period.value for rule, _, _ in found],
-            ],
-        )
-        found_rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return found_rows
+def matched(facts: Facts, now: datetime) -> Matched:
+    """The budgets that apply, by what this process knows of them."""
+    known = matching.matcher()
+    return Matched(facts, known.version, known.matching(facts, now))
 
 
 def _state(one: tuple[Rule, str, Span], row: Sequence[Any], facts: Facts) -> BudgetState:

@@ -20,6 +20,7 @@ from django.db import Error, connection, transaction
 from django.utils import timezone
 
 from apps.access.domain.errors import Conflict, Refused
+from apps.access.statements import prepared
 from apps.budgets.domain.scopes import Facts, each_label
 from apps.budgets.domain.states import BudgetRefused, BudgetState, Denial, Unit
 from apps.budgets.models import EntryKind, Reservation, ReservationState
@@ -46,6 +47,18 @@ class Reserved:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """What is written in the statement that reserves: both are kept, or neither is.
+
+    `sql` changes data, its values given in its own places `%s`, each with a cast; `held` is the reservation's row
+    there, with `outcome`, 'reserved' if it stands, and `expires`.
+    """
+
+    sql: str
+    parameters: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
     public_id: str
     project_id: int
@@ -65,12 +78,14 @@ def reserve(
     ttl_seconds: int | None = None,
     tokens: int = 0,
     key_id: int | None = None,
+    together: Together | None = None,
 ) -> Reserved:
     """Hold an amount in every budget that applies to a call of these facts, for `ttl_seconds` at most.
 
     `facts.project_id` is required; the other facts as far as they are known. `id` makes a retry harmless: the same
     again gives the same reservation. `parent_id` names a reservation of the same project to draw from instead.
-    `tokens` is what budgets of tokens hold; budgets of calls hold one. Call it outside of a transaction.
+    `tokens` is what budgets of tokens hold; budgets of calls hold one. What is written `together` with it is not
+    written if the reservation was made before. Call it outside of a transaction.
 
     Raises BudgetRefused with a machine-readable denial; Conflict for an id that was used for something else; Refused
     for an unknown parent or an amount that cannot be.
@@ -86,7 +101,7 @@ def reserve(
     freed = False
     for _ in range(_TRIES):
         try:
-            made = _reserve(asked, facts, tokens)
+            made = _reserve(asked, facts, tokens, together)
         except _Denied as denied:
             if not freed and expire_due(counter_id=denied.counter_id):
                 freed = True
@@ -107,12 +122,12 @@ class _Denied(Exception):
 
 
 RESERVE = """
-    SELECT * FROM budgets_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s::bigint[], %s::numeric[], %s::numeric[],
-        %s::bool[])
+    SELECT * FROM budgets_reserve(%s::bigint, %s::text, %s::int, %s::text, %s::bigint, %s::bigint, %s::numeric, %s::int,
+        %s::bigint[], %s::numeric[], %s::numeric[], %s::bool[])
 """
 
 
-def _reserve(asked: _Asked, facts: Facts, tokens: int) -> Reserved | None:
+def _reserve(asked: _Asked, facts: Facts, tokens: int, together: Together | None) -> Reserved | None:
     """One try; None when budgets have changed since this process last looked."""
     known = matching.matcher()
     places = [] if asked.parent else known.matching(facts, timezone.now())
@@ -134,10 +149,13 @@ def _reserve(asked: _Asked, facts: Facts, tokens: int) -> Reserved | None:
         array([None if rule.unit == Unit.USD else amount for (_, rule), amount in zip(held, amounts, strict=True)]),
         array([not rule.is_exempt(facts) for _, rule in held]),
     ]
+    sql = RESERVE
+    if together is not None:
+        sql = f"WITH held AS MATERIALIZED ({RESERVE}), more AS ({together.sql}) SELECT * FROM held"
+        parameters += together.parameters
     try:
-        with _alone(), connection.cursor() as cursor:
-            cursor.execute(RESERVE, parameters)
-            outcome, _, expires_at = cursor.fetchone()
+        with _alone():
+            ((outcome, _, expires_at),) = prepared(sql, parameters)
     except Error as error:
         return _of_error(error, asked)
     return Reserved(asked.public_id, asked.amount, expires_at) if outcome == "reserved" else None
@@ -158,8 +176,8 @@ def _of_error(error: Error, asked: _Asked) -> Reserved:
 
 
 def _made_before(asked: _Asked) -> Reserved:
-    known = Reservation.objects.get(project_id=asked.project_id, public_id=asked.public_id)
-    if known.fingerprint != asked.fingerprint:
+    known = Reservation.objects.filter(project_id=asked.project_id, public_id=asked.public_id).first()
+    if known is None or known.fingerprint != asked.fingerprint:
         raise Conflict("This id was used for another reservation; that one stands.", code="conflict", path="id")
     return Reserved(known.public_id, known.amount, known.expires_at, is_new=False)
 

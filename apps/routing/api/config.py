@@ -2,14 +2,15 @@
 
 from typing import ClassVar
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from apps.access.api.quick import QuickView
 from apps.access.authentication import ApiRequest
-from apps.access.domain.identity import Scope
+from apps.access.domain.identity import Caller, Scope
+from apps.access.selectors.callers import holder_of
+from apps.access.services.known_keys import KnownKey, confirmed
 from apps.access.services.places import DEFAULT_PROJECT
 from apps.routing.api import schema
 from apps.routing.selectors.config import config_for
@@ -20,22 +21,29 @@ _PARAMETERS = [
 ]
 
 
-class ConfigView(APIView):
+class ConfigView(QuickView):
     """The policy in force."""
 
     required_scopes: ClassVar = {"GET": Scope.ROUTING_USE}
 
+    def quick(self, request: HttpRequest, known: KnownKey) -> HttpResponse | None:
+        """The configuration, or 304, for a key that the database knows as it was."""
+        return _told(known.caller, request) if confirmed(known, holder_of(known.digest)) else None
+
     @extend_schema(operation_id="routing_config", parameters=_PARAMETERS, responses=schema.CONFIG)
     def get(self, request: ApiRequest) -> HttpResponse:
         """Tiers, models, prices, limits and settings, with a strong `ETag`; `If-None-Match` gives 304."""
-        caller = request.auth
-        project = caller.project_name or request.query_params.get("project") or DEFAULT_PROJECT
-        agent = caller.agent_name or request.query_params.get("agent") or ""
-        config = config_for(project, agent, now=timezone.now())
-        headers = {"ETag": config.tag, "Cache-Control": "private, no-cache"}
-        if _matches(request.META.get("HTTP_IF_NONE_MATCH", ""), config.tag):
-            return HttpResponse(status=304, headers=headers)
-        return Response(config.told, headers=headers)
+        return _told(request.auth, request._request)
+
+
+def _told(caller: Caller, request: HttpRequest) -> HttpResponse:
+    project = caller.project_name or request.GET.get("project") or DEFAULT_PROJECT
+    agent = caller.agent_name or request.GET.get("agent") or ""
+    config = config_for(project, agent, now=timezone.now())
+    headers = {"ETag": config.tag, "Cache-Control": "private, no-cache"}
+    if _matches(request.META.get("HTTP_IF_NONE_MATCH", ""), config.tag):
+        return HttpResponse(status=304, headers=headers)
+    return HttpResponse(config.told, content_type="application/json", headers=headers)
 
 
 def _matches(sent: str, tag: str) -> bool:

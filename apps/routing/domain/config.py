@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from apps.costs.domain.money_format import format_money
 from apps.costs.domain.providers import canonical_provider
 
 from .policy import ModelKey, Policy, PolicyModel, Tier
@@ -13,7 +14,7 @@ from .policy_checks import UNKNOWN, PriceFacts
 def config_of(
     policy: Policy, version: int, facts: Mapping[ModelKey, PriceFacts], *, is_off: bool, unhealthy: frozenset[ModelKey]
 ) -> dict[str, Any]:
-    """What `GET /api/routing/config` says. Money as Decimal."""
+    """What `GET /api/routing/config` says: plain JSON values, money as strings."""
     return {
         "version": version,
         "ttl_s": policy.ttl_s,
@@ -77,8 +78,8 @@ def _model(model: PolicyModel, facts: PriceFacts, healthy: bool) -> dict[str, An
         "name": model.name,
         "context_window": model.context_window or facts.context_window,
         "supports": list(model.supports),
-        "input_usd_per_mtok": facts.input_usd_per_mtok,
-        "output_usd_per_mtok": facts.output_usd_per_mtok,
+        "input_usd_per_mtok": _money(facts.input_usd_per_mtok),
+        "output_usd_per_mtok": _money(facts.output_usd_per_mtok),
         "healthy": healthy,
         "limit_requests": model.limit_requests,
         "limit_input": model.limit_input,
@@ -88,5 +89,9 @@ def _model(model: PolicyModel, facts: PriceFacts, healthy: bool) -> dict[str, An
     }
 
 
-def _usd(amount: str | None) -> Decimal | None:
-    return None if amount is None else Decimal(amount)
+def _usd(amount: str | None) -> str | None:
+    return None if amount is None else format_money(Decimal(amount))
+
+
+def _money(amount: Decimal | None) -> str | None:
+    return None if amount is None else format_money(amount)

@@ -1,28 +1,40 @@
 """What later learning needs of an ask: counts of hashed words and pairs of words. The words cannot be read back.
 
-Version 1: lower-case words of the first 8,192 characters, at most 512; each word and each pair is a bucket of 2^16 by
-CRC-32, whose next bit is the sign. Stored as little-endian pairs of bucket (16 bit) and count (8 bit).
+Version 2: the words and signs that the analyzer read, in lower case, and each two that follow each other, by the hashes
+it made of them: the lower 16 bits are a bucket, the next bit is the sign. Of more than 512 buckets those with the
+greatest counts are kept. Stored as little-endian pairs of bucket (16 bit) and count (8 bit), by bucket.
 """
 
-import re
 import struct
-from collections import Counter
-from zlib import crc32
+from array import array
 
-VERSION = 1
-_WORDS = re.compile(r"\w+")
-_CHARACTERS, _MOST_WORDS, _MOST_BUCKETS = 8_192, 512, 512
+import numpy as np
+
+from .complexity.reading import Reading
+
+VERSION = 2
+_MOST_BUCKETS = 512
+_STORED = np.dtype([("bucket", "<u2"), ("count", "i1")])
 
 
-def hashed_features(message: str) -> bytes:
+def hashed_features(reading: Reading) -> bytes:
     """The feature vector of an ask; empty for an empty one."""
-    words = [found.group().encode() for found in _WORDS.finditer(message[:_CHARACTERS].lower())][:_MOST_WORDS]
-    counts: Counter[int] = Counter()
-    for term in (*words, *(first + b" " + second for first, second in zip(words, words[1:], strict=False))):
-        hashed = crc32(term)
-        counts[hashed & 0xFFFF] += 1 if hashed & 0x10000 else -1
-    kept = sorted(counts.most_common(_MOST_BUCKETS))
-    return b"".join(struct.pack("<Hb", bucket, max(-127, min(127, count))) for bucket, count in kept if count)
+    if not reading.tokens:
+        return b""
+    hashes = np.array(array("L", reading.hashes + reading.pair_hashes), dtype=np.int64)
+    # By bucket, the sign below it; where another bucket begins, the signs of the one before are added up.
+    signed = ((hashes & 0xFFFF) << 1) | ((hashes >> 16) & 1)
+    signed.sort()
+    buckets = signed >> 1
+    begins = np.append(0, np.flatnonzero(buckets[1:] != buckets[:-1]) + 1)
+    counts = np.add.reduceat((signed & 1) * 2 - 1, begins).clip(-127, 127)
+    buckets = buckets[begins]
+    kept = np.flatnonzero(counts)
+    if len(kept) > _MOST_BUCKETS:
+        kept = np.sort(kept[np.argsort(-abs(counts[kept]), kind="stable")[:_MOST_BUCKETS]])
+    stored = np.empty(len(kept), dtype=_STORED)
+    stored["bucket"], stored["count"] = buckets[kept], counts[kept]
+    return stored.tobytes()
 
 
 def read_features(stored: bytes) -> dict[int, int]:

@@ -3,7 +3,8 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+
+import msgspec
 
 from apps.routing.domain.config import NOTHING, config_of
 from apps.routing.selectors.catalogue import catalogue_of, fresh_book
@@ -13,12 +14,13 @@ from apps.routing.selectors.in_force import in_force
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What is told, and its strong tag."""
+    """What is told, as JSON, and its strong tag."""
 
-    told: dict[str, Any]
+    told: bytes
     tag: str
 
 
+_NONE = Config(msgspec.json.encode(NOTHING), '"none"')
 _made: dict[tuple[int, int, bool], Config] = {}
 
 
@@ -26,7 +28,7 @@ def config_for(project: str, agent: str, *, now: datetime) -> Config:
     """The configuration of a project and agent."""
     found = in_force()
     if found is None:
-        return Config(NOTHING, '"none"')
+        return _NONE
     is_off = found.policy.off.covers(project, agent)
     key = (found.generation, fresh_book().version, is_off)
     if key not in _made:
@@ -35,7 +37,7 @@ def config_for(project: str, agent: str, *, now: datetime) -> Config:
         tag = hashlib.sha256(repr((key[1], told)).encode()).hexdigest()[:32]
         if len(_made) > 8:
             _made.clear()
-        _made[key] = Config(told, f'"{tag}"')
+        _made[key] = Config(msgspec.json.encode(told), f'"{tag}"')
     return _made[key]
 
 

@@ -1,7 +1,7 @@
 """What budgets say of a call before it is made: the limit on the choice, the block, and the amount to hold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,8 +11,7 @@ from apps.budgets.domain.states import BudgetRefused, BudgetState, Denial, Unit
 from apps.budgets.domain.thresholds import Action
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.contacts import raise_contacts
-from apps.budgets.selectors.states import budget_state
-from apps.budgets.services.reserving import reserve
+from apps.budgets.services.reserving import Together, reserve
 from apps.costs.domain.money_format import format_money
 from apps.costs.domain.pricing import usd
 from apps.costs.domain.providers import canonical_provider
@@ -39,11 +38,11 @@ class Held:
 
     told: dict[str, Any] | None = None
     refused: str | None = None
+    is_repeat: bool = False
 
 
-def standing(facts: Facts, policy: Policy | None, *, now: datetime) -> Standing:
-    """The budgets that apply, read fresh."""
-    states = budget_state(facts=facts, now=now)
+def standing(states: Sequence[BudgetState], policy: Policy | None) -> Standing:
+    """What the budgets that apply, tightest first, mean for the choice."""
     if not states:
         return Standing()
     told = _plain(states[0].told())
@@ -54,24 +53,35 @@ def standing(facts: Facts, policy: Policy | None, *, now: datetime) -> Standing:
 
 
 def hold(
-    facts: Facts, one: Candidate, sizes: Sizes, *, identity: str, parent_id: str | None, key_id: int | None
+    facts: Facts,
+    one: Candidate,
+    sizes: Sizes,
+    amount: Decimal,
+    *,
+    identity: str,
+    parent_id: str | None,
+    key_id: int | None,
+    together: Together,
 ) -> Held:
-    """Hold what a call to this model may cost; an unpriced one holds its tier's ceiling. Outside of a transaction."""
-    amount = _amount(one, sizes)
-    if amount is None:
-        return Held()
+    """Hold the amount for a call to this model, and write the decision with it. Outside of a transaction.
+
+    A repeat is a reservation that stood before, with which nothing was written.
+    """
     known = _with_model(facts, one)
     try:
         made = reserve(
             facts=known, amount_usd=amount, id=identity, parent_id=parent_id, key_id=key_id,
-            tokens=sizes.input_tokens + sizes.output_tokens,
+            tokens=sizes.input_tokens + sizes.output_tokens, together=together,
         )  # fmt: skip
     except BudgetRefused as refusal:
         return Held(refused=refusal.denial.sentence)
-    return Held({"id": made.id, "amount_usd": format_money(made.amount_usd), "expires_at": _instant(made.expires_at)})
+    expires = made.expires_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    told = {"id": made.id, "amount_usd": format_money(made.amount_usd), "expires_at": expires}
+    return Held(told, is_repeat=not made.is_new)
 
 
-def _amount(one: Candidate, sizes: Sizes) -> Decimal | None:
+def amount_to_hold(one: Candidate, sizes: Sizes) -> Decimal | None:
+    """What is held for a call; an unpriced one holds its tier's ceiling, and nothing when that has none."""
     femto = one.cost
     if femto is None:
         femto = None if one.cap is None else one.cap * (sizes.input_tokens + sizes.output_tokens) // 1000
@@ -79,8 +89,7 @@ def _amount(one: Candidate, sizes: Sizes) -> Decimal | None:
 
 
 def _with_model(facts: Facts, one: Candidate) -> Facts:
-    known = {name: getattr(facts, name) for name in Facts.__dataclass_fields__}
-    return Facts(**known | {"provider": canonical_provider(one.model[0]), "model": one.model[1], "tier": one.tier})
+    return replace(facts, provider=canonical_provider(one.model[0]), model=one.model[1], tier=one.tier)
 
 
 def _limit(states: Sequence[BudgetState], policy: Policy) -> BudgetLimit | None:

@@ -1,40 +1,45 @@
-"""Decides which model takes a call, and keeps every decision with the numbers it stood on, but not the message.
+"""Decides which model takes a call.
 
-Reads: policy, prices and states from memory, the conversation in one trip. Writes: one insert.
+Reads: policy, prices and states from memory; budgets, the conversation and the key in one trip. Writes: one statement,
+which keeps the decision and, if it is asked for, holds what the call may cost.
 """
 
-import json
+import hashlib
+import hmac
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from django.db import connection
-from django.utils.crypto import salted_hmac
+from django.conf import settings
 
 from apps.access.domain.errors import Conflict, NotAllowed
 from apps.access.domain.identity import Caller
 from apps.access.selectors.places import project_id_of
 from apps.access.services import places
+from apps.access.services.known_keys import KnownKey, confirmed
 from apps.budgets.domain.scopes import Facts
 from apps.costs.domain import tokens
+from apps.costs.domain.money_format import format_money
 from apps.costs.services.ingest.reading import new_id
 from apps.routing.domain import answers
-from apps.routing.domain.asked import SCANNED, WITHOUT_MESSAGE, Asked
+from apps.routing.domain.asked import SCANNED, Asked
+from apps.routing.domain.candidates import Candidate
 from apps.routing.domain.complexity import Ask, Complexity, Weights, analyze
 from apps.routing.domain.conversation import Conversation
 from apps.routing.domain.deciding import DEFAULT_OUTPUT, Choice, Known, Sizes, choose
-from apps.routing.domain.hashed_features import VERSION, hashed_features
 from apps.routing.domain.policy import ModelKey
 from apps.routing.selectors.catalogue import Catalogue, catalogue_of
-from apps.routing.selectors.conversations import conversation_of
 from apps.routing.selectors.decisions import answer_of
 from apps.routing.selectors.health import states
 from apps.routing.selectors.in_force import InForce, in_force
 from apps.routing.selectors.quality import qualities_of
-from apps.routing.services.budgeted import Standing, hold, standing
+from apps.routing.selectors.seen import Seen, see
+from apps.routing.services.budgeted import Held, Standing, amount_to_hold, hold, standing
+from apps.routing.services.keeping import Asking, Reached, keep, together_with_hold
 
 COUNTED_AS = "gpt-4.1"
 PREVIEW = "not kept"
@@ -49,30 +54,46 @@ class Decided:
     is_repeat: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    """A question with where it belongs."""
-
-    asked: Asked
-    caller: Caller
-    project_id: int
-    agent_id: int
-    identity: str
-    fingerprint: str
-    now: datetime
-    ask_hash: int | None
-
-
 def decide(*, caller: Caller, asked: Asked, now: datetime) -> Decided:
     """Answer a question and keep the decision; the same id with the same question gets the same answer.
 
     Raises NotAllowed when the key may not ask for the project or agent, Conflict for an id used for another question.
     """
     asking = _placed(caller, asked, now)
-    if asked.id is not None and (before := answer_of(asking.project_id, asking.identity)):
-        return _repeated(asking, before)
-    answer, choice, complexity = _answer(asking, in_force())
-    if _store(asking, answer, choice, complexity):
+    seen = see(_facts(asking), role=asked.role or "", decision_id=asked.id, now=now)
+    assert seen is not None
+    return _decided(asking, seen)
+
+
+def decide_for_key(*, known: KnownKey, asked: Asked, now: datetime) -> Decided | None:
+    """The same in fewer trips, for a key that was right before, which the trip that reads confirms.
+
+    None, with nothing told or changed, when it is not as it was, or the project or agent is new to this process.
+    """
+    asked = _named(known.caller, asked)
+    place = places.known_place(asked.project or "", asked.agent or "")
+    if place is None or not known.caller.sees_project(place.project_id):
+        return None
+    asking = _asking(known.caller, asked, place.project_id, place.agent_id, now)
+    seen = see(_facts(asking), role=asked.role or "", decision_id=asked.id, now=now, digest=known.digest)
+    if not confirmed(known, seen.holder if seen else None, places_version=place.version):
+        return None
+    assert seen is not None
+    return _decided(asking, seen)
+
+
+def _decided(asking: Asking, seen: Seen) -> Decided:
+    if seen.before is not None:
+        return _repeated(asking, seen.before)
+    answer, reached = _answer(asking, in_force(), seen)
+    if asking.asked.reserve and reached.choice is not None:
+        return _holding(asking, answer, reached, reached.choice)
+    return _kept_once(asking, answer, reached)
+
+
+def _kept_once(asking: Asking, answer: dict[str, Any], reached: Reached) -> Decided:
+    """The answer, kept; or that which was kept under its id meanwhile."""
+    if keep(asking, answer, reached):
         return Decided(answer)
     before = answer_of(asking.project_id, asking.identity)
     return _repeated(asking, before) if before else Decided(answer)
@@ -86,19 +107,25 @@ def preview(*, caller: Caller, asked: Asked, now: datetime, under: InForce | Non
         raise NotAllowed(
             f'You may not ask for the project "{asked.project}".', code="forbidden_project", path="project"
         )
-    asking = _Asking(asked, caller, project_id, 0, PREVIEW, "", now, _ask_hash(asked.message))
-    return _answer(asking, under or in_force())[0]
+    asking = Asking(asked, caller, project_id, 0, PREVIEW, "", now, _ask_hash(asked.message))
+    seen = see(_facts(asking), role=asked.role or "", decision_id=None, now=now)
+    assert seen is not None
+    return _answer(asking, under or in_force(), seen)[0]
 
 
-def _placed(caller: Caller, asked: Asked, now: datetime) -> _Asking:
+def _placed(caller: Caller, asked: Asked, now: datetime) -> Asking:
     asked = _named(caller, asked)
     project, agent = asked.project or places.DEFAULT_PROJECT, asked.agent or ""
     project_id = places.ensure_projects({project})[project]
     if not caller.sees_project(project_id):
         raise NotAllowed(f'You may not ask for the project "{project}".', code="forbidden_project", path="project")
     agent_id = places.ensure_agents({(project_id, agent)})[project_id, agent] if agent else 0
+    return _asking(caller, asked, project_id, agent_id, now)
+
+
+def _asking(caller: Caller, asked: Asked, project_id: int, agent_id: int, now: datetime) -> Asking:
     identity = asked.id or new_id()
-    return _Asking(asked, caller, project_id, agent_id, identity, _fingerprint(asked), now, _ask_hash(asked.message))
+    return Asking(asked, caller, project_id, agent_id, identity, _fingerprint(asked), now, _ask_hash(asked.message))
 
 
 def _named(caller: Caller, asked: Asked) -> Asked:
@@ -114,18 +141,20 @@ def _named(caller: Caller, asked: Asked) -> Asked:
     return msgspec.structs.replace(asked, project=project, agent=agent)
 
 
-def _answer(asking: _Asking, found: InForce | None) -> tuple[dict[str, Any], Choice | None, Complexity | None]:
-    budgets = standing(_facts(asking), found.policy if found else None, now=asking.now)
+def _answer(asking: Asking, found: InForce | None, seen: Seen) -> tuple[dict[str, Any], Reached]:
+    budgets = standing(seen.states, found.policy if found else None)
     kept = _kept(asking, found, budgets)
     if kept is not None:
-        return {**kept, "budget": budgets.told}, None, None
+        return {**kept, "budget": budgets.told}, Reached()
     assert found is not None
-    choice, complexity = _choice(asking, found, budgets)
-    answer = answers.routed(choice, found.policy, found.version, complexity, asking.identity)
-    return _with_reservation(asking, choice, {**answer, "budget": budgets.told}), choice, complexity
+    reached = _reached(asking, found, budgets, seen.conversation)
+    assert reached.choice is not None
+    assert reached.complexity is not None
+    answer = answers.routed(reached.choice, found.policy, found.version, reached.complexity, asking.identity)
+    return {**answer, "budget": budgets.told}, reached
 
 
-def _facts(asking: _Asking) -> Facts:
+def _facts(asking: Asking) -> Facts:
     asked = asking.asked
     return Facts(
         project_id=asking.project_id, project=asked.project, agent_id=asking.agent_id or None, agent=asked.agent,
@@ -134,27 +163,47 @@ def _facts(asking: _Asking) -> Facts:
     )  # fmt: skip
 
 
-def _with_reservation(asking: _Asking, choice: Choice, answer: dict[str, Any]) -> dict[str, Any]:
+def _holding(asking: Asking, answer: dict[str, Any], reached: Reached, choice: Choice) -> Decided:
     """The answer with the amount that is held; where it does not fit, for the next cheaper model, or blocked."""
-    asked, chosen = asking.asked, choice.selection.chosen
-    if not asked.reserve or chosen is None or asking.identity == PREVIEW:
-        return answer
+    chosen = choice.selection.chosen
+    if chosen is None:
+        return _kept_once(asking, answer, reached)
     cheaper = [one for one in choice.selection.fallbacks if (one.cost or 0) < (chosen.cost or 0)]
     refused = None
     for one in (chosen, *sorted(cheaper, key=lambda each: -(each.cost or 0))):
-        held = hold(
-            _facts(asking), one, choice.sizes,
-            identity=asking.identity, parent_id=asked.parent_reservation_id, key_id=asking.caller.key_id,
-        )  # fmt: skip
+        told = answers.held(answer, choice, one, None, refused)
+        amount = amount_to_hold(one, choice.sizes)
+        if amount is None:
+            return _kept_once(asking, told, reached)
+        held = _hold(asking, told, reached, one, amount)
+        if held is None:
+            before = answer_of(asking.project_id, asking.identity)
+            return _repeated(asking, before) if before else _kept_once(asking, told, reached)
         if held.refused is None:
-            return answers.held(answer, choice, one, held.told, refused)
+            told = {**told, "reservation": held.told}
+            return _kept_once(asking, told, reached) if held.is_repeat else Decided(told)
         refused = refused or held.refused
-    return answers.blocked(answer, refused or "")
+    return _kept_once(asking, answers.blocked(answer, refused or ""), reached)
 
 
-def _choice(asking: _Asking, found: InForce, budgets: Standing) -> tuple[Choice, Complexity]:
+def _hold(asking: Asking, told: dict[str, Any], reached: Reached, one: Candidate, amount: Decimal) -> Held | None:
+    """The amount held and the decision kept with it; None when a decision was kept under this id meanwhile."""
+    assert reached.choice is not None
+    kept = {**told, "reservation": {"id": asking.identity, "amount_usd": format_money(amount), "expires_at": None}}
+    try:
+        return hold(
+            _facts(asking), one, reached.choice.sizes, amount,
+            identity=asking.identity, parent_id=asking.asked.parent_reservation_id, key_id=asking.caller.key_id,
+            together=together_with_hold(asking, kept, reached),
+        )  # fmt: skip
+    except Conflict:
+        if answer_of(asking.project_id, asking.identity) is None:
+            raise
+        return None
+
+
+def _reached(asking: Asking, found: InForce, budgets: Standing, conversation: Conversation) -> Reached:
     asked = asking.asked
-    conversation = conversation_of(asking.project_id, asked.conversation_id, asked.role or "")
     complexity = _complexity(asked, conversation, found.weights)
     sizes = _sizes(asked, conversation)
     catalogue = catalogue_of(found, now=asking.now)
@@ -167,10 +216,10 @@ def _choice(asking: _Asking, found: InForce, budgets: Standing) -> tuple[Choice,
         asked, found.policy, complexity, known, sizes,
         is_user_turn=_is_user_turn(asking, conversation), trial=_trial(asking.identity),
     )  # fmt: skip
-    return choice, complexity
+    return Reached(choice, complexity)
 
 
-def _kept(asking: _Asking, found: InForce | None, budgets: Standing) -> dict[str, Any] | None:
+def _kept(asking: Asking, found: InForce | None, budgets: Standing) -> dict[str, Any] | None:
     """The answer where a person's choice or a switch decides."""
     asked = asking.asked
     is_off = found is None or not found.policy.model_routing_enabled
@@ -231,80 +280,40 @@ def _cost_of(catalogue: Catalogue, now: datetime) -> Any:
     return cost
 
 
-def _is_user_turn(asking: _Asking, conversation: Conversation) -> bool:
+def _is_user_turn(asking: Asking, conversation: Conversation) -> bool:
     """Whether the ask is new; without a message, or with the one before, the same turn goes on."""
     held = conversation.held
     return held is None or (asking.ask_hash is not None and asking.ask_hash != held.ask_hash)
 
 
 def _trial(identity: str) -> int:
-    return int(salted_hmac("bursar.trial", identity).hexdigest()[:8], 16)
+    return int.from_bytes(_keyed("bursar.trial", identity.encode())[:4], "big")
 
 
 def _fingerprint(asked: Asked) -> str:
     """A keyed hash of the question: nobody without the key can try messages against it."""
-    digest = salted_hmac("bursar.decision", msgspec.json.encode(asked), algorithm="sha256").hexdigest()
-    return str(uuid.UUID(digest[:32]))
+    return str(uuid.UUID(bytes=_keyed("bursar.decision", msgspec.json.encode(asked))[:16]))
 
 
 def _ask_hash(message: str) -> int | None:
     if not message.strip():
         return None
-    digest = salted_hmac("bursar.ask", message, algorithm="sha256").digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
+    return int.from_bytes(_keyed("bursar.ask", message.encode())[:8], "big", signed=True)
 
 
-def _repeated(asking: _Asking, before: tuple[str, dict[str, Any]]) -> Decided:
+def _keyed(purpose: str, value: bytes) -> bytes:
+    return hmac.digest(_key_of(purpose, settings.SECRET_KEY), value, "sha256")
+
+
+@lru_cache(maxsize=8)
+def _key_of(purpose: str, secret: str) -> bytes:
+    """The key that `salted_hmac` makes of a purpose, made once."""
+    return hashlib.sha256(f"{purpose}{secret}".encode()).digest()
+
+
+def _repeated(asking: Asking, before: tuple[str, dict[str, Any]]) -> Decided:
     if before[0] != asking.fingerprint:
         raise Conflict(
             "This id was sent before with another question; the first one stands.", code="conflict", path="id"
         )
     return Decided(before[1], is_repeat=True)
-
-
-_INSERT = """
-    INSERT INTO routing_decision (
-        project_id, decision_id, fingerprint, created_at, key_id, agent_id, conversation_id, role, task_type, ask_hash,
-        action, reason_code, tier, provider, model, policy_version, score, expected_cost_usd, features_version,
-        features, asked, answer
-    )
-    SELECT %s, %s, %s::uuid, %s, %s::bigint, %s, %s, %s, %s, %s::bigint, %s, %s, %s, %s, %s, %s, %s::numeric,
-        %s::numeric, %s, %s::bytea, %s::jsonb, %s::jsonb
-    FROM (SELECT set_config('synchronous_commit', 'off', true)) AS without_waiting
-    ON CONFLICT DO NOTHING RETURNING 1
-"""
-"""Does not wait for the disk: a crash of the database may lose its last decisions, but nothing of money."""
-
-
-def _store(asking: _Asking, answer: Mapping[str, Any], choice: Choice | None, complexity: Complexity | None) -> bool:
-    asked, model = asking.asked, answer["model"] or {"provider": "", "name": ""}
-    features = hashed_features(asked.message) if complexity else b""
-    row = [
-        asking.project_id, asking.identity, asking.fingerprint, asking.now, asking.caller.key_id, asking.agent_id,
-        asked.conversation_id, asked.role or "", asked.task_type or "", asking.ask_hash, answer["action"],
-        answer["reason_code"], answer["tier"] or "", model["provider"], model["name"], answer["policy_version"],
-        str(answer["complexity"]["score"]) if answer["complexity"] else None,
-        answer["expected"]["cost_usd"] if answer["expected"] else None,
-        VERSION if features else 0, features or None, _question_told(asked, choice), _without_evidence(answer),
-    ]  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, row)
-        return cursor.fetchone() is not None
-
-
-def _question_told(asked: Asked, choice: Choice | None) -> str:
-    """The question as JSON without the message, and the sizes the call was taken to have."""
-    told = msgspec.to_builtins(asked)
-    kept = {name: told[name] for name in WITHOUT_MESSAGE if told[name] not in (None, [], False)}
-    if choice is not None:
-        kept["sizes"] = msgspec.to_builtins(choice.sizes)
-    return json.dumps(kept)
-
-
-def _without_evidence(answer: Mapping[str, Any]) -> str:
-    """The answer as JSON; evidence quotes the message, which is not kept."""
-    complexity = answer["complexity"]
-    if complexity is None:
-        return json.dumps(answer)
-    factors = [{name: value for name, value in one.items() if name != "evidence"} for one in complexity["factors"]]
-    return json.dumps({**answer, "complexity": {**complexity, "factors": factors}})

@@ -32,7 +32,7 @@ def analyze(ask: Ask, state: ConversationState | None, weights: Weights) -> Comp
     total = _bounded(own + going_on.contribution)
     factors.append(going_on)
     score = _logistic(total)
-    return Complexity(score, _confidence(total, look, heard, weights), tuple(factors))
+    return Complexity(score, _confidence(total, look, heard, weights), tuple(factors), reading)
 
 
 def _weighed(name: str, look: Look, weights: Weights) -> Factor:

@@ -1,6 +1,8 @@
 """What the analyzer is asked and what it answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from apps.routing.domain.complexity.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +46,5 @@ class Complexity:
     score: float
     confidence: float
     factors: tuple[Factor, ...]
+    reading: Reading | None = field(default=None, compare=False, repr=False)
+    """The ask as it was read, for what else is made of it; not to be kept."""

@@ -62,9 +62,23 @@ class Lexicon:
     phrases: tuple[tuple[str, frozenset[int]], ...]
     unspaced: tuple[str, ...]
 
+    @cached_property
+    def _by_pair(self) -> dict[int, list[int]]:
+        """The places of phrases by one of their pairs: most asks have none of them, and then nothing is looked at."""
+        places: dict[int, list[int]] = {}
+        for place, (_, pairs) in enumerate(self.phrases):
+            places.setdefault(min(pairs), []).append(place)
+        return places
+
+    @cached_property
+    def _pairs(self) -> frozenset[int]:
+        return frozenset(self._by_pair)
+
     def found(self, reading: Reading) -> list[str]:
         hits = sorted(self.words & reading.vocabulary)
-        hits += [entry for entry, pairs in self.phrases if pairs <= reading.pairs]
+        if begun := self._pairs & reading.pairs:
+            places = sorted(place for pair in begun for place in self._by_pair[pair])
+            hits += [self.phrases[place][0] for place in places if self.phrases[place][1] <= reading.pairs]
         if reading.unspaced_characters:
             hits += [entry for entry in self.unspaced if entry in reading.lower]
         return hits

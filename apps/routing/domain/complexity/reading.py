@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
+from operator import xor
 from zlib import crc32
 
 # Longer words are cut: a megabyte without a blank is then many words, not one.
@@ -30,7 +32,8 @@ class Reading:
     @cached_property
     def written(self) -> list[bytes]:
         """Each token as it is hashed; half a surrogate pair is no reason to fail."""
-        return [token.encode("utf-8", "surrogatepass") for token in self.tokens]
+        # No token has a line break, so all are encoded at once.
+        return "\n".join(self.tokens).encode("utf-8", "surrogatepass").split(b"\n") if self.tokens else []
 
     @cached_property
     def hashes(self) -> list[int]:
@@ -38,10 +41,19 @@ class Reading:
         return list(map(crc32, self.written))
 
     @cached_property
+    def pair_hashes(self) -> list[int]:
+        """The hash of every two tokens that follow each other, in their order."""
+        return list(map(crc32, self.written[1:], map(xor, self.hashes, repeat(_PAIR))))
+
+    @cached_property
     def pairs(self) -> frozenset[int]:
-        """The hashes of every two tokens that follow each other."""
-        starts = [hash ^ _PAIR for hash in self.hashes]
-        return frozenset(map(crc32, self.written[1:], starts))
+        """The distinct ones of them."""
+        return frozenset(self.pair_hashes)
+
+    @cached_property
+    def characters(self) -> frozenset[str]:
+        """The distinct characters of the text."""
+        return frozenset(self.text)
 
     @cached_property
     def words(self) -> int:
@@ -64,7 +76,7 @@ class Reading:
 
     def count(self, *signs: str) -> int:
         """How often the text has any of these signs."""
-        return sum(map(self.text.count, signs))
+        return sum(self.text.count(sign) for sign in signs if sign[0] in self.characters)
 
 
 def read(ask: str, *, word_characters: int) -> Reading:
