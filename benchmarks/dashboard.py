@@ -29,11 +29,15 @@ PAGES = {
     "Overview 30 days": "/?period=30d",
     "Overview 30 days, one model": "/?period=30d&model=gpt-4.1",
     "Overview 30 days, model and task": "/?period=30d&model=gpt-4.1&task_type=task-0",
+    "Overview 30 days, by agent": "/?period=30d&group=agent",
     "Overview 7 days": "/?period=7d",
     "Overview today": "/?period=today",
     "Explore 30 days": "/explore?period=30d",
     "Explore 30 days, and by task type": "/explore?period=30d&then=task_type",
     "Explore 30 days, p95 latency": "/explore?period=30d&measure=latency_p95",
+    "Explore 30 days, agents by status": "/explore?period=30d&group=agent&then=status",
+    "Explore 30 days, cost per success": "/explore?period=30d&measure=cost_per_success",
+    "Explore 30 days, failed calls": "/explore?period=30d&measure=failed_usd&then=task_type",
     "Explore 30 days, by tool": "/explore?period=30d&group=tool",
     "Explore 30 days, by user": "/explore?period=30d&group=user",
     "records, 30 days": "/explore/records?period=30d",
@@ -41,6 +45,8 @@ PAGES = {
     "records, 30 days, a rare tool": "/explore/records?period=30d&tool=tool-55",
     "conversations, 30 days": "/c?period=30d",
     "API cost, 30 days": "/api/metrics/cost?from={from}&to={to}",
+    "API performance, 30 days": "/api/metrics/performance?from={from}&to={to}",
+    "API efficiency, 30 days, by model": "/api/metrics/efficiency?from={from}&to={to}&group_by=model",
     "API cost, 30 days, by day and model": "/api/metrics/cost?from={from}&to={to}&interval=day&group_by=model",
 }
 
@@ -85,9 +91,11 @@ def _prepare(records: int, days: int, *, independent: bool = False) -> None:
 
 def _fold(now: datetime, say: Callable[[str], None]) -> None:
     from apps.costs.services.folding import fold_closed_days
+    from apps.costs.services.task_folding import fold_tasks
 
     while (run := fold_closed_days(now=now, seconds=600)).folded:
         say(f"folded {run.folded} days")
+    say(fold_tasks(now=now, seconds=600).words)
 
 
 def _measure(requests: int, per_day: float) -> None:

@@ -230,6 +230,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "heartbeat": {"task": "controlplane.tasks.heartbeat", "schedule": 30.0, "options": {"expires": 30}},
     "clear-sessions": {"task": "controlplane.tasks.clear_sessions", "schedule": 86400.0, "options": {"expires": 3600}},
+    "fold-tasks": {"task": "apps.costs.tasks.fold_tasks", "schedule": 60.0, "options": {"expires": 60}},
     "fold-days": {"task": "apps.costs.tasks.fold_days", "schedule": 60.0, "options": {"expires": 60}},
     "prove-rollups": {"task": "apps.costs.tasks.prove_rollups", "schedule": 60.0, "options": {"expires": 60}},
     "merge-hours": {"task": "apps.costs.tasks.merge_hours", "schedule": 600.0, "options": {"expires": 600}},

@@ -16,6 +16,7 @@ from apps.costs.services import (
     rerating,
     retention,
     sweeps,
+    task_folding,
 )
 from apps.costs.services.outcomes import settling
 
@@ -25,6 +26,13 @@ def fold_days() -> None:
     """Folds closed days of the reporting zone, newest first."""
     run = folding.fold_closed_days(now=timezone.now())
     sweeps.note("fold-days", words=run.words, behind=run.left > 0)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def fold_tasks() -> None:
+    """Adds up tasks that rest, by the day they began."""
+    run = task_folding.fold_tasks(now=timezone.now())
+    sweeps.note("fold-tasks", words=run.words, behind=run.left)
 
 
 @shared_task(soft_time_limit=50, time_limit=60)

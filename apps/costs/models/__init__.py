@@ -29,6 +29,7 @@ from apps.costs.models.reporting import CurrencyRate, ReportingSettings
 from apps.costs.models.rerating import LineState, RerateLine, RerateRun, RerateState, RerateStep, RerateSum
 from apps.costs.models.rollups import ConversationTotal, DayFold, DaySlice, UsageDay, UsageQuarter, UsageQuarterBy
 from apps.costs.models.subscriptions import FeeEvery, Subscription
+from apps.costs.models.task_folds import TaskFold, TaskSlice, TaskTakenBack
 from apps.costs.models.usage import UsageKey, UsageRecord
 
 __all__ = [
@@ -73,6 +74,9 @@ __all__ = [
     "RollupDifference",
     "Subscription",
     "Sweep",
+    "TaskFold",
+    "TaskSlice",
+    "TaskTakenBack",
     "TaskTotal",
     "UsageDay",
     "UsageKey",

@@ -31,10 +31,12 @@ class TaskTotal(models.Model):
     success_source = models.SmallIntegerField(null=True, help_text="an OutcomeSource")
     quality = models.DecimalField(max_digits=7, decimal_places=6, null=True)
     quality_source = models.SmallIntegerField(null=True, help_text="an OutcomeSource")
+    is_folded = models.BooleanField(db_default=False, help_text="counted in the slices of the day it began")
 
     class Meta:
         indexes = [
             models.Index(fields=["first_at"], name="task_by_first_at"),
+            models.Index(fields=["first_at"], condition=models.Q(is_folded=False), name="task_not_folded"),
             # An index of this kind lets a task change without a new entry in any: it moves on with every record.
             BrinIndex(fields=["last_at"], name="task_by_last_heard", autosummarize=True),
         ]

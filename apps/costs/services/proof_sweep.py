@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 from apps.costs.selectors import proof
 from apps.costs.selectors.backlog import folds_to_prove, least_recently_proven, unproven_hours
 from apps.costs.selectors.horizon import HOUR
-from apps.costs.services import proving
+from apps.costs.services import proving, task_folding
 
 logger = logging.getLogger(__name__)
 FOLDS_PER_RUN = 20
@@ -47,6 +47,7 @@ def prove_closed_hours(*, now: datetime, seconds: float = 15) -> ProofRun:
     if not run.left:
         _prove_hours(least_recently_proven(settings.PROVE_HOURS_PER_RUN), run, now, deadline)
         _prove_folds(run, now, deadline)
+        _prove_task_folds(run, now, deadline)
         _prove_conversations(run, now)
     for one in run.found:
         logger.error("A rollup did not equal its records and was repaired: %s", one)
@@ -118,6 +119,21 @@ def _prove_folds(run: ProofRun, now: datetime, deadline: float) -> None:
         else:
             with connection.cursor() as cursor:
                 cursor.execute("UPDATE costs_dayfold SET proven_at = now() WHERE bucket = %s AND ends_at = %s", [*fold])
+        run.folds += 1
+
+
+def _prove_task_folds(run: ProofRun, now: datetime, deadline: float) -> None:
+    for fold in proof.task_folds_to_prove(FOLDS_PER_RUN):
+        if time.monotonic() > deadline:
+            return
+        if found := proof.task_fold_differences(fold):
+            task_folding.reopen_task_fold(fold, found, now=now)
+            run.found += found
+        else:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE costs_taskfold SET proven_at = now() WHERE bucket = %s AND ends_at = %s", [*fold]
+                )
         run.folds += 1
 
 

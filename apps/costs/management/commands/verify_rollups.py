@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.costs.selectors import proof
 from apps.costs.selectors.backlog import closed_until, folds_between, provable_from
 from apps.costs.selectors.horizon import DAY, HOUR
-from apps.costs.services import proving
+from apps.costs.services import proving, task_folding
 
 CHUNK = 2000
 
@@ -64,6 +64,12 @@ class Command(BaseCommand):
             found = proof.fold_differences(fold)
             if found and self._repair:
                 proving.reopen_fold(fold, found, now=self._now)
+            self._tell(found)
+        for fold in proof.task_folds_between(start, end):
+            self._progress(f"proving the tasks of {fold[0]:%Y-%m-%d}")
+            found = proof.task_fold_differences(fold)
+            if found and self._repair:
+                task_folding.reopen_task_fold(fold, found, now=self._now)
             self._tell(found)
 
     def _prove_conversations(self, start: datetime, end: datetime) -> None:

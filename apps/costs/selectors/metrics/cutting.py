@@ -33,7 +33,7 @@ def pieces(start: datetime, end: datetime, edges: Iterable[datetime] = ()) -> Pi
         if not limits.is_edge(moment) and limits.has_records(limits.row_start(moment))
     }
     clipped = [(max(first, begin), min(first + spans[first], until)) for first in sorted(spans)]
-    loose = _joined(span for span in clipped if span[0] < span[1])
+    loose = joined(span for span in clipped if span[0] < span[1])
     return Pieces(gaps(begin, until, loose), loose)
 
 
@@ -47,7 +47,7 @@ def gaps(start: datetime, end: datetime, taken: Sequence[Range]) -> list[Range]:
     return [*found, (position, end)] if position < end else found
 
 
-def _joined(spans: Iterable[Range]) -> list[Range]:
+def joined(spans: Iterable[Range]) -> list[Range]:
     """Spans in order, those that touch made one."""
     found: list[Range] = []
     for begin, until in spans:

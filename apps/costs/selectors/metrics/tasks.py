@@ -4,7 +4,7 @@ A task belongs to the time of its first call and to the project, agent, model an
 counts with it, also later calls by others. One that nobody judged is in no rate, and counted beside it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -14,10 +14,12 @@ from typing import Any
 
 from django.db import connection
 
-from apps.costs.selectors.metrics import from_records
+from apps.costs.selectors.metrics import from_records, task_sources
 from apps.costs.selectors.metrics.filters import COLUMNS, conditions
 from apps.costs.selectors.metrics.naming import NO_TOP, Top, apart, names_of
 from apps.costs.selectors.metrics.shapes import BadQuery, UsageQuery
+from apps.costs.selectors.metrics.sources import Source
+from apps.costs.selectors.task_sums import added, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +76,6 @@ class TaskRow:
 
 
 _NAMES = tuple(field.name for field in fields(TaskTotals))
-_SUMS = """
-    count(*), count(t.success), count(*) FILTER (WHERE t.success),
-    coalesce(sum(t.cost_usd) FILTER (WHERE t.success IS NOT NULL), 0),
-    coalesce(sum(t.cost_usd) FILTER (WHERE NOT t.success), 0),
-    coalesce(sum(t.input_tokens + t.output_tokens) FILTER (WHERE t.success), 0)::bigint,
-    count(*) FILTER (WHERE t.success IS NOT NULL AND t.unpriced_calls > 0),
-    count(t.quality), coalesce(sum(t.quality), 0)
-"""
 _FIRST_CALL = """
     JOIN costs_usagerecord r
         ON r.project_id = t.project_id AND r.occurred_at = t.first_at AND r.usage_id = t.first_id
@@ -114,22 +108,37 @@ def tasks_by(
     by_record = reads_first_calls(query, group_by)
     if by_record:
         from_records.check(query)
-    where, parameters = from_records.conditions_on_records(query) if by_record else conditions(query).where("c")
-    columns, more = from_records.columns_of(group_by)
-    bucket = "width_bucket(t.first_at, %(edges)s::timestamptz[])" if edges else "0"
-    kept = apart(query, columns, None, top)
-    keys = ", ".join([bucket, *(kept[column][0] for column in columns.values())])
-    more |= {name: value for _, parameters in kept.values() for name, value in parameters.items()}
-    positions = ", ".join(str(number + 1) for number in range(len(columns) + 1))
+    aliases = {name: f"value{number}" for number, name in enumerate(group_by)}
+    if by_record:
+        source = _of_first_calls(query, aliases)
+    else:
+        columns = {alias: COLUMNS[name] for name, alias in aliases.items()}
+        source = task_sources.tasks(query.start, query.end, columns, conditions(query), edges)
+    bucket = "width_bucket(r.bucket, %(edges)s::timestamptz[])" if edges else "0"
+    kept = apart(query, aliases, None, top, alias="r.")
+    keys = ", ".join([bucket, *(sql for sql, _ in kept.values())])
+    more = {name: value for _, parameters in kept.values() for name, value in parameters.items()}
+    positions = ", ".join(str(number + 1) for number in range(len(aliases) + 1))
     with from_records.bounded() if by_record else nullcontext(), connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {keys}, {_SUMS} FROM costs_tasktotal t JOIN costs_cell c ON c.id = t.cell_id"
-            f"{_FIRST_CALL if by_record else ''}"
-            f" WHERE t.first_at >= %(began_from)s AND t.first_at < %(began_until)s AND {where} GROUP BY {positions}",
-            {**parameters, **more, "began_from": query.start, "began_until": query.end, "edges": list(edges)},
+            f"SELECT {keys}, {added('r')} FROM ({source.sql}) r GROUP BY {positions} HAVING bursar_total(r.tasks) <> 0",
+            {**source.parameters, **more, "edges": list(edges)},
         )
         found: list[tuple[Any, ...]] = cursor.fetchall()
-    return _named(query, found, list(columns), edges, top)
+    return _named(query, found, list(aliases), edges, top)
+
+
+def _of_first_calls(query: UsageQuery, aliases: Mapping[str, str]) -> Source:
+    """The tasks of a question that only the first call of each can answer."""
+    where, parameters = from_records.conditions_on_records(query)
+    columns, more = from_records.columns_of(list(aliases))
+    chosen = "".join(f", {columns[name]} AS {alias}" for name, alias in aliases.items())
+    return Source(
+        f"SELECT t.first_at AS bucket{chosen}, {named('t')}"
+        f" FROM costs_tasktotal t JOIN costs_cell c ON c.id = t.cell_id{_FIRST_CALL}"
+        f" WHERE t.first_at >= %(began_from)s AND t.first_at < %(began_until)s AND {where}",
+        {**parameters, **more, "began_from": query.start, "began_until": query.end},
+    )
 
 
 def _named(

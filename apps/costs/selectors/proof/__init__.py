@@ -10,6 +10,7 @@ from apps.costs.selectors.proof.conversations import (
 )
 from apps.costs.selectors.proof.differences import Difference, Span, differences, suspicious
 from apps.costs.selectors.proof.folds import fold_differences
+from apps.costs.selectors.proof.task_folds import task_fold_differences, task_folds_between, task_folds_to_prove
 
 __all__ = [
     "START",
@@ -23,4 +24,7 @@ __all__ = [
     "missing_conversations",
     "next_chunk",
     "suspicious",
+    "task_fold_differences",
+    "task_folds_between",
+    "task_folds_to_prove",
 ]

@@ -39,7 +39,15 @@ _OF_A_DAY = (
     f"DELETE FROM costs_usageday WHERE cell_id IN ({_CELLS}) AND {_DAY}",
     f"DELETE FROM costs_dayslice WHERE {_OF_PROJECTS} AND {_DAY}",
 )
-_IN_PIECES = ("costs_conversationtotal", "costs_tasktotal", "costs_outcome", "costs_usagekey", "costs_cell")
+_IN_PIECES = (
+    "costs_conversationtotal",
+    "costs_tasktotal",
+    "costs_tasktakenback",
+    "costs_taskslice",
+    "costs_outcome",
+    "costs_usagekey",
+    "costs_cell",
+)
 
 
 def remove_projects(step: Step) -> None:
