@@ -3,8 +3,8 @@
 from django.urls import path
 
 from apps.routing.api import baselines as api_baselines
-from apps.routing.api import compressions, config, decisions, policies, provider_health, replays
-from apps.routing.views import baselines, editor, playground, providers, tiers, versions, what_if
+from apps.routing.api import compression_metrics, compressions, config, decisions, policies, provider_health, replays
+from apps.routing.views import baselines, compression, editor, playground, providers, tiers, versions, what_if
 from apps.routing.views import decisions as decision_pages
 
 app_name = "routing"
@@ -21,6 +21,7 @@ urlpatterns = [
     path("routing/what-if/<int:run_id>/draft", what_if.replay_as_draft, name="replay-draft"),
     path("routing/baselines", baselines.baseline_list, name="baselines"),
     path("routing/baselines/<int:baseline_id>/withdraw", baselines.withdraw_baseline, name="baseline-withdraw"),
+    path("routing/compression", compression.compression, name="compression"),
     path("routing/versions", versions.version_list, name="versions"),
     path("routing/versions/<int:version>", versions.version, name="version"),
     path("routing/versions/<int:version>/rollback", versions.roll_back, name="roll-back"),
@@ -42,6 +43,11 @@ urlpatterns = [
         "api/baselines/<int:baseline_id>/withdraw",
         api_baselines.WithdrawBaselineView.as_view(),
         name="api-baseline-withdraw",
+    ),
+    path(
+        "api/metrics/compression",
+        compression_metrics.CompressionMetricsView.as_view(),
+        name="api-compression-metrics",
     ),
     path("api/tiers", policies.TiersView.as_view(), name="api-tiers"),
     path("api/policies", policies.PoliciesView.as_view(), name="api-policies"),

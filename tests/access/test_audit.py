@@ -318,7 +318,7 @@ WITHOUT_AUDIT = {
     ("conversation-judge", "POST"): "outcomes are themselves the record of who judged what",
     ("costs:estimate", "POST"): "tells what a call would cost; nothing is stored",
     ("routing:playground", "POST"): "shows what a decision would be; nothing is kept",
-    ("routing:api-compressions", "POST"): "gives messages back shorter; nothing is stored",
+    ("routing:api-compressions", "POST"): "gives messages back shorter; its figures are the record of it",
     ("routing:api-decisions", "POST"): "a decision is itself the record of what was decided",
     ("costs:match-list", "POST"): "tells which prices names get; nothing is stored",
 }

@@ -49,6 +49,7 @@ PAGES = (
     "/routing",
     "/routing/decisions",
     "/routing/decisions/d1?project=support",
+    "/routing/compression",
     "/routing/providers",
     "/routing/what-if",
     "/routing/savings",

@@ -1,4 +1,4 @@
-"""`/api/routing/compressions`: a prompt made shorter. Nothing is stored."""
+"""`/api/routing/compressions`: a prompt made shorter. Its figures are kept, its messages are not."""
 
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from apps.access.domain.identity import Scope
 from apps.costs.api.asking import refusal
 from apps.routing.api import schema
 from apps.routing.domain.prompts import FIELDS, Wish, read_wish
-from apps.routing.selectors.compressions import compressed
+from apps.routing.services.compressions import compress
 
 
 class CompressionsView(APIView):
@@ -35,7 +35,7 @@ class CompressionsView(APIView):
         wish = read_wish(request.data, most_messages=settings.COMPRESSION_MAX_MESSAGES)
         if not isinstance(wish, Wish):
             raise refusal(wish)
-        told: dict[str, Any] = compressed(wish, now=timezone.now())
+        told: dict[str, Any] = compress(caller=request.auth, wish=wish, now=timezone.now())
         if unknown := sorted(request.data.keys() - FIELDS):
             told["warnings"] = [
                 {"path": name, "code": "unknown_field", "message": f"{name} was not used."} for name in unknown

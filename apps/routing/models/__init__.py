@@ -1,5 +1,6 @@
 """Tables of policies, decisions, the health of models and what routing saved."""
 
+from apps.routing.models.compressions import Compression
 from apps.routing.models.decisions import Decision
 from apps.routing.models.health import ModelHealth
 from apps.routing.models.policies import PolicyVersion, RoutingState
@@ -10,6 +11,7 @@ from apps.routing.models.savings import BandSum, BaselineRow, SavingsDay, Saving
 __all__ = [
     "BandSum",
     "BaselineRow",
+    "Compression",
     "Decision",
     "ModelHealth",
     "ModelQuality",

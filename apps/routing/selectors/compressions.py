@@ -1,6 +1,7 @@
-"""A prompt compressed by the policy in force, with what it saves. Nothing is stored."""
+"""A prompt compressed by the policy in force, with what it saves."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,15 @@ from apps.routing.selectors.in_force import in_force
 DEFAULT_MODEL = "gpt-4o"
 
 
-def compressed(wish: Wish, *, now: datetime) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """The answer to a wish, and the economy behind it; None without a price."""
+
+    answer: dict[str, Any]
+    economy: Economy | None
+
+
+def compressed(wish: Wish, *, now: datetime) -> Pressed:
     """The answer to a wish. Messages come back unchanged where compressing saves nothing, or costs more than it saves.
 
     Tokens are counted with the vocabulary of the model. Raises VocabularyError when texts cannot be counted.
@@ -43,7 +52,7 @@ def compressed(wish: Wish, *, now: datetime) -> dict[str, Any]:
     calls_ahead = wish.calls_ahead or settings.COMPRESSION_CALLS_AHEAD
     economy = _economy(result, sizes, wish, prices, calls_ahead) if prices else None
     pays = after < before and (economy is None or economy.is_worth_it)
-    return {
+    answer = {
         "id": uuid.uuid4().hex,
         "messages": put_together(wish.raw, wish.messages, result.texts) if pays else list(wish.raw),
         "tokens_before": before,
@@ -60,6 +69,7 @@ def compressed(wish: Wish, *, now: datetime) -> dict[str, Any]:
         ],
         "quality": _quality(wish, result, pays),
     }
+    return Pressed(answer, economy)
 
 
 def _prices(wish: Wish, tokens: int, now: datetime) -> tuple[Decimal, Decimal] | None:

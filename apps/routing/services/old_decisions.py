@@ -1,4 +1,4 @@
-"""Retention of decisions: whole months go, in batches, so that nothing waits."""
+"""Retention of decisions and compressions: whole months go, in batches, so that nothing waits."""
 
 from datetime import datetime, timedelta
 
@@ -6,14 +6,19 @@ from django.conf import settings
 from django.db import connection
 
 from apps.costs.services.partitions import month_of
+from apps.routing.models import Compression
 
 BATCH = 5_000
 MOST_BATCHES = 100
 
 
 def drop_old_decisions(*, now: datetime) -> int:
-    """Drop the decisions of months that ended longer ago than the setting allows; how many went. Safe to run twice."""
+    """Drop the decisions of months that ended longer ago than the setting allows; how many went. Safe to run twice.
+
+    Compressions of those months go with them.
+    """
     month = month_of(now - timedelta(days=settings.RETENTION_DECISION_DAYS))
+    Compression.objects.filter(created_at__lt=month).delete()
     dropped = 0
     for _ in range(MOST_BATCHES):
         with connection.cursor() as cursor:

@@ -11,6 +11,7 @@ TABS = (
     ("Providers", "routing:providers"),
     ("What-if", "routing:what-if"),
     ("Savings", "savings"),
+    ("Compression", "routing:compression"),
     ("Versions", "routing:versions"),
 )
 

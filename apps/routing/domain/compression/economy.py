@@ -8,10 +8,11 @@ _MTOK = Decimal(10**6)
 
 @dataclass(frozen=True, slots=True)
 class Economy:
-    """USD. `saved` is over the calls ahead, `lost` once."""
+    """USD. `saved` is over the calls ahead, `lost` once, `per_call` what each of those calls saves."""
 
     saved: Decimal
     lost: Decimal
+    per_call: Decimal
 
     @property
     def is_worth_it(self) -> bool:
@@ -39,4 +40,4 @@ def economy_of(
     saved_warm = min(tokens_saved, warm)
     per_call = saved_warm * cache_read_usd_per_mtok + (tokens_saved - saved_warm) * input_usd_per_mtok
     lost = again * max(Decimal(0), input_usd_per_mtok - cache_read_usd_per_mtok)
-    return Economy(per_call * max(1, calls_ahead) / _MTOK, lost / _MTOK)
+    return Economy(per_call * max(1, calls_ahead) / _MTOK, lost / _MTOK, per_call / _MTOK)
