@@ -63,10 +63,13 @@ def drawn(
     """The chart of a state, from the cells of the period by the first dimension and those of the earlier one."""
     measure, running = state.measure, state.shape is Shape.RUNNING
     comparison, previous, lines = found.comparison, found.before, _lines(period, found.series)
-    series = _series(lines, ranked(measure, found.groups), measure, numbers, period, running)
     whole = [merged(column) for column in zip(*lines.values(), strict=True)] if lines else []
-    totals = _values(whole, measure, period, running)
-    before = _before(comparison, previous, measure, running) if comparison and previous else []
+    parts = _values(whole, measure, period, running)
+    series = _series(state, lines, ranked(measure, found.groups), parts, numbers, period)
+    totals = [measure.out_of(value, value) for value in parts]
+    # Of shares the whole is always the same: there is nothing to compare.
+    has_before = comparison and previous and not measure.is_share
+    before = _before(comparison, previous, measure, running) if comparison and has_before else []
     names = [(one.name, one.slot, one.values) for one in series]
     unit = measure.unit.value
     columns = [written(one.values, measure.unit) for one in series]
@@ -83,7 +86,7 @@ def drawn(
             )
             for index in range(len(period.pieces) - 1)
         ],
-        written([measure.of(merged(whole))], measure.unit)[0] if whole else "",
+        written([_of_all(measure, merged(whole))], measure.unit)[0] if whole else "",
         written([measure.of(merged([one.cell for one in previous]))], measure.unit)[0] if before else "",
         canvas(period, names, comparison, before, unit=unit, lines=not measure.is_additive),
         _summary(state, period, whole, series),
@@ -103,14 +106,21 @@ def _lines(period: Period, rows: Sequence[Placed]) -> dict[str, Line]:
     return {key: [merged(by_piece.get(piece, ())) for piece in pieces] for key, by_piece in found.items()}
 
 
+def _of_all(measure: Measure, whole: Cell) -> Value:
+    value = measure.of(whole)
+    return measure.out_of(value, value)
+
+
 def _series(
+    state: Explored,
     lines: Mapping[str, Line],
     groups: Sequence[str],
-    measure: Measure,
+    wholes: Sequence[Value],
     numbers: Mapping[str, int],
     period: Period,
-    running: bool,
 ) -> list[Series]:
+    measure, running = state.measure, state.shape is Shape.RUNNING
+    every = measure.of(merged(cell for line in lines.values() for cell in line))
     named = groups[:MOST_SERIES]
     rest = [key for key in lines if key not in named]
     last = max(numbers.values(), default=0)
@@ -118,8 +128,9 @@ def _series(
     colours = slots({key: numbers.get(key) or unseen[key] for key in named})
 
     def one(key: str | None, name: str, slot: int, line: Line) -> Series:
-        total = written([measure.of(merged(line))], measure.unit)[0]
-        return Series(key, name, slot, _values(line, measure, period, running), total)
+        total = written([measure.out_of(measure.of(merged(line)), every)], measure.unit)[0]
+        values = [measure.out_of(*pair) for pair in zip(_values(line, measure, period, running), wholes, strict=True)]
+        return Series(key, name, slot, values, total)
 
     series = [one(key, key or NO_VALUE, colours[key], lines[key]) for key in named]
     if rest:
@@ -156,12 +167,14 @@ def _before(comparison: Comparison, rows: Sequence[Placed], measure: Measure, ru
 def _summary(state: Explored, period: Period, whole: Sequence[Cell], series: Sequence[Series]) -> str:
     measure = state.measure
     total = measure.of(merged(whole)) if whole else None
+    largest = next((one for one in series if one.key is not None), None)
+    first = f" Largest: {largest.name}, {largest.total}." if largest else ""
     if not whole or total is None:
         return f"{measure.label}, {period.label}: nothing measured."
+    if measure.is_share:
+        return f"{measure.label}, {period.label}.{first}"
     known = [(value, index) for index, cell in enumerate(whole) if (value := measure.of(cell)) is not None]
     peak = max(known)
     most = piece_title(period.pieces[peak[1]], period.unit, period.zone)
     words = written([total, peak[0]], measure.unit)
-    largest = next((one for one in series if one.key is not None), None)
-    first = f" Largest: {largest.name}, {largest.total}." if largest else ""
     return f"{measure.label}, {period.label}: {words[0]}. Most in one {period.unit}: {words[1]} ({most}).{first}"

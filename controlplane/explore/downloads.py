@@ -1,6 +1,7 @@
 """Explore as CSV and JSON: exactly the view, every group by its name, exact values; nothing is folded into a rest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -14,7 +15,7 @@ from apps.costs.selectors.metrics import BadQuery, UsageQuery
 from controlplane import exports
 from controlplane.explore.asked import Asked, asked
 from controlplane.explore.cells import Placed, placed
-from controlplane.explore.measures import plain
+from controlplane.explore.measures import Cell, Measure, Value, merged, plain
 from controlplane.rendering import to_json
 
 NAME = "bursar-explore"
@@ -70,14 +71,26 @@ def _spans(question: Asked, row: Placed) -> tuple[str, str]:
     return exports.local(start, period.zone), exports.local(end, period.zone)
 
 
+def _wholes(measure: Measure, rows: list[Placed]) -> dict[datetime | None, Value]:
+    """All usage by bucket: what a share is a part of."""
+    parts: dict[datetime | None, list[Cell]] = {}
+    for row in rows if measure.is_share else ():
+        parts.setdefault(row.bucket, []).append(row.cell)
+    return {bucket: measure.of(merged(cells)) for bucket, cells in parts.items()}
+
+
 def _lines(question: Asked, names: tuple[str, ...], rows: list[Placed]) -> Iterator[list[Any]]:
     measure, zone = question.state.measure, question.period.zone.key
     yield ["start", "end", "zone", *names, measure.column]
-    known: dict[Any, tuple[str, str]] = {}
+    wholes, known = _wholes(measure, rows), dict[Any, tuple[str, str]]()
     for row in rows:
         if row.bucket not in known:
             known[row.bucket] = _spans(question, row)
-        yield [*known[row.bucket], zone, *row.values, plain(measure.of(row.cell), measure.unit)]
+        yield [*known[row.bucket], zone, *row.values, _plain(measure, row, wholes)]
+
+
+def _plain(measure: Measure, row: Placed, wholes: Mapping[datetime | None, Value]) -> str:
+    return plain(measure.out_of(measure.of(row.cell), wholes.get(row.bucket)), measure.unit)
 
 
 def _pieces(question: Asked, names: tuple[str, ...], rows: list[Placed]) -> Iterator[bytes]:
@@ -91,11 +104,12 @@ def _pieces(question: Asked, names: tuple[str, ...], rows: list[Placed]) -> Iter
         "group_by": list(names),
         "filters": {name: list(values) for name, values in question.state.view.filters},
     }
+    wholes = _wholes(measure, rows)
     yield to_json(head)[:-1] + b',"results":['
     for number, row in enumerate(rows):
         start, end = _spans(question, row)
         named = dict(zip(names, row.values, strict=True))
-        value = plain(measure.of(row.cell), measure.unit) or None
+        value = _plain(measure, row, wholes) or None
         line = to_json({"start": start, "end": end, **named, measure.column: value})
         yield (b"," if number else b"") + line
     yield b"]}"

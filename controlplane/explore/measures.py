@@ -53,7 +53,8 @@ Value = Decimal | None
 class Measure:
     """One measure; `needs` are the sums it is computed from, `how` its entry on the page of formulas.
 
-    Values of an additive measure may be stacked and added up; of others only the cells may.
+    Values of an additive measure may be stacked and added up; of others only the cells may. What a group is of all
+    usage in the same time is a `is_share`: `of` gives the part, and `out_of` divides it.
     """
 
     key: str
@@ -64,6 +65,13 @@ class Measure:
     how: str
     is_additive: bool = True
     source: Source = Source.SUMS
+    is_share: bool = False
+
+    def out_of(self, value: Value, whole: Value) -> Value:
+        """A value as it is shown, beside that of all usage in the same time."""
+        if not self.is_share or value is None:
+            return value
+        return value / whole if whole else None
 
     @property
     def column(self) -> str:
@@ -142,6 +150,18 @@ def _tasks(
     return Measure(key, label, unit, (), value, how, is_additive=adds_up, source=Source.TASKS)
 
 
+def _share(key: str, label: str, of_name: str) -> Measure:
+    return Measure(
+        key,
+        label,
+        Unit.SHARE,
+        (of_name,),
+        lambda cell: Decimal(getattr(cell.totals, of_name)),
+        "utilisation",
+        is_share=True,
+    )
+
+
 def _wasted(
     key: str, label: str, unit: Unit, of: Callable[[WasteTotals], Decimal | int], source: Source = Source.WASTE
 ) -> Measure:
@@ -172,6 +192,8 @@ _ALL = (
         is_additive=False,
     ),
     _summed("calls", "Calls", Unit.COUNT, "calls"),
+    _share("calls_share", "Utilisation, share of calls", "calls"),
+    _share("cost_share", "Utilisation, share of spend", "cost_usd"),
     _summed("tool_executions", "Tool executions", Unit.COUNT, "calls"),
     _summed("unpriced_calls", "Unpriced calls", Unit.COUNT, "spend"),
     _summed("error_calls", "Failed calls", Unit.COUNT, "success"),

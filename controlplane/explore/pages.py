@@ -26,7 +26,7 @@ from controlplane import filterbar
 from controlplane.explore.asked import Asked, Found, asked, found
 from controlplane.explore.chart import drawn
 from controlplane.explore.live import live
-from controlplane.explore.measures import MEASURES, merged
+from controlplane.explore.measures import MEASURES, Source, merged
 from controlplane.explore.state import PATH, ROWS, Explored, Shape
 from controlplane.explore.table import table
 from controlplane.filterbar import Link, Option
@@ -98,7 +98,8 @@ def _answer(question: Asked) -> dict[str, Any]:
         is_read = question.reads_records
         cells = found(question)
     except BadQuery as error:
-        return {"too_much": error.message, "ways_out": _ways_out(state), "announcement": error.message}
+        told = {"too_much": error.message, "ways_out": _ways_out(state), "announcement": error.message}
+        return told | {"why_records": _why_records(state)}
     numbers = first_seen_numbers(state.view.group, {row.values[0] for row in cells.groups})
     chart = drawn(state, question.period, cells, numbers)
     slots = {series.key: series.slot for series in chart.series if series.key is not None}
@@ -106,6 +107,7 @@ def _answer(question: Asked) -> dict[str, Any]:
     return {
         "is_empty": not cells.groups,
         "reads_records": is_read,
+        "why_records": _why_records(state),
         "chart": chart,
         "table": rows,
         "is_ranking": state.shape is Shape.RANKING,
@@ -137,10 +139,26 @@ def _converted(question: Asked, cells: Found) -> Converted | None:
     return converted(question.query, usd, now=question.period.now)
 
 
+def _why_records(state: Explored) -> str:
+    """Why no sum is kept that could answer."""
+    if state.measure.source is Source.WASTE:
+        return (
+            "Which call repeated which, and what a prompt cache could have answered, is told by the single records"
+            " alone. What failed calls cost is kept as a sum."
+        )
+    if "error_type" in (*state.group_by, *dict(state.view.filters)):
+        return "The type of an error is in the single records alone. How many calls failed is kept as a sum."
+    return "No sum is kept for this combination."
+
+
 def _ways_out(state: Explored) -> list[Link]:
-    """Smaller questions than this one."""
+    """Smaller questions than this one, and the nearest one that sums answer."""
     week = replace(state.view.choice, preset=Preset.DAYS_7, first=None, last=None, unit=None)
     links = [Link("Last 7 days", replace(state, view=replace(state.view, choice=week)).url())]
     if state.then:
         links.append(Link(f"Without {dimension_name(state.then).lower()}", state.but(then="").url()))
+    if state.measure.source is Source.WASTE:
+        links.append(Link("Only failed calls", state.but(measure=MEASURES["failed_usd"]).url()))
+    if state.view.group == "error_type":
+        links.append(Link("By status", state.but(group="status").url()))
     return links

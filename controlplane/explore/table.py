@@ -1,6 +1,6 @@
 """The table of Explore: the first dimension in rows, the second in columns, rests and totals that add up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from apps.costs.selectors.metrics import OTHER
 from controlplane.explore.asked import Found
 from controlplane.explore.cells import Placed
 from controlplane.explore.measures import NOTHING, Cell, Measure, Value, exact, merged, written
-from controlplane.explore.ranking import by_group, rank, ranked, shown
+from controlplane.explore.ranking import by_group, ranked, shown
 from controlplane.explore.state import MOST_COLUMNS, PATH, Explored
 from controlplane.viewstate import NO_VALUE, dimension_name
 
@@ -74,12 +74,14 @@ def table(state: Explored, found: Found, slots: Mapping[str, int]) -> Table:
         lines.append((None, folded, merged(sums[key] for key in rest)))
     now, before, previous = by_group(found.elapsed), by_group(found.previous), bool(found.previous)
     whole = merged(sums.values())
-    fields = _fields(state, lines, seconds)
-    words = written([measure.of(cell) for _, _, cell in lines], measure.unit)
+    of = _shown(measure, whole)
+    of_now, of_before = _shown(measure, merged(now.values())), _shown(measure, merged(before.values()))
+    fields = _fields(state, lines, seconds, of)
+    words = written([of(cell) for _, _, cell in lines], measure.unit)
     made = []
     for number, ((key, _, cell), row_fields, text) in enumerate(zip(lines, fields, words, strict=True)):
         keys = [*rest, OTHER] if key is None else [key]
-        was = measure.of(merged(before.get(one, NOTHING) for one in keys))
+        was = of_before(merged(before.get(one, NOTHING) for one in keys))
         made.append(
             TableRow(
                 number="" if key is None else str(number + 1),
@@ -87,23 +89,29 @@ def table(state: Explored, found: Found, slots: Mapping[str, int]) -> Table:
                 url="" if key is None else state.view.toggled(state.view.group, key).url(),
                 is_filter=key is not None and state.view.has(state.view.group, key),
                 slot=0 if key is None else slots.get(key, 0),
-                share=_width(measure, measure.of(cell), whole, lines),
+                share=_width(measure, of(cell), of(whole), [of(cell) for _, _, cell in lines]),
                 fields=row_fields,
-                total=Field(text, exact(measure.of(cell), measure.unit), _records(state, key)),
+                total=Field(text, exact(of(cell), measure.unit), _records(state, key)),
                 previous=written([was], measure.unit)[0] if previous else "",
-                moved=_moved(measure, merged(now.get(one, NOTHING) for one in keys), was) if previous else None,
+                moved=_moved(of_now(merged(now.get(one, NOTHING) for one in keys)), was) if previous else None,
             )
         )
-    feet = [measure.of(merged(_of(cells, group) for cells in grid.values())) for group in seconds]
+    feet = [of(merged(_of(cells, group) for cells in grid.values())) for group in seconds]
     return Table(
         heading=dimension_name(state.view.group),
         columns=[_column_name(group) for group in seconds],
         rows=made,
         foot=written(feet, measure.unit),
-        whole=written([measure.of(whole)], measure.unit)[0],
+        whole=written([of(whole)], measure.unit)[0],
         left_out=len(rest),
         has_previous=bool(previous),
     )
+
+
+def _shown(measure: Measure, whole: Cell) -> Callable[[Cell], Value]:
+    """The value of a cell as it is shown beside all usage of the same time."""
+    every = measure.of(whole)
+    return lambda cell: measure.out_of(measure.of(cell), every)
 
 
 Second = str | tuple[str, ...]
@@ -132,11 +140,13 @@ def _column_name(group: Second) -> str:
     return (group or NO_VALUE) if isinstance(group, str) else f"Other ({len(group)})"
 
 
-def _fields(state: Explored, lines: Sequence[Line], seconds: Sequence[Second]) -> list[list[Field]]:
+def _fields(
+    state: Explored, lines: Sequence[Line], seconds: Sequence[Second], of: Callable[[Cell], Value]
+) -> list[list[Field]]:
     measure = state.measure
     columns = []
     for index, group in enumerate(seconds):
-        values = [measure.of(cells[index]) if cells[index] != NOTHING else None for _, cells, _ in lines]
+        values = [of(cells[index]) if cells[index] != NOTHING else None for _, cells, _ in lines]
         words = written(values, measure.unit)
         columns.append(
             [
@@ -155,14 +165,13 @@ def _records(state: Explored, first: str | None, second: Second | None = None) -
     return (view if second is None else view.only(state.then, second)).url(RECORDS)
 
 
-def _moved(measure: Measure, now: Cell, was: Value) -> Delta | None:
-    value = measure.of(now)
+def _moved(value: Value, was: Value) -> Delta | None:
     return None if value is None or was is None else delta(value, was)
 
 
-def _width(measure: Measure, value: Value, whole: Cell, lines: Sequence[Line]) -> str:
+def _width(measure: Measure, value: Value, whole: Value, values: Sequence[Value]) -> str:
     """How long the bar of a row is, in percent: of the whole, or of the largest where values do not add up."""
-    most = measure.of(whole) if measure.is_additive else max((rank(measure, cell) for _, _, cell in lines))
+    most = whole if measure.is_additive else max((one for one in values if one is not None), default=None)
     if value is None or not most or most < 0:
         return "0"
     return f"{value * 100 / most:.2f}" if value > 0 else str(Decimal(0))

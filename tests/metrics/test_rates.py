@@ -161,6 +161,10 @@ def test_the_api_tells_what_it_cost(reader: HeldKey) -> None:
     assert whole["tokens_per_completed_task"] == 1500
     assert whole["waste"]["total_usd"] == "3.7045"
     assert sum(row["calls_share"] for row in told["results"]) == pytest.approx(1)
+    for used in whole["utilisation"].values():
+        assert sum(one["calls"] for one in used) == whole["calls"]
+        assert sum(one["cost_share"] for one in used) == pytest.approx(1)
+    assert {one["model"] for one in whole["utilisation"]["model"]} == {row["model"] for row in told["results"]}
     assert sum(Decimal(row["waste"]["failed_usd"]) for row in told["results"]) == Decimal(whole["waste"]["failed_usd"])
     long = reader.client.get("/api/metrics/efficiency?from=2026-06-01T00:00:00Z").json()
     assert long["totals"]["waste"]["failed_usd"] == "0.70"

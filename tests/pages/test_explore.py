@@ -57,6 +57,26 @@ def test_two_dimensions_with_totals(browser: Client) -> None:
     assert "Read from the single records" in read(browser, "/explore?group=user&then=agent")
 
 
+def test_utilisation_is_a_share_of_all_usage_in_the_same_time(browser: Client) -> None:
+    day = timedelta(days=1)
+    used = [("a", NOW - day)] * 3 + [("b", NOW - day)] + [("b", NOW)] * 4
+    report([call(at, model=model, cost_usd="1", tier=model) for model, at in used], NOW)
+    address = "/explore?period=7d&measure=calls_share"
+    page = browser.get(f"{address}&then=tier").context
+    assert [(row.label, row.total.words) for row in page["table"].rows] == [("b", "62.5%"), ("a", "37.5%")]
+    assert [field.words for field in page["table"].rows[1].fields] == ["\u2013", "37.5%"]
+    assert (page["table"].foot, page["table"].whole) == (["62.5%", "37.5%"], "100%")
+    assert [(one.name, one.values[-2:], one.total) for one in page["chart"].series] == [
+        ("b", [Decimal("0.25"), 1], "62.5%"), ("a", [Decimal("0.75"), 0], "37.5%"),
+    ]  # fmt: skip
+    running = browser.get(f"{address}&show=running").context["chart"].series[0]
+    assert running.values[-2:] == [Decimal("0.25"), Decimal("0.625")]
+    lines = csv_of(browser, f"{address.replace('explore', 'explore.csv')}&over=time")
+    assert [(line["start"][:10], line["model"], line["calls_share_percent"]) for line in lines] == [
+        ("2026-11-21", "a", "75"), ("2026-11-21", "b", "25"), ("2026-11-22", "b", "100"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("address", ["group=model&then=agent", "group=user&then=task_type&show=ranking"])
 def test_every_measure_has_a_page(browser: Client, measure: str, address: str) -> None:
@@ -129,6 +149,15 @@ def test_too_long_a_question_says_what_to_do(browser: Client) -> None:
     assert "Last 7 daysWithout agent" in page
     refused = browser.get("/explore.csv?group=user&then=agent&from=2026-09-01&to=2026-11-22")
     assert refused.status_code == 422
+    for asked, why, way in (
+        ("measure=waste_usd", "What failed calls cost is kept as a sum.", "/explore?{}&measure=failed_usd"),
+        ("group=error_type", "How many calls failed is kept as a sum.", "/explore?{}&group=status"),
+    ):
+        span = "from=2026-09-01&to=2026-11-22"
+        assert why in read(browser, f"/explore?{asked}&{span}")
+        ways = [link.url for link in browser.get(f"/explore?{asked}&{span}").context["ways_out"]]
+        assert way.format(span) in ways
+        assert browser.get(way.format(span)).context["table"].rows
     assert "Too many days to list" in read(browser, "/explore/records?from=2026-09-01&to=2026-11-22")
 
 
@@ -184,4 +213,5 @@ def test_additive_measures_are_sums_alone() -> None:
     assert {measure.key for measure in MEASURES.values() if measure.is_additive and len(measure.needs) > 1} == {
         "tokens"
     }
-    assert all(not measure.is_additive for measure in MEASURES.values() if measure.unit in (Unit.SHARE, Unit.MS))
+    rates = [measure for measure in MEASURES.values() if measure.unit in (Unit.SHARE, Unit.MS)]
+    assert [measure.key for measure in rates if measure.is_additive] == ["calls_share", "cost_share"]

@@ -94,6 +94,7 @@ class EfficiencyView(_MetricsView):
         `saving` is against the declared baseline, over whole days of the reporting zone; null where there is none to
         tell, and `saving_unanswered` says why. Shown beside what the tasks of the same time achieved.
 
+        `totals.utilisation` tells what share of calls and spend each tier and each model had.
         Of waste, failovers and cache misses are read from the records; where that is too much, they are null and
         `unanswered` says why.
         """
@@ -125,9 +126,14 @@ def _efficiency(asked: Asked) -> dict[str, Any]:
     def told(cell: Cell, wasted: WasteTotals | None, lost: WasteTotals) -> dict[str, Any]:
         return _spent(cell, whole.sums) | {"waste": _wasted(wasted, lost, cell.tasks)}
 
+    used = {name: _used_by(asked.query, name, whole.sums) for name in ("tier", "model")}
     all_waste = None if waste is None else metrics.waste_totals(waste.values())
     return {
-        "totals": {**told(whole, all_waste, metrics.waste_totals(failed.values())), "saving": saved.totals},
+        "totals": {
+            **told(whole, all_waste, metrics.waste_totals(failed.values())),
+            "utilisation": used,
+            "saving": saved.totals,
+        },
         "results": [
             {
                 **_named(asked, key),
@@ -145,6 +151,23 @@ def _saving(asked: Asked) -> SavingAnswer:
     if saving.registered is None:
         return SavingAnswer()
     return saving.registered(asked.query, asked.group_by, asked.edges)
+
+
+def _used_by(query: UsageQuery, dimension: str, whole: Totals) -> list[dict[str, Any]]:
+    """What went through each tier or each model: calls, spend and their shares, most calls first."""
+    rows = metrics.grouped(query, (dimension,), edges=(), only=("calls", "cost_usd"), whole=True)
+    used = sorted(rows, key=lambda row: (-row.totals.calls, row.values))
+    return [
+        {
+            dimension: row.values[0],
+            "calls": row.totals.calls,
+            "calls_share": _share(_over(row.totals.calls, whole.calls)),
+            "cost_usd": row.totals.cost_usd,
+            "cost_share": _share(_over(row.totals.cost_usd, whole.cost_usd)),
+        }
+        for row in used
+        if row.totals.calls
+    ]
 
 
 def _cells(asked: Asked, *, timed: bool) -> dict[Key, Cell]:
