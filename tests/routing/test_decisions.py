@@ -44,7 +44,8 @@ def test_the_contract(agent: Client) -> None:
     told = ask(agent, message=HARD, conversation_id="c1", role="chat", requires=["tools"], rule="x")
     assert set(told) == {
         "id", "action", "tier", "model", "fallbacks", "complexity", "expected", "considered", "reason_code", "reason",
-        "below_quality", "budget", "reservation", "compress", "policy_version", "ttl_s", "sticky", "warnings",
+        "below_quality", "budget", "reservation", "compress", "policy_version", "ttl_s", "sticky", "propensity",
+        "warnings",
     }  # fmt: skip
     assert (told["action"], told["policy_version"], told["ttl_s"]) == ("route", 1, 300)
     assert (told["budget"]["name"], told["budget"]["limit_usd"], told["budget"]["state"]) == (

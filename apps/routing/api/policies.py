@@ -168,6 +168,7 @@ class PreviewView(APIView):
                 "changed_models": told.changed_models,
                 "unpriced": told.unpriced,
                 "cost_before_usd": found.before_usd,
+                "exploring_usd": found.exploring_usd,
                 "cost_after_usd": found.after_usd,
                 "moves": moves,
                 "quality": None if found.quality is None else told_quality(found.quality),

@@ -34,7 +34,7 @@ _ANSWERED = {
     "type": "object",
     "required": [
         "id", "action", "tier", "model", "fallbacks", "complexity", "expected", "considered", "reason_code", "reason",
-        "budget", "reservation", "compress", "policy_version", "ttl_s", "sticky",
+        "budget", "reservation", "compress", "policy_version", "ttl_s", "sticky", "propensity",
     ],
     "properties": {
         "id": TEXT,
@@ -47,6 +47,7 @@ _ANSWERED = {
         "policy_version": {"type": "integer"},
         "ttl_s": {"type": "integer"},
         "sticky": {"type": "boolean"},
+        "propensity": {"type": "number", "description": "the chance of this choice"},
     },
 }  # fmt: skip
 DECISION_ANSWER: dict[Any, Any] = {

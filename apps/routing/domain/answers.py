@@ -1,5 +1,6 @@
 """What a decision answers: plain JSON values, money as strings."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -11,8 +12,10 @@ from .asked import Model
 from .candidates import Candidate
 from .complexity import Complexity
 from .deciding import Choice
+from .exploring import WHOLE, chance_of
 from .policy import ModelKey, Policy
 from .reasons import sentence
+from .selection import Spot, spot
 
 TTL = timedelta(seconds=300)
 MOST_EVIDENCE = 200
@@ -39,6 +42,7 @@ def routed(choice: Choice, policy: Policy, version: int, complexity: Complexity,
         "policy_version": version,
         "ttl_s": int(TTL.total_seconds()),
         "sticky": selection.is_sticky,
+        "propensity": chance_of(choice.chances, chosen.model) / WHOLE if chosen else 1,
     }
 
 
@@ -62,6 +66,7 @@ def kept(version: int, identity: str, code: str, reason: str, model: Model | Non
         "policy_version": version,
         "ttl_s": int(TTL.total_seconds()),
         "sticky": False,
+        "propensity": 1,
     }
 
 
@@ -140,10 +145,21 @@ def _expected(choice: Choice) -> dict[str, Any] | None:
 
 def _considered(choice: Choice) -> list[dict[str, Any]]:
     told = []
+    chances: Counter[Spot] = Counter()
+    for chance in choice.chances:
+        if chance.selection.chosen is not None:
+            chances[spot(chance.selection.chosen)] += chance.share
     for one in choice.candidates:
         verdict = choice.selection.verdicts[(one.tier, *one.model)]
         told.append(
-            {**_named(one.model), "tier": one.tier, "cost_usd": _money(one.cost), **_quality(one), "verdict": verdict}
+            {
+                **_named(one.model),
+                "tier": one.tier,
+                "cost_usd": _money(one.cost),
+                **_quality(one),
+                "verdict": verdict,
+                "chance": chances.get((one.tier, *one.model), 0) / WHOLE,
+            }
         )
     return told
 

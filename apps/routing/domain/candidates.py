@@ -88,6 +88,8 @@ class Wanted:
     budget: BudgetLimit | None = None
     budget_wins: bool = True
     spend_left: int | None = None
+    pace: float = 1.0
+    pace_name: str = ""
     tries_recovering: bool = False
 
 

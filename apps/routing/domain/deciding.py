@@ -12,15 +12,15 @@ from .asked import Asked
 from .candidates import Breaker, BudgetLimit, Candidate, Quality, Wanted
 from .complexity import Complexity
 from .conversation import Conversation
+from .exploring import WHOLE, Chance, Exploring, chances, drawn
+from .pacing import STEADY, Pace
 from .policy import ModelKey, Policy, PolicyModel, Rule, Tier
 from .retirements import retirement_of
-from .selection import Selection, select
+from .selection import Selection
 
 DEFAULT_OUTPUT = 300
 """Tokens of an answer nobody said or saw the length of."""
 UTILITY = "utility"
-TRIAL_SHARE = 10
-"""One in so many decisions tries a model whose breaker is half open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Known:
     qualities: Mapping[ModelKey, Quality]
     conversation: Conversation
     budget: BudgetLimit | None = None
+    pace: Pace = STEADY
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,10 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The selection with what it was made from."""
+    """The selection with what it was made from, and with what else might have been drawn."""
 
     selection: Selection
+    chances: Sequence[Chance]
     candidates: Sequence[Candidate]
     wanted: Wanted
     sizes: Sizes
@@ -76,7 +78,7 @@ class Choice:
 def choose(
     asked: Asked, policy: Policy, complexity: Complexity, known: Known, sizes: Sizes, *, is_user_turn: bool, trial: int
 ) -> Choice:
-    """The choice for a question; `trial` is a number drawn for it, by which one in ten may try a recovering model."""
+    """The choice for a question; `trial` is a number below a million drawn for it, of which 0 gets the usual choice."""
     rule = policy.rule_for(fields_of(asked))
     rank, by_rule = _rank(policy, complexity, rule)
     names = policy.tier_names()
@@ -104,16 +106,22 @@ def choose(
         budget=budget,
         budget_wins=policy.when_budget_meets_quality == "budget",
         spend_left=_spend_left(policy, known.conversation),
-        tries_recovering=trial % TRIAL_SHARE == 0,
+        pace=known.pace.value,
+        pace_name=known.pace.name,
     )
     candidates = [
         _candidate(tier, number, model, position, known, sizes)
         for number, tier in enumerate(policy.tiers)
         for position, model in enumerate(tier.models)
     ]
-    selection = select(wanted, candidates)
+    among = chances(wanted, candidates, _exploring(policy))
+    selection = drawn(among, trial).selection
     window = selection.chosen.context_window if selection.chosen else None
-    return Choice(selection, candidates, wanted, sizes, window, share)
+    return Choice(selection, among, candidates, wanted, sizes, window, share)
+
+
+def _exploring(policy: Policy) -> Exploring:
+    return Exploring(round(policy.exploration.share * WHOLE), femto_of(policy.exploration.most_extra_usd))
 
 
 def fields_of(asked: Asked) -> dict[str, str | None]:

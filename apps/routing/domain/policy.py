@@ -116,6 +116,13 @@ class CompressionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     keep_recent: Annotated[int, Meta(ge=0, le=1000)] = 5
 
 
+class Exploration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The share of decisions that may try another able model, and what such a call may cost more; 0 tries nothing."""
+
+    share: Annotated[float, Meta(ge=0, le=0.05)] = 0.0
+    most_extra_usd: Usd = "0.01"
+
+
 class SwitchedOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Projects and agents for which routing is off: decisions answer `keep`, metering and budgets go on."""
 
@@ -141,6 +148,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     off: SwitchedOff = SwitchedOff()
     context: ContextSettings = ContextSettings()
     compression: CompressionSettings = CompressionSettings()
+    exploration: Exploration = Exploration()
     complexity: dict[str, Any] = {}
     """What it changes of the analyzer: bias, wording_share, weights by factor, lexicons; nothing resets it."""
     ttl_s: Annotated[int, Meta(ge=5, le=3600)] = 60

@@ -1,6 +1,7 @@
 """One sentence for a person: why this model."""
 
 from .candidates import Candidate, Wanted
+from .pacing import NOTED
 from .selection import Selection
 
 _WHY = {
@@ -22,6 +23,7 @@ _WHY = {
     "budget": "a budget asks for a cheaper tier",
     "conversation_budget": "the conversation has used up its budget",
     "no_model": "it has no model",
+    "explored": "the policy lets a small share of calls try another model",
 }
 _PLAIN = {
     "tier_of_score": "{model}: the {tier} tier is that of the ask's complexity.",
@@ -29,6 +31,7 @@ _PLAIN = {
     "cheapest_meeting_quality": "{model}: the cheapest that meets the quality asked for.",
     "best_value": "{model}: the best quality for its cost.",
     "best_quality": "{model}: the best quality that is known.",
+    "explored": "{model}: tried for comparison, as the policy lets a small share of calls.",
     "held": "{model}: the turn goes on with the model it began with.",
     "dominates": "{model}: no worse and no dearer than the others of its tier.",
     "quality_before_budget": "{model}: a budget asks for a cheaper tier, but the policy puts quality first.",
@@ -48,7 +51,16 @@ def sentence(selection: Selection, wanted: Wanted) -> str:
         text = f"{_named(chosen)}: one tier up, because {code.removeprefix('escalated_from_')} failed."
     else:
         text = f"{_named(chosen)} of {chosen.tier} instead of {_left(code)}: {_why(code)}."
-    return text + _caveat(selection, wanted)
+    return text + _paced(wanted) + _caveat(selection, wanted)
+
+
+def _paced(wanted: Wanted) -> str:
+    """What a budget's pace changed, where the strategy weighs money by it."""
+    if wanted.strategy != "balanced" or 1 / NOTED < wanted.pace < NOTED:
+        return ""
+    how = "faster" if wanted.pace > 1 else "more slowly"
+    times = f"{wanted.pace:.1f}".removesuffix(".0")
+    return f" Money weighs {times} times: the budget “{wanted.pace_name}” is used {how} than its time passes."
 
 
 def _named(one: Candidate) -> str:
@@ -79,6 +91,7 @@ _VERDICTS = {
     "dearer": "costs more",
     "another_tier": "quality unknown, and of another tier",
     "not_preferred": "would do as well",
+    "usual": "the usual choice",
     "below_quality": "known to succeed too rarely",
     "context_window": "the conversation does not fit",
     "not_allowed": "the rule allows other providers only",

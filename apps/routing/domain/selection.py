@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .candidates import DETECTED, PASSING, Candidate, Wanted, is_provider_fault, refusal
 
@@ -23,7 +23,8 @@ Spot = tuple[str, str, str]
 class Selection:
     """The choice, or None where no model can serve the call; why; and what became of every candidate.
 
-    `expected` is what the choice costs in femto-dollars, tries on the next tier after failures included.
+    `expected` is what the choice costs in femto-dollars, tries on the next tier after failures included; `costs` is the
+    same of every candidate that can serve the call.
     """
 
     chosen: Candidate | None
@@ -34,6 +35,7 @@ class Selection:
     is_below_quality: bool = False
     is_sticky: bool = False
     wanted_tier: str = ""
+    costs: Mapping[Spot, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,10 @@ def _picked(asked: _Question, pool: Sequence[Candidate]) -> Candidate:
     if strategy == "quality_first":
         return min(known, key=lambda one: (-_mean(one), asked.cost(one), -_lower(one), _order(asked, one)))
     left = asked.wanted.spend_left or max(1, max(asked.cost(one) for one in known))
+    weight = asked.wanted.pace / left
     return min(
-        known, key=lambda one: (asked.cost(one) / left - _mean(one), asked.cost(one), -_lower(one), _order(asked, one))
+        known,
+        key=lambda one: (asked.cost(one) * weight - _mean(one), asked.cost(one), -_lower(one), _order(asked, one)),
     )
 
 
@@ -289,7 +293,7 @@ def _told(asked: _Question, chosen: Candidate | None, code: str, rank: int) -> S
     first = [one for one in fallbacks if unique[one.model] is one][:MOST_FALLBACKS]
     return Selection(
         chosen, code, verdicts, tuple(first), expected, below,
-        is_sticky=chosen.model == wanted.held, wanted_tier=tier,
+        is_sticky=chosen.model == wanted.held, wanted_tier=tier, costs=asked.expected,
     )  # fmt: skip
 
 

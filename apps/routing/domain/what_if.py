@@ -16,6 +16,7 @@ from .candidates import Quality
 from .complexity import Complexity
 from .conversation import NO_CONVERSATION
 from .deciding import CostOf, Known, Sizes, choose
+from .exploring import expected_extra
 from .policy import ModelKey, Policy
 from .tally import Group
 
@@ -49,6 +50,8 @@ class Comparison:
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
     changed_models: int = 0
     blocked_by: Counter[str] = field(default_factory=Counter)
+    exploring: int = 0
+    """What exploring is expected to cost more under the policy after, in femto-dollars; below 0 it saves."""
     groups: Counter[tuple[Group, Group]] = field(default_factory=Counter)
     """How often which model at which task type, before and after."""
 
@@ -69,7 +72,7 @@ def compare(
     for one in decisions:
         asked = msgspec.convert({name: value for name, value in one.asked.items() if name != "sizes"}, Asked)
         sizes = Sizes(**one.asked["sizes"])
-        was, then = (
+        choices = [
             choose(
                 asked,
                 policy,
@@ -78,9 +81,11 @@ def compare(
                 sizes,
                 is_user_turn=True,
                 trial=0,
-            ).selection
+            )
             for policy in (before, after)
-        )
+        ]
+        was, then = (choice.selection for choice in choices)
+        told.exploring += expected_extra(choices[1].chances)
         told.asked += 1
         told.moves[(was.chosen.tier if was.chosen else "none", then.chosen.tier if then.chosen else "none")] += 1
         if was.chosen and then.chosen:

@@ -6,6 +6,7 @@ counted, so that a list that lost its last row is told from one that was never s
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from apps.routing.domain.policy import MAX_MODELS, MAX_TIERS, WHEN_FIELDS, PolicyError
@@ -26,6 +27,7 @@ def document_of_post(post: Mapping[str, str], before: Mapping[str, Any]) -> dict
         "model_routing_quality_threshold": _share(post, "threshold", "Quality threshold"),
         "model_routing_budget_per_conversation": post.get("budget", "").strip() or None,
         "when_budget_meets_quality": post.get("wins", "budget"),
+        "exploration": _exploration(post, before.get("exploration") or {}),
         "rules": [rule for number in range(_count(post, "rules", 100)) if (rule := _rule(post, f"r{number}"))],
         "complexity": _json(post, "complexity", "Complexity"),
         "off": {"projects": _lines(post, "off_projects"), "agents": _lines(post, "off_agents")},
@@ -98,10 +100,30 @@ def rows_of(document: Mapping[str, Any]) -> dict[str, Any]:
             }
             for number, rule in enumerate(document.get("rules") or ())
         ],
+        "explore": _percent((document.get("exploration") or {}).get("share") or 0),
+        "explore_extra": (document.get("exploration") or {}).get("most_extra_usd") or "0.01",
         "complexity_text": json.dumps(document["complexity"], indent=2) if document.get("complexity") else "",
         "off_projects": "\n".join((document.get("off") or {}).get("projects") or ()),
         "off_agents": "\n".join((document.get("off") or {}).get("agents") or ()),
     }
+
+
+def _percent(share: float) -> str:
+    return f"{Decimal(str(share)) * 100:f}".rstrip("0").rstrip(".") if share else "0"
+
+
+def _exploration(post: Mapping[str, str], before: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the form says of exploring, percent as a share; as it was where the form did not show it."""
+    if "explore" not in post:
+        return before
+    percent = post["explore"].strip().replace(",", ".") or "0"
+    try:
+        share = float(Decimal(percent) / 100)
+    except ArithmeticError as error:
+        raise PolicyError("Explored, percent: expected a number from 0 to 5.", "explore") from error
+    if not 0 <= share <= 0.05:
+        raise PolicyError("Explored, percent: expected a number from 0 to 5.", "explore")
+    return {"share": share, "most_extra_usd": post.get("explore_extra", "").strip() or "0.01"}
 
 
 def _tier(post: Mapping[str, str], prefix: str) -> dict[str, Any]:

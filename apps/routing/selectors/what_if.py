@@ -32,6 +32,16 @@ class Preview:
     """The success to be expected, over the decisions whose models are known at their kind of task on both sides."""
 
     @property
+    def exploring_usd(self) -> Decimal:
+        """What exploring is expected to cost more of these calls under the draft; below 0 it saves."""
+        return usd(self.told.exploring)
+
+    @property
+    def exploring_abs_usd(self) -> Decimal:
+        """The same without its sign."""
+        return abs(self.exploring_usd)
+
+    @property
     def difference_usd(self) -> Decimal:
         """What the draft would cost more, for the decisions looked at; below 0 it saves."""
         return self.after_usd - self.before_usd

@@ -17,6 +17,7 @@ from apps.costs.domain.pricing import usd
 from apps.costs.domain.providers import canonical_provider
 from apps.routing.domain.candidates import BudgetLimit, Candidate
 from apps.routing.domain.deciding import Sizes
+from apps.routing.domain.pacing import STEADY, Pace, Used, pace_of
 from apps.routing.domain.policy import Policy
 
 HELD_PERCENT = 150
@@ -30,6 +31,7 @@ class Standing:
     told: dict[str, Any] | None = None
     blocked: str | None = None
     limit: BudgetLimit | None = None
+    pace: Pace = STEADY
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Held:
     is_repeat: bool = False
 
 
-def standing(states: Sequence[BudgetState], policy: Policy | None) -> Standing:
+def standing(states: Sequence[BudgetState], policy: Policy | None, *, now: datetime) -> Standing:
     """What the budgets that apply, tightest first, mean for the choice."""
     if not states:
         return Standing()
@@ -49,7 +51,7 @@ def standing(states: Sequence[BudgetState], policy: Policy | None) -> Standing:
     blocking = next((state for state in states if state.action == Action.BLOCK.value), None)
     if blocking is not None:
         return Standing(_plain(blocking.told()), _sentence(blocking), None)
-    return Standing(told, None, _limit(states, policy) if policy else None)
+    return Standing(told, None, _limit(states, policy) if policy else None, _pace(states, now))
 
 
 def hold(
@@ -109,6 +111,25 @@ def _limit(states: Sequence[BudgetState], policy: Policy) -> BudgetLimit | None:
         rank,
         None if least is None else int(least.scaleb(15)),
         is_cheapest,
+    )
+
+
+def _pace(states: Sequence[BudgetState], now: datetime) -> Pace:
+    """How fast the budgets are used; what holds this call up in no case says nothing, nor do rolling days."""
+    rules = matching.matcher().by_id
+    counting = [
+        state
+        for state in states
+        if not (state.exempt or state.paused)
+        and (rule := rules.get(state.budget_id)) is not None
+        and not matching.is_rolling(rule)
+    ]
+    return pace_of(
+        (
+            Used(state.name, state.limit, state.spent + state.reserved, state.starts_at, state.resets_at)
+            for state in counting
+        ),
+        now,
     )
 
 

@@ -31,6 +31,7 @@ from apps.routing.domain.candidates import Candidate
 from apps.routing.domain.complexity import Ask, Complexity, Weights, analyze
 from apps.routing.domain.conversation import Conversation
 from apps.routing.domain.deciding import DEFAULT_OUTPUT, Choice, Known, Sizes, choose
+from apps.routing.domain.exploring import WHOLE
 from apps.routing.domain.policy import ModelKey
 from apps.routing.selectors.catalogue import Catalogue, catalogue_of
 from apps.routing.selectors.decisions import answer_of
@@ -142,7 +143,7 @@ def _named(caller: Caller, asked: Asked) -> Asked:
 
 
 def _answer(asking: Asking, found: InForce | None, seen: Seen) -> tuple[dict[str, Any], Reached]:
-    budgets = standing(seen.states, found.policy if found else None)
+    budgets = standing(seen.states, found.policy if found else None, now=asking.now)
     kept = _kept(asking, found, budgets)
     if kept is not None:
         return {**kept, "budget": budgets.told}, Reached()
@@ -210,7 +211,7 @@ def _reached(asking: Asking, found: InForce, budgets: Standing, conversation: Co
     known = Known(
         now=asking.now, cost_of=_cost_of(catalogue, asking.now), windows=catalogue.windows,
         states=states(now=asking.now), qualities=qualities_of(found.policy, asked.task_type),
-        conversation=conversation, budget=budgets.limit,
+        conversation=conversation, budget=budgets.limit, pace=budgets.pace,
     )  # fmt: skip
     choice = choose(
         asked, found.policy, complexity, known, sizes,
@@ -287,7 +288,8 @@ def _is_user_turn(asking: Asking, conversation: Conversation) -> bool:
 
 
 def _trial(identity: str) -> int:
-    return int.from_bytes(_keyed("bursar.trial", identity.encode())[:4], "big")
+    """A number below a million that nobody can choose: an id is known to who asks, the key is not."""
+    return WHOLE * int.from_bytes(_keyed("bursar.trial", identity.encode())[:8], "big") >> 64
 
 
 def _fingerprint(asked: Asked) -> str:

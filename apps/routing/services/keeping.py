@@ -34,6 +34,7 @@ _COLUMNS = {
     "policy_version": "int",
     "score": "numeric",
     "expected_cost_usd": "numeric",
+    "propensity": "numeric",
     "features_version": "smallint",
     "features": "bytea",
     "asked": "jsonb",
@@ -99,7 +100,7 @@ def _row(asking: Asking, answer: Mapping[str, Any], reached: Reached) -> list[An
         asked.conversation_id, asked.role or "", asked.task_type or "", asking.ask_hash, answer["action"],
         answer["reason_code"], answer["tier"] or "", model["provider"], model["name"], answer["policy_version"],
         str(answer["complexity"]["score"]) if answer["complexity"] else None,
-        answer["expected"]["cost_usd"] if answer["expected"] else None,
+        answer["expected"]["cost_usd"] if answer["expected"] else None, f"{answer['propensity']:.6f}",
         VERSION if features else 0, features or None, _question_told(asked, reached.choice), _without_evidence(answer),
     ]  # fmt: skip
 

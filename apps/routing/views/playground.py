@@ -1,6 +1,7 @@
 """The playground: paste a message, see what a decision would be and why. Nothing is kept."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -73,9 +74,12 @@ def _blocked(draft: PolicyVersion | None) -> str:
 def answered(answer: dict[str, Any], policy: Policy | None) -> dict[str, Any]:
     """An answer as the page shows it, on the ruler of a policy."""
     complexity = answer["complexity"]
-    considered = [{**one, "words": verdict_words(one["verdict"])} for one in answer["considered"]]
+    considered = [
+        {**one, "words": verdict_words(one["verdict"]), "chance": Decimal(str(one.get("chance", 1)))}
+        for one in answer["considered"]
+    ]
     return {
-        "answer": {**answer, "considered": considered},
+        "answer": {**answer, "considered": considered, "propensity": Decimal(str(answer.get("propensity", 1)))},
         "bars": bars(complexity["factors"]) if complexity else (),
         "mark": round(complexity["score"] * 100, 2) if complexity else None,
         "sure": f"{complexity['confidence']:.0%}" if complexity else "",

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page
+from apps.costs.domain.formats import percent
 from apps.costs.domain.providers import canonical_provider
 from apps.routing.charts import ruler
 from apps.routing.domain.policy import policy_of
@@ -43,6 +44,7 @@ def tier_list(request: PageRequest) -> HttpResponse:
         context |= {
             "policy": policy,
             "strategy": STRATEGIES[policy.model_routing_strategy],
+            "explored": percent(Decimal(str(policy.exploration.share)), 1),
             "ruler": ruler([(tier.name, tier.upper) for tier in policy.tiers]),
             "tiers": _with_use(tiers_of(policy, now=now), use),
             "others": _others(use, policy.tier_names()),
