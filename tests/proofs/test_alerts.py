@@ -1,17 +1,17 @@
 """P8 at length: a thousand crossings, workers killed every three seconds, a mail server that fails and hangs.
 
-A worker is a process that sweeps the outbox as the Celery task does, again and again.
+Workers and beat run as the Procfile starts them, with the embedded broker.
 """
 
 import os
 import random
-import select
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -20,78 +20,85 @@ from django.utils import timezone
 from apps.access.domain.identity import Role
 from apps.budgets.models import Alert, Delivery
 from apps.budgets.services.alerting.raising import raise_alerts
+from controlplane.launch.broker import prepare_broker
 from controlplane.launch.places import BASE_DIR
+from controlplane.launch.procfile import command_of
 from tests.budgets.alerting import crossing
 from tests.budgets.smtp import MailServer, mail_server
 from tests.cast import make_person
 
 pytestmark = [pytest.mark.chaos, pytest.mark.prove, pytest.mark.django_db(transaction=True)]
-WORKER = """
-import time, django
-django.setup()
-from apps.budgets.services.outbox.sweeping import sweep
-print("ready", flush=True)
-while True:
-    sweep()
-    time.sleep(1)
-"""
 WORKERS = 3
 KILL_EVERY_SECONDS = 3.0
 DEADLINE_SECONDS = 900.0
 
 
 class Workers:
-    """Processes that sweep, each replaced when it is killed."""
+    """Celery's workers and its beat as the Procfile starts them; a worker that is killed is replaced."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = environment
-        self._running = [self._start() for _ in range(WORKERS)]
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self._environment, self._log = environment, log
+        self._started = 0
+        self._beat = self._start("beat")
+        self._running = [self._start("worker") for _ in range(WORKERS)]
         self.kills = 0
 
     def kill(self, dice: random.Random) -> None:
-        """SIGKILL to one that is at work, and another in its place."""
-        working = [place for place, worker in enumerate(self._running) if self._is_ready(worker)]
+        """SIGKILL to one that has begun to work, and another in its place."""
+        working = [place for place, (name, _) in enumerate(self._running) if name in at_work()]
         if working:
             place = dice.choice(working)
-            self._end(self._running[place])
-            self._running[place] = self._start()
+            _end(self._running[place][1])
+            self._running[place] = self._start("worker")
             self.kills += 1
 
     def stop(self) -> None:
-        for worker in self._running:
-            self._end(worker)
+        for _, process in (self._beat, *self._running):
+            _end(process)
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-c", WORKER]
-        return subprocess.Popen(command, cwd=BASE_DIR, env=self._environment, stdout=subprocess.PIPE)
+    def _start(self, service: str) -> "tuple[str, subprocess.Popen[bytes]]":
+        self._started += 1
+        name = f"{service} {self._started}"
+        program, *arguments = command_of(service)
+        command = [sys.executable if program == "python" else program, *arguments]
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                command, cwd=BASE_DIR, env=self._environment | {"PGAPPNAME": name}, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log,
+            )  # fmt: skip
+        return name, process
 
-    def _is_ready(self, worker: "subprocess.Popen[bytes]") -> bool:
-        """True once it has said so: that it has started."""
-        return worker.stdout is not None and bool(select.select([worker.stdout], [], [], 0)[0])
 
-    def _end(self, worker: "subprocess.Popen[bytes]") -> None:
-        worker.kill()
-        worker.wait(timeout=30)
-        if worker.stdout is not None:
-            worker.stdout.close()
+def at_work() -> set[str]:
+    """The names of those that hold a connection to the database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT application_name FROM pg_stat_activity")
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    process.wait(timeout=30)
 
 
 @contextmanager
-def workers(server: MailServer) -> Iterator[Workers]:
+def workers(server: MailServer, folder: Path) -> Iterator[Workers]:
     """Workers that mail through this server, with a shorter lease and every mail by itself."""
     settings = connection.settings_dict
     url = f"postgresql://{settings['USER']}@{settings['HOST']}:{settings['PORT'] or 5432}/{settings['NAME']}"
     if settings["HOST"].startswith("/"):
         url = f"postgresql://{settings['USER']}@/{settings['NAME']}?host={settings['HOST']}"
+    prepare_broker(folder)
     environment = os.environ | {
         "DATABASE_URL": url,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "BURSAR_VAR_DIR": str(folder),
         "EMAIL_URL": f"smtp://127.0.0.1:{server.port}",
         "BURSAR_ALERT_FOLD_ABOVE": "100000",
         "BURSAR_OUTBOX_LEASE_SECONDS": "30",
         "LOG_LEVEL": "ERROR",
     }
-    running = Workers(environment)
+    running = Workers(environment, folder / "workers.log")
     try:
         yield running
     finally:
@@ -119,16 +126,17 @@ def raise_and_wait(total: int, server: MailServer, running: Workers, dice: rando
     for mail, at in zip(server.accepted[first:], server.times[first:], strict=True):
         body = mail.get_body(("plain",))
         assert body is not None
-        place = next(path for path in began if path in str(body.get_content()))
-        delays.setdefault(place, at - began[place])
+        place = next((path for path in began if path in str(body.get_content())), None)
+        if place is not None:  # Bursar may tell of itself that its workers are late.
+            delays.setdefault(place, at - began[place])
     assert set(delays) == set(began)
     return sorted(delays.values())
 
 
-def test_a_thousand_crossings_are_told_and_none_twice_but_for_a_kill() -> None:
+def test_a_thousand_crossings_are_told_and_none_twice_but_for_a_kill(tmp_path: Path) -> None:
     make_person("alice@example.org", Role.OWNER)
     dice = random.Random(8)
-    with mail_server(failing=0.3, hanging=0.005) as server, workers(server) as running:
+    with mail_server(failing=0.3, hanging=0.005) as server, workers(server, tmp_path) as running:
         delays = raise_and_wait(1_000, server, running, dice)
         duplicates, kills = len(server.ids) - len(set(server.ids)), running.kills
         p95 = delays[949]
@@ -136,7 +144,7 @@ def test_a_thousand_crossings_are_told_and_none_twice_but_for_a_kill() -> None:
             f"1,000 of 1,000 delivered in {server.tries} tries, {kills} kills, {duplicates} duplicates, "
             f"delay p50 {delays[499]:.1f} s, p95 {p95:.1f} s, longest {delays[-1]:.1f} s"
         )
-        assert Alert.objects.count() == 1_000
+        assert Alert.objects.filter(kind="budget_threshold").count() == 1_000
         assert kills >= 10
         assert duplicates <= kills
         assert p95 <= 90
@@ -144,4 +152,4 @@ def test_a_thousand_crossings_are_told_and_none_twice_but_for_a_kill() -> None:
         raise_and_wait(200, server, running, None)
         after = server.ids[before:]
         print(f"without kills: 200 crossings, {len(after) - len(set(after))} duplicates")
-        assert len(after) == len(set(after)) == 200
+        assert len(after) == len(set(after)) >= 200
