@@ -31,6 +31,7 @@ from apps.costs.selectors.bookkeeping import Bookkeeping, bookkeeping, sweep_sta
 from apps.costs.selectors.exposition import DIMENSIONS, Now
 from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.services.exposition import expose
+from apps.routing.selectors.sent_down import sent_down_by_budget
 from controlplane import health
 from controlplane.models import Heartbeat
 
@@ -176,6 +177,14 @@ def _budgets(now: datetime) -> Iterator[Metric]:
         spent.add_metric(labels, float(one.state.spent))
         reserved.add_metric(labels, float(one.state.reserved))
     yield from (limits, spent, reserved)
+    down = GaugeMetricFamily(
+        "bursar_budget_downgrades_last_day",
+        "Decisions that a budget sent to a cheaper tier in 24 hours; no name: held for a cheaper model.",
+        labels=_OF_A_BUDGET[:2],
+    )
+    for named, many in sent_down_by_budget(now - timedelta(days=1), now, most=settings.METRICS_MAX_BUDGETS).items():
+        down.add_metric(named, many)
+    yield down
     firing = GaugeMetricFamily("bursar_alerts_firing", "Alerts that nobody took up, by severity.", labels=("severity",))
     for severity, many in firing_by_severity().items():
         firing.add_metric((severity,), many)

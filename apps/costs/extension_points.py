@@ -98,6 +98,10 @@ Saving = Callable[[Any, Sequence[str], Sequence[datetime]], SavingAnswer]
 """Asked with a `UsageQuery`, the dimensions and the edges of buckets."""
 
 
+SentDown = Callable[[Any], int | None]
+"""Asked with a `UsageQuery`: how many decisions budgets sent to cheaper tiers; None where that cannot be told."""
+
+
 class Door(Generic[Registered]):
     """What a single app has registered, or none."""
 
@@ -116,3 +120,4 @@ charging: Door[Charging] = Door("charging")
 recharging: Door[Recharging] = Door("recharging")
 tiering: Door[Tiering] = Door("tiering")
 saving: Door[Saving] = Door("saving")
+sending_down: Door[SentDown] = Door("sending_down")

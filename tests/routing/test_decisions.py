@@ -1,14 +1,18 @@
 """Decisions through the API: the contract, stickiness, pins, switches, idempotency, and what is stored."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
 
 from apps.access.domain.identity import Scope
+from apps.access.models import User
 from apps.routing.domain.complexity.reading import read
 from apps.routing.domain.hashed_features import hashed_features, read_features
 from apps.routing.models import Decision
+from apps.routing.selectors.sent_down import sent_down_by_budget
 from tests.budgets import acts as budgets
 from tests.cast import HeldKey
 from tests.costs.posting import JSON, call, posted, shown
@@ -44,7 +48,8 @@ def test_the_contract(agent: Client) -> None:
     told = ask(agent, message=HARD, conversation_id="c1", role="chat", requires=["tools"], rule="x")
     assert set(told) == {
         "id", "action", "tier", "model", "fallbacks", "complexity", "expected", "considered", "reason_code", "reason",
-        "below_quality", "budget", "reservation", "compress", "policy_version", "ttl_s", "sticky", "propensity",
+        "below_quality", "budget", "downgrade", "reservation", "compress", "policy_version", "ttl_s", "sticky",
+        "propensity",
         "warnings",
     }  # fmt: skip
     assert (told["action"], told["policy_version"], told["ttl_s"]) == ("route", 1, 300)
@@ -146,7 +151,9 @@ def test_who_decides_instead_of_the_score(agent: Client) -> None:
     assert (none["action"], none["model"], none["reason_code"]) == ("keep", None, "no_feasible_model")
 
 
-def test_a_conversation_that_used_up_its_budget_goes_to_the_cheapest_tier(agent: Client, make_held_key: Any) -> None:
+def test_a_conversation_that_used_up_its_budget_goes_to_the_cheapest_tier(
+    agent: Client, make_held_key: Any, alice: User, signed_in: Any
+) -> None:
     writer = make_held_key(Scope.USAGE_WRITE)
     posted(writer, [call(conversation_id="c1", cost_usd="0.50")])
     told = ask(agent, conversation_id="c1", message=HARD)
@@ -157,6 +164,29 @@ def test_a_conversation_that_used_up_its_budget_goes_to_the_cheapest_tier(agent:
         "Every conversation", {"field": "conversation", "value": "c1"},
     )  # fmt: skip
     assert [told["budget"][name] for name in ("state", "action", "tier")] == ["over", "downgrade", "simple"]
+    down = told["downgrade"]
+    assert (down["budget_id"], down["budget"], down["reason_code"], down["ends_at"]) == (
+        told["budget"]["id"], "Every conversation", "conversation_budget", None,
+    )  # fmt: skip
+    assert (down["from"]["tier"], down["to"]) == ("premium", {"tier": "simple", **told["model"]})
+    assert "instead of anthropic/claude-opus-5-5 of premium: the budget “Every conversation” asks" in told["reason"]
+    assert ask(agent, conversation_id="c2", message=HARD)["downgrade"] is None
+    now = datetime.now(UTC)
+    day = (now - timedelta(days=1), now + timedelta(minutes=1))
+    assert sent_down_by_budget(*day, most=5) == {(down["budget_id"], "Every conversation"): 1}
+    assert agent.get("/api/metrics/efficiency").json()["totals"]["budget_downgrades"] == 1
+    assert agent.get("/api/metrics/efficiency?agent=x").json()["totals"]["budget_downgrades"] is None
+    assert ("Every conversation", down["budget_id"]) in scraped(agent)
+    browser = signed_in(alice)
+    assert "Budgets sent <strong>1</strong> decision of" in browser.get("/routing/decisions").content.decode()
+    assert "by the budget <a href" in browser.get(f"/routing/decisions/{told['id']}?project=default").content.decode()
+
+
+def scraped(client: Client) -> set[tuple[str, str]]:
+    """The budgets that `/metrics` tells downgrades of, by name and number."""
+    text = client.get("/metrics").content.decode()
+    (family,) = [one for one in text_string_to_metric_families(text) if one.name == "bursar_budget_downgrades_last_day"]
+    return {(sample.labels["budget"], sample.labels["budget_id"]) for sample in family.samples}
 
 
 def test_refusals(agent: Client, make_held_key: Any, support: Any) -> None:

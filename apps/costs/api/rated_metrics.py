@@ -17,7 +17,7 @@ from apps.costs.api import schema
 from apps.costs.api.asking import usage_query
 from apps.costs.api.metrics import asked_edges, asked_group_by
 from apps.costs.domain.latency import percentile
-from apps.costs.extension_points import SavingAnswer, saving
+from apps.costs.extension_points import SavingAnswer, saving, sending_down
 from apps.costs.selectors import metrics
 from apps.costs.selectors.metrics import BadQuery, TaskTotals, Totals, UsageQuery, WasteTotals
 
@@ -95,6 +95,8 @@ class EfficiencyView(_MetricsView):
         tell, and `saving_unanswered` says why. Shown beside what the tasks of the same time achieved.
 
         `totals.utilisation` tells what share of calls and spend each tier and each model had.
+        `budget_downgrades` of the totals are the decisions that budgets sent to cheaper tiers; null with filters.
+
         Of waste, failovers and cache misses are read from the records; where that is too much, they are null and
         `unanswered` says why.
         """
@@ -133,6 +135,7 @@ def _efficiency(asked: Asked) -> dict[str, Any]:
             **told(whole, all_waste, metrics.waste_totals(failed.values())),
             "utilisation": used,
             "saving": saved.totals,
+            "budget_downgrades": sending_down.registered(asked.query) if sending_down.registered else None,
         },
         "results": [
             {

@@ -34,7 +34,7 @@ _ANSWERED = {
     "type": "object",
     "required": [
         "id", "action", "tier", "model", "fallbacks", "complexity", "expected", "considered", "reason_code", "reason",
-        "budget", "reservation", "compress", "policy_version", "ttl_s", "sticky", "propensity",
+        "budget", "downgrade", "reservation", "compress", "policy_version", "ttl_s", "sticky", "propensity",
     ],
     "properties": {
         "id": TEXT,

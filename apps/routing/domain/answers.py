@@ -37,6 +37,7 @@ def routed(choice: Choice, policy: Policy, version: int, complexity: Complexity,
         "reason": sentence(selection, choice.wanted),
         "below_quality": selection.is_below_quality,
         "budget": None,
+        "downgrade": _downgrade(choice),
         "reservation": None,
         "compress": _compress(choice, policy),
         "policy_version": version,
@@ -61,6 +62,7 @@ def kept(version: int, identity: str, code: str, reason: str, model: Model | Non
         "reason": reason,
         "below_quality": False,
         "budget": None,
+        "downgrade": None,
         "reservation": None,
         "compress": {"recommended": False, "target_tokens": None},
         "policy_version": version,
@@ -73,6 +75,7 @@ def kept(version: int, identity: str, code: str, reason: str, model: Model | Non
 def blocked(answer: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """The answer when a blocking budget is used up."""
     nothing: dict[str, Any] = {"model": None, "tier": None, "fallbacks": [], "expected": None, "reservation": None}
+    nothing["downgrade"] = None
     return {**answer, **nothing, "action": "block", "reason_code": "budget_block", "reason": reason, "sticky": False}
 
 
@@ -94,8 +97,31 @@ def held(
         "reason_code": f"left_{chosen.tier}_over_budget",
         "reason": f"{'/'.join(one.model)} instead of {'/'.join(chosen.model)}: {why}",
         "below_quality": one.rank < chosen.rank,
+        "downgrade": told["downgrade"] and {**told["downgrade"], "to": _placed(one)},
         "sticky": False,
     }
+
+
+def _downgrade(choice: Choice) -> dict[str, Any] | None:
+    """What a budget did to the choice: which one, from where to where, why, and until when (null: until it is raised).
+
+    It ends earlier on a raise, an edit, or when spending falls below its level.
+    """
+    selection, budget = choice.selection, choice.wanted.budget
+    if selection.lowered_from is None or selection.chosen is None or budget is None:
+        return None
+    return {
+        "budget_id": None if budget.budget_id is None else str(budget.budget_id),
+        "budget": budget.name,
+        "from": _placed(selection.lowered_from),
+        "to": _placed(selection.chosen),
+        "reason_code": budget.why,
+        "ends_at": budget.ends_at and budget.ends_at.isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _placed(one: Candidate) -> dict[str, str]:
+    return {"tier": one.tier, **_named(one.model)}
 
 
 def complexity_told(complexity: Complexity) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from .policy import ModelKey, Strategy
@@ -56,7 +57,7 @@ class BudgetLimit:
     """What a budget asks of the choice: no tier above `most_rank`, and no call above `left` femto-dollars.
 
     `is_cheapest` asks for the strategy cost_optimized, whatever the policy or the question says. `name` is for the
-    sentence, `why` for the reason code.
+    sentence, `why` for the reason code, `budget_id` and `ends_at` (when its period ends; None: never) for the answer.
     """
 
     name: str
@@ -64,6 +65,8 @@ class BudgetLimit:
     most_rank: int | None = None
     left: int | None = None
     is_cheapest: bool = False
+    budget_id: int | None = None
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

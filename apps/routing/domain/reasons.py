@@ -1,6 +1,6 @@
 """One sentence for a person: why this model."""
 
-from .candidates import Candidate, Wanted
+from .candidates import BudgetLimit, Candidate, Wanted
 from .pacing import NOTED
 from .selection import Selection
 
@@ -47,6 +47,8 @@ def sentence(selection: Selection, wanted: Wanted) -> str:
         return f"{_named(chosen)}: nothing met quality, limits and budget, so the first that answers was taken."
     if code in _PLAIN:
         text = _PLAIN[code].format(model=_named(chosen), tier=chosen.tier)
+    elif selection.lowered_from is not None:
+        text = _lowered(chosen, selection.lowered_from, wanted.budget)
     elif code.startswith("escalated_from_"):
         text = f"{_named(chosen)}: one tier up, because {code.removeprefix('escalated_from_')} failed."
     else:
@@ -61,6 +63,14 @@ def _paced(wanted: Wanted) -> str:
     how = "faster" if wanted.pace > 1 else "more slowly"
     times = f"{wanted.pace:.1f}".removesuffix(".0")
     return f" Money weighs {times} times: the budget “{wanted.pace_name}” is used {how} than its time passes."
+
+
+def _lowered(chosen: Candidate, left: Candidate, budget: BudgetLimit | None) -> str:
+    """Which budget sent the call down, from where to where, and until when."""
+    name = f"the budget “{budget.name}”" if budget else "a budget"
+    at = budget.ends_at if budget else None
+    ends = f"until {at:%b %d, %H:%M} UTC" if at else "until it is raised"
+    return f"{_named(chosen)} of {chosen.tier} instead of {_named(left)} of {left.tier}: {name} asks for it {ends}."
 
 
 def _named(one: Candidate) -> str:

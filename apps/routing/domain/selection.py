@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .candidates import DETECTED, PASSING, Candidate, Wanted, is_provider_fault, refusal
 
@@ -24,7 +24,8 @@ class Selection:
     """The choice, or None where no model can serve the call; why; and what became of every candidate.
 
     `expected` is what the choice costs in femto-dollars, tries on the next tier after failures included; `costs` is the
-    same of every candidate that can serve the call.
+    same of every candidate that can serve the call. `lowered_from` is what would have been chosen if no budget had
+    asked for a cheaper tier.
     """
 
     chosen: Candidate | None
@@ -36,6 +37,7 @@ class Selection:
     is_sticky: bool = False
     wanted_tier: str = ""
     costs: Mapping[Spot, int] = field(default_factory=dict)
+    lowered_from: Candidate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def select(wanted: Wanted, candidates: Sequence[Candidate]) -> Selection:
     """Choose among the candidates of all tiers."""
     asked = _question(wanted, candidates)
     rank = _wanted_rank(asked)
-    chosen, code = _by_strategy(asked, rank)
+    chosen, code = unlimited, _ = _by_strategy(asked, rank)
     if chosen is None:
         chosen, code = _without_feasible(asked)
     elif wanted.budget is not None and wanted.budget.most_rank is not None and chosen.rank > wanted.budget.most_rank:
@@ -70,7 +72,13 @@ def select(wanted: Wanted, candidates: Sequence[Candidate]) -> Selection:
     if chosen is not None and spot(chosen) in asked.expected:
         chosen, code = _not_dearer_than_premium(asked, chosen, code)
         chosen, code = _not_dominated(asked, chosen, code)
-    return _told(asked, chosen, code, rank)
+    told = _told(asked, chosen, code, rank)
+    return replace(told, lowered_from=unlimited) if _is_lowered(unlimited, chosen, code) else told
+
+
+def _is_lowered(unlimited: Candidate | None, chosen: Candidate | None, code: str) -> bool:
+    """Whether a budget sent the call to a lower tier, and nothing else replaced that choice."""
+    return unlimited is not None and chosen is not None and chosen.rank < unlimited.rank and code.endswith("_budget")
 
 
 def _question(wanted: Wanted, candidates: Sequence[Candidate]) -> _Question:

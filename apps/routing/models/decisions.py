@@ -3,6 +3,9 @@
 from django.db import models
 from django.db.models.functions import Now
 
+SENT_DOWN = models.Q(reason_code__startswith="left_", reason_code__endswith="budget")
+"""Decisions that a budget sent to a cheaper tier."""
+
 
 class Decision(models.Model):
     """One row is one decision, never changed. Its id is unique within its project, as that of a usage record."""
@@ -37,6 +40,7 @@ class Decision(models.Model):
             models.Index(fields=["conversation_id", "-created_at"], name="decision_of_conversation"),
             models.Index(fields=["created_at"], name="decision_by_time"),
             models.Index(fields=["decision_id"], name="decision_by_id"),
+            models.Index(fields=["created_at"], name="decision_sent_down", condition=SENT_DOWN),
         ]
 
     def __str__(self) -> str:

@@ -111,6 +111,8 @@ def _limit(states: Sequence[BudgetState], policy: Policy) -> BudgetLimit | None:
         rank,
         None if least is None else int(least.scaleb(15)),
         is_cheapest,
+        named.budget_id if named else None,
+        named.resets_at if named else None,
     )
 
 

@@ -15,6 +15,7 @@ from apps.access.selectors.places import project_id_of, projects_of
 from apps.routing.domain.policy import Policy, policy_of
 from apps.routing.models import PolicyVersion
 from apps.routing.selectors.decisions import calls_of, decision, newest
+from apps.routing.selectors.sent_down import sent_down
 from apps.routing.views.playground import answered
 from apps.routing.views.tabs import tabs
 
@@ -31,7 +32,9 @@ def decision_list(request: PageRequest) -> HttpResponse:
     rows = newest(since=timezone.now() - LATELY, limit=SHOWN, project_ids=request.caller.project_ids)
     told = [{"row": row, "project": names[row.project_id], "reason": row.answer["reason"]} for row in rows
             if row.project_id in names]  # fmt: skip
-    return render(request, "routing/decisions.html", {"tabs": tabs("routing:decisions"), "rows": told})
+    now = timezone.now()
+    down = sent_down(now - LATELY, now, project_ids=request.caller.project_ids)
+    return render(request, "routing/decisions.html", {"tabs": tabs("routing:decisions"), "rows": told, "down": down})
 
 
 @page(role=Role.ANALYST)
