@@ -108,7 +108,8 @@
       plugins: { legend: { display: false }, tooltip: { ...tooltip(data, titles), titleFont: { ...font, weight: 600 }, bodyFont: font, footerFont: { ...font, weight: 600 } } },
       scales: {
         x: { stacked: !data.lines, offset: true, grid: { display: false }, border: { color: colour("edge") }, ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 12 } },
-        y: { stacked: !data.lines, beginAtZero: true, border: { display: false }, grid: { color: colour("line") }, ticks: { ...ticks, maxTicksLimit: 5, callback: tick(data.unit) } },
+        // Shares that are stacked are all there is: the axis ends with them, however their sum is rounded.
+        y: { stacked: !data.lines, beginAtZero: true, max: data.unit === "share" && !data.lines ? 1 : undefined, border: { display: false }, grid: { color: colour("line") }, ticks: { ...ticks, maxTicksLimit: 5, callback: tick(data.unit) } },
       },
     };
   };

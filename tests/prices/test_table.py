@@ -71,14 +71,18 @@ def test_finding_and_sorting(browser: Client, address: str, first: str) -> None:
     assert rows(browser, address)[0][0] == first
 
 
-def test_of_models_nobody_used_those_that_most_providers_sell_come_first(browser: Client) -> None:
+def test_of_models_nobody_used_the_best_known_come_first_each_once(browser: Client) -> None:
     rates = Rates({"input_tokens": Decimal(1), "output_tokens": Decimal(2)})
-    sold = [("a", "01-odd/01-first"), ("openai", "gpt-4.1"), ("azure", "gpt-4.1"), ("router", "openai/GPT-4.1")]
+    sold = [
+        ("z", "01-odd/01-first"), ("router", "openai/GPT-4.1"), ("router", "a"), ("router", "b"), ("openai", "gpt-4.1"),
+        ("openai", "o3"), ("azure", "o3"), ("azure", "gpt-4.1"), ("azure", "x"),
+    ]  # fmt: skip
     load_prices(dict.fromkeys(sold, rates))
-    report([call(NOW, cost_usd="1", model="01-odd/01-first", provider="a")], NOW)
-    names = [row[0] for row in rows(browser)]
-    assert names == ["01-odd/01-first", "gpt-4.1", "gpt-4.1", "openai/GPT-4.1"]
-    assert [row[0] for row in rows(browser, "/prices?sort=since")][-1] == "01-odd/01-first"
+    shown = [(row[0], row[1]) for row in rows(browser)]
+    assert shown[:3] == [("gpt-4.1", "openai"), ("o3", "openai"), ("01-odd/01-first", "z")]
+    assert shown[-3:] == [("gpt-4.1", "azure"), ("openai/GPT-4.1", "router"), ("o3", "azure")]
+    report([call(NOW, cost_usd="1", model="x", provider="azure")], NOW)
+    assert [row[:2] for row in rows(browser)[:3]] == [["x", "azure"], ["gpt-4.1", "azure"], ["o3", "azure"]]
 
 
 def test_what_nobody_makes_is_not_found(browser: Client) -> None:

@@ -59,7 +59,7 @@ def price_table(request: PageRequest) -> HttpResponse:
     sort = request.GET.get("sort", DEFAULT_SORT)
     sort = sort if sort.removeprefix("-") in _SORTS else DEFAULT_SORT
     every = read_table(now=timezone.now(), project_ids=request.caller.project_ids)
-    rows = _sorted([row for row in every if _is_meant(row, typed)], sort, known=_sellers(every))
+    rows = _sorted([row for row in every if _is_meant(row, typed)], sort, usual=_usual(every))
     found = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "tabs": tabs("costs:prices"),
@@ -79,20 +79,31 @@ def _is_meant(row: ModelRow, typed: str) -> bool:
     return all(word in text for word in typed.lower().split())
 
 
-def _sellers(rows: Sequence[ModelRow]) -> Counter[str]:
-    """How many providers sell each model, whatever they put before its name: most sell those that people know."""
-    return Counter(name for _, name in {(row.provider, _bare(row.name)) for row in rows})
+def _usual(rows: Sequence[ModelRow]) -> dict[int, int]:
+    """The place of each model, by its id, where nothing else tells them apart, as it does not where nobody used any.
+
+    Those with a price come first, of them those of providers in use; then each name once, those that most providers
+    sell first, by the provider that sells the fewest: who makes a model sells few others. Then the rest.
+    """
+    in_use = {row.provider for row in rows if row.use.calls}
+    sold = Counter(row.provider for row in rows)
+    sellers = Counter(name for _, name in {(row.provider, _bare(row.name)) for row in rows})
+    known = sorted(rows, key=lambda row: (-sellers[_bare(row.name)], _bare(row.name), sold[row.provider], row.provider))
+    firsts = {_bare(row.name): row.id for row in reversed(known)}
+    ordered = sorted(
+        known,
+        key=lambda row: (not row.source, row.provider not in in_use, firsts[_bare(row.name)] != row.id),
+    )
+    return {row.id: place for place, row in enumerate(ordered)}
 
 
 def _bare(name: str) -> str:
+    """A model's name, whatever a provider puts before it."""
     return name.rpartition("/")[2].lower()
 
 
-def _sorted(rows: list[ModelRow], sort: str, *, known: Mapping[str, int]) -> list[ModelRow]:
-    """By a column; models that are equal in it, as all are that nobody used, the best known ones with a price first."""
-    rows = sorted(
-        rows, key=lambda row: (not row.source, -known[_bare(row.name)], _bare(row.name), row.name, row.provider)
-    )
+def _sorted(rows: list[ModelRow], sort: str, *, usual: Mapping[int, int]) -> list[ModelRow]:
+    rows = sorted(rows, key=lambda row: usual[row.id])
     return sorted(rows, key=_SORTS[sort.removeprefix("-")][1], reverse=sort.startswith("-"))
 
 
