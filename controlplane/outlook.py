@@ -1,7 +1,8 @@
 """What the Overview says beyond its sums: the forecast, how tasks went, when prices changed, what wants attention."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,10 @@ from apps.costs.selectors import metrics
 from apps.costs.selectors.metrics import TaskTotals, UsageQuery
 from apps.costs.selectors.price_marks import price_marks
 from apps.costs.selectors.spend_hours import HOUR, Anomaly, hour_of, recent_anomalies, spend_by_hour
-from controlplane.viewstate import NO_VALUE, ViewState, dimension_name
+from apps.routing.selectors.policies import published_between
+from controlplane.viewstate import DIMENSIONS, NO_VALUE, ViewState, dimension_name
+
+MOST_POLICIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def task_figure(state: ViewState, period: Period, caller: Caller, comparison: Co
 
 @dataclass(frozen=True, slots=True)
 class ChartMark:
-    """A change of prices on the chart: in which piece, and what it was."""
+    """A change of prices or of the routing policy on the chart: in which piece, and what it was."""
 
     piece: int
     title: str
@@ -85,13 +89,26 @@ class ChartMark:
 
 
 def chart_marks(period: Period) -> list[ChartMark]:
-    """The changes of prices within a period, oldest first."""
+    """The changes of prices and of the routing policy within a period, oldest first."""
+    start, end = period.span.start, min(period.span.end, period.now)
     marks = []
-    for mark in price_marks(period.span.start, min(period.span.end, period.now)):
-        piece = max(index for index, start in enumerate(period.pieces[:-1]) if start <= mark.at)
-        url = reverse("costs:price", args=[mark.model_id]) if mark.model_id else reverse("costs:prices")
-        marks.append(ChartMark(piece, piece_title(period.pieces[piece], period.unit, period.zone), mark.words, url))
+    for at, words, url in sorted([*_price_changes(start, end), *_policy_changes(start, end)]):
+        piece = max(index for index, begin in enumerate(period.pieces[:-1]) if begin <= at)
+        marks.append(ChartMark(piece, piece_title(period.pieces[piece], period.unit, period.zone), words, url))
     return marks
+
+
+def _price_changes(start: datetime, end: datetime) -> Iterator[tuple[datetime, str, str]]:
+    for mark in price_marks(start, end):
+        url = reverse("costs:price", args=[mark.model_id]) if mark.model_id else reverse("costs:prices")
+        yield mark.at, mark.words, url
+
+
+def _policy_changes(start: datetime, end: datetime) -> Iterator[tuple[datetime, str, str]]:
+    for one in published_between(start, end, most=MOST_POLICIES):
+        if one.version is not None and one.published_at is not None:
+            words = f"routing policy, version {one.version}" + (f": {one.note}" if one.note else "")
+            yield one.published_at, words, reverse("routing:version", args=[one.version])
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,4 +149,5 @@ def _hours_url(state: ViewState, one: Anomaly, zone: ZoneInfo) -> str:
     first, last = wall_of(one.start, zone).date(), wall_of(one.end - timedelta(seconds=1), zone).date()
     choice = replace(state.choice, preset=Preset.CUSTOM, first=first, last=last, unit=None)
     group = max(one.drivers, key=lambda pair: pair[1].share)[0] if one.drivers else "model"
-    return replace(state, choice=choice, group=group, filters=()).url(reverse("overview"))
+    page = "overview" if group in DIMENSIONS else "explore"
+    return replace(state, choice=choice, group=group, filters=()).url(reverse(page))

@@ -16,6 +16,7 @@ from django.test import Client
 from apps.access.models import Project, User
 from apps.costs.models import LanguageModel, PriceAdjustment, PriceListEdition
 from apps.costs.services.outcomes.recording import record_outcomes
+from apps.routing.models import PolicyVersion
 from tests.costs.posting import load_prices
 from tests.usage import REPORTER, call, report
 
@@ -81,7 +82,7 @@ def test_there_is_no_forecast_before_two_weeks(browser: Client) -> None:
     assert "Forecast" not in text(browser.get("/").content)
 
 
-def test_changes_of_prices_are_marked(browser: Client) -> None:
+def test_changes_of_prices_and_of_the_policy_are_marked(browser: Client) -> None:
     load_prices()
     report([call(NOW)], NOW)
     model = LanguageModel.objects.get(name="gpt-4.1")
@@ -96,11 +97,16 @@ def test_changes_of_prices_are_marked(browser: Client) -> None:
         data=b"",
         applied_at=NOW - HOUR,
     )
+    PolicyVersion.objects.create(
+        version=4, document={}, note="cheaper", made_by="x", published_at=NOW - timedelta(days=3)
+    )
+    PolicyVersion.objects.create(document={}, made_by="a draft")
     page = browser.get("/?period=7d")
     chart = re.search(r'data-chart="([^"]*)"', page.content.decode())
     assert chart
-    assert json.loads(html.unescape(chart[1]))["marks"] == [4, 6]
-    assert "Prices changed 2 times" in text(page.content)
+    assert json.loads(html.unescape(chart[1]))["marks"] == [3, 4, 6]
+    assert "Prices or routing changed 3 times" in text(page.content)
+    assert "Thu Nov 19: routing policy, version 4: cheaper" in text(page.content)
     assert "Fri Nov 20: -15 % on openai/gpt-4.1 begins" in text(page.content)
     assert "Sun Nov 22: price list genai-prices 9 applied" in text(page.content)
     assert browser.get("/?period=yesterday").context["marks"] == []
@@ -111,7 +117,7 @@ def test_unusual_hours_are_told_with_what_explains_them(
 ) -> None:
     every_hour(7, agent="steady")
     wild = [
-        call(NOW - timedelta(days=1, hours=hours, minutes=n), cost_usd="1", agent="runaway", model="o3")
+        call(NOW - timedelta(days=1, hours=hours, minutes=n), cost_usd="1", agent="runaway", model="o3", tool="crawler")
         for hours in (1, 2) for n in range(5)
     ]  # fmt: skip
     report(wild, NOW)
@@ -119,7 +125,7 @@ def test_unusual_hours_are_told_with_what_explains_them(
     (line,) = page.context["attention"]
     assert line.words == (
         "Nov 21, 11:00 to 13:00: $10.20, usually $0.2000. Model o3 explains 100%; agent runaway explains 100%;"
-        " task type code explains 100%."
+        " tool crawler explains 100%; task type code explains 100%."
     )
     assert browser.get(line.url).context["period"].first == date(2026, 11, 21)
     assert "Unusual spend" in text(page.content)

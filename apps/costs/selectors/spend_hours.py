@@ -16,7 +16,7 @@ from apps.costs.selectors.metrics import UsageQuery
 HOUR = timedelta(hours=1)
 LOOKED_AT = WEEK
 """Hours in which anomalies are looked for: the last week."""
-EXPLAINED_BY = ("model", "agent", "task_type")
+EXPLAINED_BY = ("model", "agent", "tool", "task_type")
 _ZERO = Decimal(0)
 _MOST_REMEMBERED = 64
 _remembered: dict[tuple[object, ...], tuple[float, list["Anomaly"]]] = {}

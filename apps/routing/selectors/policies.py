@@ -28,6 +28,12 @@ def current_version() -> PolicyVersion | None:
     return None if state is None or state.version is None else PolicyVersion.objects.get(version=state.version)
 
 
+def published_between(start: datetime, end: datetime, *, most: int) -> list[PolicyVersion]:
+    """The versions that were published in [start, end), newest first, without their documents."""
+    rows = PolicyVersion.objects.published().filter(published_at__gte=start, published_at__lt=end)
+    return list(rows.defer("document")[:most])
+
+
 def checked(document: Mapping[str, Any], *, now: datetime) -> tuple[Policy, list[Problem]]:
     """The policy of a document with its problems at today's prices. Raises PolicyError when it cannot be read."""
     policy = policy_of(document)
