@@ -89,8 +89,8 @@ def _trace(path: Path, kind: str, used: tuple[str, str], baseline: tuple[str, st
 
     now = datetime.now(UTC)
     start = (now - timedelta(days=5)).replace(hour=0, minute=0, second=0, microsecond=0)
-    given = {} if kind == "tau-bench" else {"provider": used[0], "model": used[1]}
-    import_file(Wanted(path, kind, project=kind, start=start, keep_costs=False, **given))
+    provider, model = ("", "") if kind == "tau-bench" else used
+    import_file(Wanted(path, kind, kind, provider, model, start=start, keep_costs=False))
     project = project_id_of(kind)
     assert project is not None
     declared = _declare(baseline, start, now)

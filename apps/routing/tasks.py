@@ -7,6 +7,7 @@ from apps.costs.services import sweeps
 from apps.routing.services import health, old_decisions
 from apps.routing.services.quality import refresh_quality as refresh
 from apps.routing.services.replays.working import work_on_replays
+from apps.routing.services.savings.learning import learn
 from apps.routing.services.savings.sweeping import derive_due_days
 
 
@@ -34,7 +35,9 @@ def refresh_quality() -> None:
 @shared_task(soft_time_limit=100, time_limit=120)
 def derive_savings() -> None:
     """Compares days whose usage or baseline changed with the baseline that holds on them."""
-    run = derive_due_days(now=timezone.now())
+    now = timezone.now()
+    run = derive_due_days(now=now)
+    learn(now=now)
     sweeps.note("savings", words=run.words, behind=run.left > 0)
 
 

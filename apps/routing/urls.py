@@ -3,7 +3,16 @@
 from django.urls import path
 
 from apps.routing.api import baselines as api_baselines
-from apps.routing.api import compression_metrics, compressions, config, decisions, policies, provider_health, replays
+from apps.routing.api import (
+    compression_metrics,
+    compressions,
+    config,
+    decisions,
+    effects,
+    policies,
+    provider_health,
+    replays,
+)
 from apps.routing.views import baselines, compression, editor, playground, providers, tiers, versions, what_if
 from apps.routing.views import decisions as decision_pages
 
@@ -35,6 +44,7 @@ urlpatterns = [
     path("api/provider-health", provider_health.ProviderHealthView.as_view(), name="api-provider-health"),
     path("api/routing/compressions", compressions.CompressionsView.as_view(), name="api-compressions"),
     path("api/routing/replays", replays.ReplaysView.as_view(), name="api-replays"),
+    path("api/routing/effects", effects.EffectsView.as_view(), name="api-effects"),
     path("api/runs/<int:run_id>", replays.RunView.as_view(), name="api-run"),
     path("api/runs/<int:run_id>/cancel", replays.CancelRunView.as_view(), name="api-run-cancel"),
     path("api/runs/<int:run_id>/draft", replays.RunDraftView.as_view(), name="api-run-draft"),

@@ -21,7 +21,9 @@ from apps.costs.selectors import metrics
 from apps.costs.selectors.demo import demo_state
 from apps.costs.selectors.metrics import UsageQuery
 from apps.costs.selectors.reporting import reporting_zone
+from apps.routing.selectors.effects import bands, switches
 from apps.routing.selectors.savings import NO_BASELINE, savings_of
+from apps.routing.selectors.savings_adjusted import adjusted
 from apps.routing.selectors.savings_quality import quality_beside
 from apps.routing.views.tabs import tabs
 from controlplane import exports, filterbar
@@ -31,6 +33,7 @@ from controlplane.viewstate import DIMENSIONS, ViewState, dimension_name, read
 PATH = "/routing/savings"
 TABLES = (("Task types", "task_type"), ("Models", "model"), ("Projects", "project"))
 MOST_ROWS = 12
+MOST_SWITCHES = 30
 AMOUNTS = ("paid_usd", "waste_usd", "overhead_usd", "repriced_usd", "cache_usd", "baseline_usd", "saved_usd")
 
 
@@ -83,12 +86,15 @@ def _frame(request: PageRequest, question: Asked) -> dict[str, Any]:
 def _answer(question: Asked) -> dict[str, Any]:
     query = question.query
     found = savings_of(query)
+    effects = _effects(query)
     if found.why:
-        return {"found": found, "undeclared": found.why == NO_BASELINE, "announcement": found.why}
+        return {"found": found, "undeclared": found.why == NO_BASELINE, "announcement": found.why, **effects}
     return {
         "found": found,
         "quality": figures.quality_line(quality_beside(query, found.baselines)),
         "steps": figures.steps(found),
+        "adjusted": adjusted(query, found),
+        **effects,
         "tables": [
             {
                 "title": title,
@@ -101,6 +107,13 @@ def _answer(question: Asked) -> dict[str, Any]:
         "uncompared": found.whole.calls - found.whole.compared_calls,
         "announcement": f"{question.period.label}. {found.words}.",
     }
+
+
+def _effects(query: UsageQuery) -> dict[str, Any]:
+    """Switches and bands, where these filters leave whole days of projects."""
+    if set(query.filters) - {"project"}:
+        return {}
+    return {"switches": switches(query)[:MOST_SWITCHES], "bands": bands(query)}
 
 
 @page(role=Role.ANALYST)

@@ -65,6 +65,7 @@ ALLOWED = {
     ("apps/routing/selectors/compressions.py", "LETTERS_PER_TOKEN"): "letters",
     ("apps/routing/selectors/compressions.py", "_estimate"): "tokens of a letter",
     ("apps/routing/selectors/compressions.py", "_quality"): "a share of words",
+    ("apps/routing/selectors/effects.py", "_P95"): "which percentile of latency",
     ("apps/routing/selectors/health.py", "_known"): "seconds of a clock",
     ("apps/routing/selectors/in_force.py", "_Memory"): "seconds of a clock",
     ("controlplane/rendering.py", "_AS_THEY_ARE"): "quality and milliseconds go out as JSON numbers",

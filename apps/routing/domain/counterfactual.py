@@ -19,12 +19,16 @@ Kind = Literal["compared", "same", "waste", "overhead"]
 
 @dataclass(slots=True)
 class Sums:
-    """Sums over calls; money in femto-dollars. `waste` and `overhead` are parts of `paid`."""
+    """Sums over calls; money in femto-dollars. `waste` and `overhead` are parts of `paid`.
+
+    `elsewhere` is the part of `repriced` that another model than the baseline's served.
+    """
 
     calls: int = 0
     compared_calls: int = 0
     paid: int = 0
     repriced: int = 0
+    elsewhere: int = 0
     cache: int = 0
     waste: int = 0
     overhead: int = 0
@@ -51,6 +55,7 @@ class Sums:
         self.paid += paid
         self.repriced += repriced
         self.cache += min(cache, repriced)
+        self.elsewhere += repriced if kind == "compared" else 0
         if kind == "waste":
             self.waste += paid
         elif kind == "overhead":

@@ -6,10 +6,19 @@ from apps.routing.models.health import ModelHealth
 from apps.routing.models.policies import PolicyVersion, RoutingState
 from apps.routing.models.quality import ModelQuality, QualityState
 from apps.routing.models.replays import ReplayRun, ReplayState
-from apps.routing.models.savings import BandSum, BaselineRow, SavingsDay, SavingsSum, SavingsTotal, SwitchSum
+from apps.routing.models.savings import (
+    BandSum,
+    BaselineLearned,
+    BaselineRow,
+    SavingsDay,
+    SavingsSum,
+    SavingsTotal,
+    SwitchSum,
+)
 
 __all__ = [
     "BandSum",
+    "BaselineLearned",
     "BaselineRow",
     "Compression",
     "Decision",

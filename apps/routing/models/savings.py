@@ -65,6 +65,7 @@ class Compared(models.Model):
     compared_calls = models.BigIntegerField()
     paid_usd = usd()
     repriced_usd = usd()
+    elsewhere_usd = usd()
     cache_usd = usd()
     waste_usd = usd()
     overhead_usd = usd()
@@ -129,3 +130,17 @@ class BandSum(models.Model):
     latency_calls = models.BigIntegerField()
     latency_ms = models.BigIntegerField()
     latency_bins = ArrayField(models.BigIntegerField(), default=list, help_text="as in costs/domain/latency.py")
+
+
+class BaselineLearned(models.Model):
+    """One row is what tasks of the last weeks tell of one baseline: tokens by kind of task, success by complexity."""
+
+    baseline_id = models.IntegerField(primary_key=True)
+    learned_at = models.DateTimeField()
+    days = models.IntegerField()
+    tasks = models.IntegerField(help_text="tasks that were read")
+    ratios = models.JSONField(default=dict, help_text="by task type, as in domain/token_ratio.py")
+    success = models.JSONField(default=list, help_text="[band, at the baseline, judged tasks, succeeded tasks]")
+
+    def __str__(self) -> str:
+        return f"baseline {self.baseline_id}: {self.tasks} tasks"

@@ -25,12 +25,16 @@ ZERO = Decimal(0)
 
 
 class Saved(msgspec.Struct, frozen=True, gc=False):
-    """Sums over compared calls; `waste_usd` and `overhead_usd` are parts of `paid_usd`."""
+    """Sums over compared calls; `waste_usd` and `overhead_usd` are parts of `paid_usd`.
+
+    `elsewhere_usd` is the part of `repriced_usd` that another model than the baseline's served.
+    """
 
     calls: int = 0
     compared_calls: int = 0
     paid_usd: Decimal = ZERO
     repriced_usd: Decimal = ZERO
+    elsewhere_usd: Decimal = ZERO
     cache_usd: Decimal = ZERO
     waste_usd: Decimal = ZERO
     overhead_usd: Decimal = ZERO

@@ -166,7 +166,7 @@ def write_day(start: datetime, derived: Derived) -> None:
 
 
 def _compared(one: Sums) -> dict[str, Any]:
-    amounts = ("paid", "repriced", "cache", "waste", "overhead")
+    amounts = ("paid", "repriced", "elsewhere", "cache", "waste", "overhead")
     counts = {"calls": one.calls, "compared_calls": one.compared_calls}
     return counts | {f"{name}_usd": usd(getattr(one, name)) for name in amounts}
 
