@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("routing", "0007_replays"),
+        ("routing", "0009_decisions_sent_down"),
     ]
 
     operations = [
