@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from apps.budgets.models import Alert, Announcement
@@ -105,3 +106,15 @@ def test_background_work_that_is_late_until_it_has_caught_up(db: None) -> None:
     Heartbeat.objects.update(done_at=now)
     watch_background(now=now)
     assert "Background work is late: fold days" not in open_alerts("background_late")
+
+
+def test_what_stood_still_with_the_machine_is_given_one_look_to_catch_up(db: None) -> None:
+    began = timezone.now()
+    for entry in settings.CELERY_BEAT_SCHEDULE.values():
+        Heartbeat.objects.create(name=entry["task"], done_at=began - timedelta(hours=2))
+    watch_background(now=began)
+    assert open_alerts("background_late") == []
+
+    Heartbeat.objects.exclude(name="apps.costs.tasks.fold_days").update(done_at=began)
+    watch_background(now=began + timedelta(seconds=60))
+    assert open_alerts("background_late") == ["Background work is late: fold days"]
