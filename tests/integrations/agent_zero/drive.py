@@ -1,6 +1,7 @@
 """Runs inside a copy of Agent Zero, under its own Python: sends messages through the real loop, prints what came of it.
 
-Arguments: a JSON object with `messages`. The last line printed is a JSON object.
+Arguments: a JSON object with `chats`, each a list of messages, and `then`: `compact` or `browse`. The last line printed
+is a JSON object.
 """
 
 import json
@@ -8,6 +9,7 @@ import os
 import sys
 import time
 import types
+from typing import Any
 
 ASKED = json.loads(sys.argv[1])
 sys.argv = [sys.argv[0], "--dockerized=true"]
@@ -23,26 +25,59 @@ from helpers import runtime  # type: ignore[import-not-found]  # noqa: E402
 runtime.initialize()
 
 
-def main() -> None:
-    context = AgentContext(config=initialize.initialize_agent())
-    answers = []
-    for message in ASKED["messages"]:
-        try:
-            answers.append(str(context.communicate(UserMessage(message, [])).result_sync(timeout=60)))
-        except Exception as error:
-            answers.append(f"{type(error).__name__}: {error}")
+async def browse(agent: Any) -> str:
+    """One call of the browser's model, as its plugin makes it."""
+    if not hasattr(agent, "get_browser_model"):  # from version 2 on
+        from plugins._browser.helpers.config import resolve_browser_model  # type: ignore[import-not-found]
+
+        answer, _ = await resolve_browser_model(agent).unified_call(user_message="Look at the page.")
+        return str(answer)
+    model = agent.get_browser_model()
+    answer = await model.get_client().chat.completions.create(messages=[{"role": "user", "content": "Look."}])
+    return str(answer.choices[0].message.content)
+
+
+async def compact(agent: Any) -> str:
+    """What the button Compact does."""
+    from plugins._chat_compaction.helpers.compactor import run_compaction  # type: ignore[import-not-found]
+
+    await run_compaction(agent.context)
+    return str(agent.history.output())
+
+
+def settle(seconds: float) -> list[bool]:
+    """Wait until everything is reported, as far as Bursar is there; whether it is."""
     from usr.plugins.bursar.helpers import attempts, plane  # type: ignore[import-not-found]
 
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + seconds
     while attempts.waiting() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    flushed = [client.flush(10) for client in plane.kept().get("clients", {}).values() if client]
-    lines = [[item.type, item.heading, item.content] for item in context.log.logs]
+        time.sleep(0.02)
+    clients = [client for client in plane.kept().get("clients", {}).values() if client]
+    return [client.flush(max(0.1, deadline - time.monotonic())) for client in clients]
+
+
+def main() -> None:
+    answers, contexts = [], []
+    for messages in ASKED["chats"]:
+        context = AgentContext(config=initialize.initialize_agent())
+        contexts.append(context.id)
+        for message in messages:
+            try:
+                answers.append(str(context.communicate(UserMessage(message, [])).result_sync(timeout=60)))
+            except Exception as error:
+                answers.append(f"{type(error).__name__}: {error}")
+            settle(2)  # people read before they answer
+    then = {"compact": compact, "browse": browse}.get(ASKED.get("then"))
+    done = context.run_task(then, context.agent0).result_sync(timeout=60) if then else ""
+    if then:
+        time.sleep(1.5)  # LiteLLM tells of calls that nobody waits for in the background
     told = {
         "answers": answers,
         "context": context.id,
-        "flushed": flushed,
-        "lines": lines,
+        "contexts": contexts,
+        "done": done,
+        "flushed": settle(30),
+        "lines": [[item.type, item.heading, item.content] for item in context.log.logs],
         "override": context.get_data("chat_model_override"),
     }
     print("\n" + json.dumps(told), flush=True)

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import importlib
 import sys
+import threading
 import time
 import types
 from collections.abc import Iterator, Sequence
@@ -113,6 +114,7 @@ class FakeClient:
         self.decision: Any = None
         self.policy: dict[str, Any] = {}
         self.budgets: list[dict[str, Any]] = []
+        self._decider = types.SimpleNamespace(lock=threading.Lock(), _remembered={})
 
     def report(self, **record: Any) -> None:
         self.records.append(record)

@@ -192,6 +192,19 @@ def test_a_used_up_budget_ends_the_turn_without_a_retry(stage: Stage) -> None:
     assert stage.model.seen == []
 
 
+def test_a_budget_that_begins_to_hold_calls_up_is_heeded_by_the_next_one(stage: Stage) -> None:
+    remembered = stage.client._decider._remembered
+    mine = {"id": "1", "each": {"field": "conversation", "value": "chat0001"}, "action": "none"}
+    seen = []
+    for action in ("none", "none", "downgrade", "downgrade", "block", "none"):
+        remembered["question"] = "answer"
+        stage.client.budgets = [{**mine, "action": action}]
+        stage.call()
+        seen.append(len(remembered))
+
+    assert seen == [1, 1, 0, 1, 0, 0]
+
+
 @pytest.mark.parametrize("failure", [RuntimeError("away"), TimeoutError()])
 def test_without_bursar_the_agent_goes_on(stage: Stage, failure: Exception) -> None:
     stage.client.decision = failure

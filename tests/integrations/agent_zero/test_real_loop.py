@@ -1,117 +1,13 @@
-"""The plugin in the real loop of Agent Zero, with a provider and a Bursar that the tests play.
+"""The plugin in the real loop of Agent Zero, with a provider and a Bursar that the tests play."""
 
-A0_TREE names a tree of Agent Zero (never changed: every test runs in a copy), A0_PYTHON a Python with its packages.
-"""
-
-import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import pytest
+from tests.integrations.agent_zero.provider import Answer, Plane, say, tool
+from tests.integrations.agent_zero.tree import NEEDS_TREE, USAGE, Zero, always, is_main, zero
 
-from integrations.agent_zero.install import install
-from tests.integrations.agent_zero import drive_path
-from tests.integrations.agent_zero.provider import Answer, Plane, Play, Provider, say, tool
-
-TREE = os.environ.get("A0_TREE")
-PYTHON = os.environ.get("A0_PYTHON", sys.executable)
-pytestmark = [
-    pytest.mark.prove,
-    pytest.mark.skipif(not TREE, reason="A0_TREE names no tree of Agent Zero: its real loop is not driven"),
-]
-USAGE = {
-    "prompt_tokens": 4321,
-    "completion_tokens": 21,
-    "total_tokens": 4342,
-    "prompt_tokens_details": {"cached_tokens": 4000},
-}
-OFF = ["_memory", "_browser_agent", "_browser", "_email_integration", "_telegram_integration", "_whatsapp_integration"]
-OFF += ["_desktop", "_office", "_document_query", "_oauth"]
-
-
-class Zero:
-    """A copy of the tree with the plugin in it."""
-
-    def __init__(self, copy: Path) -> None:
-        self.copy = copy
-        self.open: list[Any] = []
-
-    def run(
-        self, *messages: str, play: Play, plane: Plane | None, base_url: str = ""
-    ) -> tuple[dict[str, Any], Provider]:
-        provider = Provider(play)
-        self.open += [provider, *([plane] if plane else [])]
-        settings = {"base_url": plane.url if plane else base_url, "api_key": "bsr_x", "usage_seconds": 1.5}
-        target = self.copy / "usr" / "plugins" / "bursar" / "config.json"
-        target.write_text(json.dumps(settings | {"spool": str(self.copy / "spool"), "decision_seconds": 5}))
-        url = f"http://127.0.0.1:{provider.port}/v1"
-        environment = {
-            **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
-            "OPENAI_API_BASE": url,
-            "OPENAI_BASE_URL": url,
-            "API_KEY_OPENAI": "x",
-            "OPENAI_API_KEY": "x",
-            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-        }
-        command = [PYTHON, str(drive_path()), json.dumps({"messages": messages})]
-        done = subprocess.run(
-            command,
-            cwd=self.copy,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=150,
-            stdin=subprocess.DEVNULL,
-        )
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
-        told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-        return told, provider
-
-
-@pytest.fixture
-def zero(tmp_path: Path) -> Iterator[Zero]:
-    assert TREE is not None
-    copy = tmp_path / "zero"
-    shutil.copytree(TREE, copy, ignore=shutil.ignore_patterns(".git", "node_modules", "docs", "spool"))
-    install(copy)
-    model = copy / "usr" / "plugins" / "_model_config"
-    model.mkdir(parents=True, exist_ok=True)
-    # From version 2 on the Responses API is the default, which the provider of these tests does not speak.
-    speaks_responses = (copy / "helpers" / "litellm_transport.py").exists()
-    mode = {"kwargs": {"a0_api_mode": "chat_completions"}} if speaks_responses else {}
-    base = {"provider": "openai", "ctx_length": 100000, "ctx_history": 0.7, "ctx_input": 0.7, "vision": False, **mode}
-    chat, utility = {**base, "name": "main-model"}, {**base, "name": "utility-model"}
-    embedding = {"provider": "huggingface", "name": "none"}
-    slots = {"chat_model": chat, "utility_model": utility, "embedding_model": embedding}
-    (model / "config.json").write_text(json.dumps({**slots, "allow_chat_override": True, "model_preset": "Default"}))
-    strong = {**base, "name": "strong-model"}
-    presets = [
-        {"name": "Default", "chat": chat, "utility": utility},
-        {"name": "Strong", "chat": strong, "utility": utility},
-    ]
-    (model / "presets.yaml").write_text(json.dumps(presets))
-    for name in OFF:
-        if (copy / "plugins" / name).is_dir():
-            (copy / "plugins" / name / ".toggle-1").unlink(missing_ok=True)
-            (copy / "plugins" / name / ".toggle-0").write_text("")
-    running = Zero(copy)
-    yield running
-    for server in running.open:
-        server.close()
-
-
-def always(text: str, **fields: Any) -> Play:
-    """The main model says this, the utility model a word."""
-    return lambda body, _: Answer(text, usage=USAGE, **fields) if is_main(body) else Answer("title", usage=USAGE)
-
-
-def is_main(body: dict[str, Any]) -> bool:
-    return bool(body["model"] != "utility-model")
+__all__ = ["zero"]
+pytestmark = NEEDS_TREE
 
 
 def of_main(plane: Plane) -> list[dict[str, Any]]:

@@ -20,7 +20,8 @@ def begin(agent: Any, name: str) -> None:
 
 
 def end(agent: Any, name: str) -> None:
-    """It returned."""
+    """It returned. The tool may have been a subordinate's whole work."""
+    zero.working(agent)
     running = agent.get_data(RUNNING)
     if running and running[0] == name:
         _report(agent, failed=False)

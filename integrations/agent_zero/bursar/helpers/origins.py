@@ -1,8 +1,11 @@
-"""What a call is for: the file that asks tells, since Agent Zero has no word for it."""
+"""What a call is for, and for whom: the files and names on the stack tell, since Agent Zero has no word for it."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
 
 # A piece of the asking file's path, and the task type.
 _FILES = (
@@ -18,7 +21,7 @@ _FILES = (
     ("/plugins/_browser", "browser"),
 )
 _MAIN = "main_loop"
-_DEPTH = 40
+_DEPTH = 80
 
 
 def task_type_of(path: str) -> str | None:
@@ -31,11 +34,29 @@ def task_type_of(path: str) -> str | None:
 
 def task_type(role: str) -> str:
     """Who asks for the call under way; the agent's own loop when nobody else does."""
-    frame = sys._getframe(1)
+    found = next((kind for one in _frames() if (kind := task_type_of(one.f_code.co_filename))), None)
+    return found or (_MAIN if role == "chat" else role)
+
+
+def role_of(role: str, kind: str) -> str:
+    """The browser uses the chat model, and is a role of its own."""
+    return "browser" if (role, kind) == ("chat", "browser") else role
+
+
+def asking_agent() -> Any | None:
+    """The agent that a call under way is for, where one of the asking functions knows it."""
+    for one in _frames():
+        names = one.f_locals
+        for found in (names.get("agent"), getattr(names.get("self"), "agent", None)):
+            if hasattr(found, "context") and hasattr(found, "number"):
+                return found
+    return None
+
+
+def _frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(1)
     for _ in range(_DEPTH):
-        if (found := task_type_of(frame.f_code.co_filename)) is not None:
-            return found
-        if frame.f_back is None:
-            break
+        if frame is None:
+            return
+        yield frame
         frame = frame.f_back
-    return _MAIN if role == "chat" else role

@@ -53,6 +53,20 @@ def outcome(options: Options, told: Mapping[str, Any]) -> None:
         found.outcome(**{name: value for name, value in told.items() if value is not None})
 
 
+def heed_budgets(found: Any) -> None:
+    """Ask anew for the next call when a budget began or ceased to hold calls up, as the last reports told.
+
+    Decisions are remembered for minutes; a conversation whose budget is gone does not go on for as long.
+    """
+    actions: dict[str, str] = kept().setdefault("budget_actions", {})
+    told = {f"{one.get('id')} {one.get('each')}": str(one.get("action", "none")) for one in found.budgets}
+    if all(actions.get(name, "none") == action for name, action in told.items()):
+        return
+    actions.update(told)
+    with found._decider.lock:
+        found._decider._remembered.clear()
+
+
 def _make(options: Options) -> Any:
     package = importlib.import_module(__package__.rsplit(".", 1)[0] + ".bursar_client")
     return package.Client(

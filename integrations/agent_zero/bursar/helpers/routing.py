@@ -11,7 +11,7 @@ from . import plane, shortening, turns, zero
 from .attempts import Call
 from .metered import Made, MeteredModel
 from .options import Options
-from .origins import task_type
+from .origins import asking_agent, role_of, task_type
 
 Named = tuple[str, str]
 MOST_LETTERS = 64_000
@@ -60,7 +60,7 @@ def known_of(agent: Any, options: Options, role: str, asked_for: str) -> dict[st
     tool = getattr(getattr(agent, "loop_data", None), "current_tool", None)
     return {
         "agent": zero.agent_name(agent, options),
-        "role": role,
+        "role": role_of(role, asked_for),
         "task_type": asked_for,
         "tool": getattr(tool, "name", None),
         "conversation_id": agent.context.id,
@@ -75,6 +75,7 @@ async def _decision(
     if client is None:
         return None
     try:
+        plane.heed_budgets(client)
         question = question_of(agent, call_data, options, known, named)
         return await asyncio.to_thread(client.decide, **question)
     except Exception:
@@ -162,6 +163,22 @@ def metered(agent: Any, model: Any, role: str) -> Any:
         return model
     known = known_of(agent, options, role, task_type(role))
     return MeteredModel(model, named, Call(options, known, zero.approximate_tokens, lambda: ""), new_id=_new_id())
+
+
+def metered_stranger(wrapper: Any) -> Any:
+    """A model that was made past the agent, as compaction does: measured for whom it is asked."""
+    agent, named = asking_agent() or zero.current_agent(), zero.model_of(wrapper)
+    options = zero.options_of(agent)
+    if named is None or not options.is_on:
+        return None
+    role = zero.role_of_model(agent, named)
+    asked_for = task_type(role)
+    known = (
+        known_of(agent, options, role, asked_for)
+        if agent is not None
+        else {"agent": options.agent, "role": role_of(role, asked_for), "task_type": asked_for}
+    )
+    return MeteredModel(wrapper, named, Call(options, known, zero.approximate_tokens, lambda: ""), new_id=_new_id())
 
 
 def prompt_of(call_data: Mapping[str, Any]) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from . import plane
+from . import plane, routing, zero
 from .attempts import TAG, waiting
 from .errors import error_type, status_of
 from .options import Options
+from .origins import asking_agent, role_of, task_type
 from .usage import usage_fields
 
 NAME = "BursarUsageTap"
+METERED = "_bursar_metered"
+MOST_UNDER_WAY = 1000
 _EMBEDDINGS = ("embedding", "aembedding")
 
 
@@ -23,6 +28,7 @@ def install(options: Callable[[], Options]) -> None:
     logger = importlib.import_module("litellm.integrations.custom_logger").CustomLogger
     others = [one for one in litellm.callbacks if type(one).__name__ != NAME]
     litellm.callbacks[:] = [*others, _tap_class(logger)(options)]
+    meter_class(importlib.import_module("models").LiteLLMChatWrapper)
 
 
 def heard(kwargs: Mapping[str, Any], response: Any) -> bool:
@@ -61,18 +67,68 @@ def stranger(
     counts = usage_fields(getattr(response, "usage", None))
     missing = {} if counts else {"input_tokens": 0, "output_tokens": 0, "usage_source": "estimate"}
     is_embedding = kind in _EMBEDDINGS
+    origin = _origins().pop(str(kwargs.get("litellm_call_id")), {})
     return {
         "occurred_at": began.astimezone().isoformat(),
         "provider": str(provider or model.partition("/")[0]),
         "model": model.removeprefix(f"{provider}/"),
         "agent": agent,
         "operation": "embeddings" if is_embedding else "chat",
-        "role": "embedding" if is_embedding else kind,
+        "role": "embedding" if is_embedding else "chat",
+        **origin,
         "latency_ms": max(0, round((ended - began).total_seconds() * 1000)),
         **({"status": "ok"} if error is None else {"status": status_of(error), "error_type": error_type(error)}),
         **counts,
         **missing,
     }
+
+
+def note_origin(kwargs: Mapping[str, Any], options: Options) -> None:
+    """A call begins, on the stack of who asks: remember for whom and what for, until it ends somewhere else."""
+    if tag_of(kwargs) is not None:
+        return
+    role = "embedding" if str(kwargs.get("call_type")) in _EMBEDDINGS else "chat"
+    kind = task_type(role)
+    agent = asking_agent() or zero.current_agent()
+    origin = {"role": role_of(role, kind), "task_type": kind if kind != "main_loop" else None}
+    if agent is not None:
+        known = routing.known_of(agent, options, role, kind)
+        origin |= {name: known[name] for name in ("agent", "conversation_id", "task_id")}
+    origins = _origins()
+    origins[str(kwargs.get("litellm_call_id"))] = origin
+    while len(origins) > MOST_UNDER_WAY:
+        origins.popitem(last=False)
+
+
+def meter_class(wrapper: Any) -> None:
+    """Measure the calls of models that are made past the agent. Once in a process; a call that is measured passes."""
+    for name in ("unified_call", "unified_turn"):
+        own = getattr(wrapper, name, None)
+        if own is not None and not hasattr(own, METERED):
+            setattr(wrapper, name, _metering(own, name))
+
+
+def _metering(own: Any, name: str) -> Any:
+    @functools.wraps(own)
+    async def metering(self: Any, *args: Any, **kwargs: Any) -> Any:
+        measured = None
+        if TAG not in (kwargs.get("metadata") or {}):
+            try:
+                # Imported late: the plugin may have been loaded anew since.
+                measured = importlib.import_module(f"{__package__}.routing").metered_stranger(self)
+            except Exception:
+                plane.logger.exception("A model call is not measured.")
+        if measured is None:
+            return await own(self, *args, **kwargs)
+        return await getattr(measured, name)(*args, **kwargs)
+
+    setattr(metering, METERED, True)
+    return metering
+
+
+def _origins() -> OrderedDict[str, dict[str, Any]]:
+    found: OrderedDict[str, dict[str, Any]] = plane.kept().setdefault("origins", OrderedDict())
+    return found
 
 
 def _tap_class(logger: Any) -> Any:
@@ -86,6 +142,12 @@ def _tap_class(logger: Any) -> Any:
             plane.report(options, stranger(kwargs, response, began, ended, agent=options.agent, error=error))
         except Exception:
             plane.logger.exception("A model call could not be reported.")
+
+    def pre_call(self: Any, model: Any, messages: Any, kwargs: Any) -> None:
+        try:
+            note_origin(kwargs, self.options())
+        except Exception:
+            plane.logger.exception("It is not known what a model call is for.")
 
     def success(self: Any, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
         # LiteLLM calls both kinds of a synchronous call's hooks in turn; only one of them tells.
@@ -109,6 +171,7 @@ def _tap_class(logger: Any) -> Any:
 
     hooks = {
         "__init__": __init__,
+        "log_pre_api_call": pre_call,
         "log_success_event": success,
         "async_log_success_event": async_success,
         "log_failure_event": failure,

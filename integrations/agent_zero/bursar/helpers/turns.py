@@ -18,6 +18,7 @@ Named = tuple[str, str]
 
 def begin(agent: Any) -> None:
     """The user said something new: a new task. Subordinates work on that of their chat."""
+    zero.working(agent)
     if not getattr(agent, "number", 0):
         agent.context.set_data(TURN, uuid.uuid4().hex[:12])
         agent.context.set_data(FAILED, None)

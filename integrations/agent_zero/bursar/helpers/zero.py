@@ -6,9 +6,11 @@ import dataclasses
 import importlib
 import os
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from .options import Options, read_options
+from .plane import kept
 
 PLUGIN = "bursar"
 OVERRIDE = "chat_model_override"
@@ -67,6 +69,34 @@ def pooled_key(pool: Any, options: Options, environment: Mapping[str, str] = os.
         return None
     turn = _ROTATION[names] = _ROTATION.get(names, -1) + 1
     return environment[options.keys[names[turn % len(names)]]]
+
+
+def working(agent: Any) -> None:
+    """From here on this task works for this agent, and so do the tasks and threads that it starts."""
+    _working().set(agent)
+
+
+def current_agent() -> Any | None:
+    """The agent that the code under way works for, as far as that is known."""
+    if (agent := _working().get()) is not None:
+        return agent
+    context = importlib.import_module("agent").AgentContext.current()
+    return getattr(context, "agent0", None)
+
+
+def _working() -> ContextVar[Any]:
+    found: ContextVar[Any] = kept().setdefault("working", ContextVar("bursar_agent", default=None))
+    return found
+
+
+def role_of_model(agent: Any, named: tuple[str, str]) -> str:
+    """`utility` for the configured utility model, where the chat's is another one, else `chat`."""
+    settings = importlib.import_module("plugins._model_config.helpers.model_config")
+    chat, utility = (
+        (conf.get("provider"), conf.get("name"))
+        for conf in (settings.get_chat_model_config(agent), settings.get_utility_model_config(agent))
+    )
+    return "utility" if named == utility != chat else "chat"
 
 
 def pinned_model(agent: Any) -> tuple[str, str] | None:

@@ -4,6 +4,8 @@ from usr.plugins.bursar.helpers.guard import quiet
 
 
 class BursarTurnBegins(Extension):
+    """Before all others: what they ask of models belongs to the new turn."""
+
     @quiet
     def execute(self, **kwargs):
         if self.agent is not None:
