@@ -3,7 +3,7 @@
 The tier of a call, what a tier costs at most, what was saved, and how often budgets sent calls down.
 """
 
-from apps.budgets.extension_points import tier_ceiling
+from apps.budgets.extension_points import tier_ceiling, tier_model
 from apps.costs.extension_points import Tiering, saving, sending_down, tiering
 from apps.routing.selectors import in_force
 from apps.routing.selectors.decisions import tiers_of_decisions
@@ -16,5 +16,6 @@ def register() -> None:
     """Fill the doors."""
     tiering.register(Tiering(version=version_in_force, of_model=lowest_tier, of_decisions=tiers_of_decisions))
     tier_ceiling.register(in_force.tier_ceiling)
+    tier_model.register(in_force.tier_model)
     saving.register(told_saving)
     sending_down.register(told_sent_down)

@@ -15,6 +15,7 @@ from apps.budgets.models import Alert, Announcement, Budget, Counter
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.standing import counters_of, standing
 from apps.budgets.services import editing, proving, tending
+from apps.costs.models import ConversationTotal
 from apps.routing.models import PolicyVersion
 from apps.routing.services.conversation_budgets import bring_about
 from apps.routing.services.policies import roll_back
@@ -111,10 +112,21 @@ def test_it_goes_down_in_the_conversation_alone_and_mails_nobody_unasked(alice: 
     assert {one.severity for one in Alert.objects.filter(mails=True)} == {"critical"}
 
 
+def test_what_is_imported_of_old_conversations_is_told_to_nobody() -> None:
+    make_budget("1", each="conversation", period="conversation")
+    now = datetime.now(UTC)
+    spend("5", conversation_id="old", at=now - timedelta(hours=25))
+    assert Counter.objects.get().in_force == ["actual:80%:notify", "actual:100%:block"]
+    assert not Alert.objects.exists()
+    spend("5", conversation_id="new", at=now - timedelta(hours=23))
+    assert {one.facts[0][1] for one in Alert.objects.all()} == {"All (new)"}
+
+
 def test_conversations_that_are_over_leave_the_page_and_their_alerts_end(alice: User) -> None:
     publish(**BUDGET)
     now = datetime.now(UTC)
-    spend("0.90", conversation_id="old", at=now - timedelta(days=2))
+    spend("0.90", conversation_id="old", at=now - timedelta(hours=23))
+    ConversationTotal.objects.update(last_at=now - timedelta(days=2))
     spend("0.10", conversation_id="new")
     found = standing(kept(), now)
     assert (found.counters, found.state.label, len(counters_of(found, now))) == (1, "new", 1)

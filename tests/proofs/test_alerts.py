@@ -30,7 +30,8 @@ from tests.cast import make_person
 pytestmark = [pytest.mark.chaos, pytest.mark.prove, pytest.mark.django_db(transaction=True)]
 WORKERS = 3
 KILL_EVERY_SECONDS = 3.0
-DEADLINE_SECONDS = 900.0
+# Of a thousand messages one in fifteen runs fails eight times, and then waits for twenty minutes in all.
+DEADLINE_SECONDS = 2_400.0
 
 
 class Workers:

@@ -21,6 +21,7 @@ from apps.budgets.domain.scopes import Facts, each_label, each_value
 from apps.budgets.domain.states import BudgetState, Unit, tightest_first
 from apps.budgets.extension_points import tier_ceiling
 from apps.budgets.selectors import matching
+from apps.budgets.selectors.lively import idle_since
 from apps.budgets.selectors.matching import Matcher, Place, Rule, is_rolling
 from apps.budgets.services.crossing import note_crossings
 from apps.budgets.services.opening import Wanted, open_counters
@@ -42,6 +43,7 @@ class Sums:
     tokens: int = 0
     unpriced: int = 0
     held: int = 0
+    newest: datetime | None = None
 
     def add(self, other: "Sums") -> None:
         """Add another group."""
@@ -50,6 +52,11 @@ class Sums:
         self.tokens += other.tokens
         self.unpriced += other.unpriced
         self.held += other.held
+
+    def seen(self, at: datetime) -> None:
+        """A call of this time is among them."""
+        if self.newest is None or at > self.newest:
+            self.newest = at
 
     def in_unit(self, unit: str) -> str:
         """The amount a counter of this unit takes, as the database reads it."""
@@ -133,6 +140,7 @@ def _matched(known: Matcher, rows: Sequence[Charge]) -> Charged:
                 there = places[name] = Sums()
                 charged.places[wanted.place] = (wanted, there)
             there.add(sums)
+            there.seen(one.occurred_at)
     if tier_ceiling.registered and any(sums.unpriced for sums in groups.values()):
         charged.holds = _holds(known, rows, charged)
     return charged
@@ -274,8 +282,18 @@ def move(known: Matcher, charged: Charged, ids: Mapping[Place, int], *, now: dat
         raise ChangedMeanwhile
     _keep_holds(charged.holds, ids)
     states = [state_of_row(wanted, rows[ids[wanted.place]]) for wanted, _ in places]
-    states = note_crossings(states=states, rules=known.by_id, now=now)
+    states = note_crossings(states=states, rules=known.by_id, now=now, silent=_over(places, ids, now))
     return [state for state in states if state.starts_at <= now and (state.resets_at is None or now < state.resets_at)]
+
+
+def _over(places: Sequence[tuple[Wanted, Sums]], ids: Mapping[Place, int], now: datetime) -> frozenset[int]:
+    """Counters of conversations that were over when this was reported, as by an import: nobody has to hear of them."""
+    since = idle_since(now)
+    return frozenset(
+        ids[wanted.place]
+        for wanted, sums in places
+        if wanted.rule.each == "conversation" and sums.newest is not None and sums.newest < since
+    )
 
 
 def _keep_holds(holds: Sequence[Hold], ids: Mapping[Place, int]) -> None:

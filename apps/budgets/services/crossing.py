@@ -1,6 +1,6 @@
 """Thresholds that begin or cease to hold: what is in force is kept, and each beginning raises its alert."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +11,7 @@ from apps.budgets.domain import thresholds
 from apps.budgets.domain.crossings import Crossing
 from apps.budgets.domain.states import BudgetState, Unit
 from apps.budgets.domain.thresholds import Action, Threshold
+from apps.budgets.extension_points import tier_model
 from apps.budgets.selectors.matching import Rule
 from apps.budgets.services.alerting.raising import raise_alerts, resolve_alerts
 from apps.costs.domain.formats import count, money
@@ -32,13 +33,14 @@ def note_crossings(
     now: datetime,
     forecasts: Mapping[int, Decimal] | None = None,
     afresh: bool = False,
+    silent: Collection[int] = (),
 ) -> list[BudgetState]:
     """Keep what holds now of counters this transaction has just changed, and raise alerts for what begins to.
 
     Gives the states as they are then.
 
     Levels of the forecast move only where `forecasts` says it, by counter. With `afresh`, as after a raise or an edit,
-    what held before does not hold on until the spending has fallen somewhat below.
+    what held before does not hold on until the spending has fallen somewhat below. `silent` counters raise no alert.
     """
     changes: dict[int, tuple[str, ...]] = {}
     raised: list[Crossing] = []
@@ -52,6 +54,8 @@ def note_crossings(
         if set(held) == set(state.in_force):
             continue
         changes[state.counter_id] = held
+        if state.counter_id in silent:
+            continue
         begun = [one for one in state.thresholds if one.key in held and one.key not in state.in_force]
         raised += [crossing(state, one, rules[state.budget_id], now) for one in begun]
         for key in set(state.in_force) - set(held):
@@ -108,6 +112,7 @@ def crossing(state: BudgetState, threshold: Threshold, rule: Rule, now: datetime
             "Spent": amount_words(state.spent, state.unit),
             "Limit": limit,
             "From now on": action_words(threshold),
+            "Ends": f"when it is raised, or spending falls {thresholds.HYSTERESIS_PERCENT} % below that level",
             "Resets": f"{state.resets_at:%Y-%m-%d %H:%M} UTC" if state.resets_at else "never",
         },
         budget_id=state.budget_id,
@@ -124,9 +129,11 @@ def _severity(state: BudgetState, threshold: Threshold, rule: Rule) -> str:
 
 def action_words(threshold: Threshold) -> str:
     """What a threshold does, for people."""
-    if threshold.action is Action.DOWNGRADE:
-        return f"agents are sent to the tier {threshold.tier}"
-    return _DOES[threshold.action]
+    if threshold.action is not Action.DOWNGRADE:
+        return _DOES[threshold.action]
+    model = tier_model.registered(threshold.tier) if tier_model.registered else ""
+    first = f", to {model} first" if model else ""
+    return f"calls of dearer tiers are sent to the tier {threshold.tier}{first}"
 
 
 def amount_words(amount: Decimal, unit: str) -> str:

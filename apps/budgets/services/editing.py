@@ -47,6 +47,7 @@ def create_budget(*, caller: Caller, draft: Draft, origin: str = "") -> Budget:
             caller=caller, action="budget.created", obj=budget, after=told(draft), project_id=budget.project_id
         )
     begin_counting(budget=budget)
+    evaluate(budget=budget)
     return budget
 
 
@@ -157,6 +158,7 @@ def restore_budget(*, caller: Caller, budget_id: int) -> Budget:
         after = told(draft_of(budget))
         audit.record(caller=caller, action="budget.restored", obj=budget, after=after, project_id=budget.project_id)
     begin_counting(budget=budget)
+    evaluate(budget=budget)
     return budget
 
 

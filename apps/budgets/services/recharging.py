@@ -62,7 +62,9 @@ def _matched(known: Matcher, rows: Sequence[Recharge]) -> Charged:
             if value is None or span is None:
                 continue
             wanted = Wanted(rule, value, each_label(rule.each, value, facts), span)
-            charged.places.setdefault(wanted.place, (wanted, Sums()))[1].add(sums)
+            there = charged.places.setdefault(wanted.place, (wanted, Sums()))[1]
+            there.add(sums)
+            there.seen(one.occurred_at)
     return charged
 
 

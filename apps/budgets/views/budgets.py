@@ -81,7 +81,7 @@ def budget(request: PageRequest, budget_id: int) -> HttpResponse:
         "budget": found.budget,
         "sentence": sentence(draft_of(found.budget)),
         "span": span_words(found.span, rule.cycle),
-        "thresholds": [_threshold(one, found.state) for one in rule.thresholds],
+        "thresholds": [_threshold(one, found.state, len(found.budget.recipients)) for one in rule.thresholds],
         "counters": _counters(found, now) if rule.each else [],
         "chart": _burn_down(found, now),
         "forecast": found.forecast,
@@ -229,11 +229,11 @@ def _doing(state: BudgetState) -> str:
     }.get(state.action, "")
 
 
-def _threshold(one: Threshold, state: BudgetState) -> dict[str, Any]:
+def _threshold(one: Threshold, state: BudgetState, recipients: int) -> dict[str, Any]:
     return {
         "level": level(one, state.unit),
         "amount": amount(one.level(state.limit, state.raised), state.unit),
-        "does": does(one),
+        "does": does(one, recipients),
         "holds": one.key in state.in_force,
     }
 

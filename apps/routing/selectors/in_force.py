@@ -85,6 +85,13 @@ def tier_ceiling(name: str) -> Decimal | None:
     return None if cap is None else Decimal(cap)
 
 
+def tier_model(name: str) -> str:
+    """The first model of the tier of this name, as people know it; "" when no tier is called so."""
+    found = in_force()
+    tier = next((tier for tier in found.policy.tiers if tier.name == name), None) if found else None
+    return "/".join(tier.models[0].key) if tier and tier.models else ""
+
+
 def look_again() -> None:
     """Ask the database at the next use."""
     _memory.looked_at = None
