@@ -90,11 +90,6 @@ def record_table(rows: Sequence[Row], fields: Collection[str], labels: Labels, k
     return (*names, "key_id"), list(zip(*(found[name] for name in names), [key_id] * len(rows), strict=True))
 
 
-def values_of(row: Row, shape: Shape, labels: Labels) -> list[str | None]:
-    """The columns of a record alone as parameters, in the order of `columns_of`."""
-    return [None if value is None else str(value) for (value,) in columns_of([row], shape, labels).values()]
-
-
 def arrays_of(rows: Sequence[Row], shape: Shape, labels: Labels) -> list[Any]:
     """The columns of a batch as parameters, in the order of `columns_of`."""
     found = columns_of(rows, shape, labels)

@@ -1,8 +1,7 @@
 """The one statement of ingest: a batch's columns in; ids claimed, records stored, and every rollup added to.
 
 The sums are made where the rows are: a batch is unfolded once, and each rollup groups it by its own key. A part's rows
-are ordered by that key, so that two writers never wait for each other in a circle. A record alone is neither unfolded
-nor grouped: then what PostgreSQL sets up for a statement costs more than what the statement does.
+are ordered by that key, so that two writers never wait for each other in a circle.
 """
 
 from functools import lru_cache
@@ -25,24 +24,20 @@ TAG_LABEL = int(LabelKind.TAG)
 
 
 @lru_cache(maxsize=256)
-def statement(shape: Shape, *, has_key: bool, alone: bool) -> bytes:
-    """The statement for batches of this shape, with PostgreSQL's own placeholders; `alone`: for a single record.
+def statement(shape: Shape, *, has_key: bool) -> bytes:
+    """The statement for batches of this shape, with PostgreSQL's own placeholders.
 
     Its parameters: the version of the price book; the key's id if there is one; with tags the arrays of (place of the
-    record, label); then the columns, as arrays or, of a record alone, as values.
+    record, label); then the arrays of columns as `arrays_of` gives them.
     """
     numbers = iter(range(1, 100))
     version = f"${next(numbers)}::bigint"
     key = f"${next(numbers)}::bigint" if has_key else ""
     tags = f"unnest(${next(numbers)}::int[], ${next(numbers)}::int[]) AS tag(place, label)" if "tags" in shape else ""
     columns = columns_for(shape)
-    if alone:
-        values = ", ".join(f"${next(numbers)}::{type_of(name)} AS {name}" for name in columns)
-        source = f"(SELECT {values}, 1 AS place) s"
-    else:
-        arrays = ", ".join(f"${next(numbers)}::{type_of(name)}[]" for name in columns)
-        source = f"unnest({arrays}) WITH ORDINALITY AS s({', '.join(columns)}, place)"
-    parts = _Parts(shape, key, tags, alone).all()
+    arrays = ", ".join(f"${next(numbers)}::{type_of(name)}[]" for name in columns)
+    source = f"unnest({arrays}) WITH ORDINALITY AS s({', '.join(columns)}, place)"
+    parts = _Parts(shape, key, tags).all()
     bucket = "date_bin('15 minutes', s.occurred_at, timestamptz 'epoch') AS bucket"
     changes = ", ".join(f"{name} AS {sql}" for name, sql in parts.items())
     return f"""
@@ -54,8 +49,8 @@ def statement(shape: Shape, *, has_key: bool, alone: bool) -> bytes:
 class _Parts:
     """The parts of a statement, by name."""
 
-    def __init__(self, shape: Shape, key: str, tags: str, alone: bool) -> None:
-        self.shape, self.key, self.tags, self.alone = shape, key, tags, alone
+    def __init__(self, shape: Shape, key: str, tags: str) -> None:
+        self.shape, self.key, self.tags = shape, key, tags
         self.measures: Measures = measures_of(columns_for(shape))
 
     def all(self) -> dict[str, str]:
@@ -86,23 +81,16 @@ class _Parts:
     @property
     def _tasks_are_conversations(self) -> bool:
         """Whether every task of the batch is a conversation, and its latest call is the last of its calls."""
-        return not self.alone and "task_id" not in self.shape and "is_tool" not in self.shape
-
-    def _grouped(self, keys: str, source: str = "sent s") -> str:
-        """FROM and GROUP BY."""
-        return f"FROM {source}" if self.alone else f"FROM {source} GROUP BY {keys}"
-
-    def _ordered(self, keys: str) -> str:
-        return "" if self.alone else f"ORDER BY {keys}"
+        return "task_id" not in self.shape and "is_tool" not in self.shape
 
     def _by_cell(self) -> str:
-        columns, alone = columns_for(self.shape), self.alone
+        columns = columns_for(self.shape)
         keys = "s.cell_id, s.bucket, s.project_id, s.model_id"
         return f"""MATERIALIZED (
-            SELECT {keys}, {summed(SUMS, self.measures, alone=alone)},
-                {histogram("latency_ms", columns, alone=alone)} AS latency_bins,
-                {histogram("time_to_first_token_ms", columns, alone=alone)} AS first_token_bins
-            {self._grouped(keys)}
+            SELECT {keys}, {summed(SUMS, self.measures)},
+                {histogram("latency_ms", columns)} AS latency_bins,
+                {histogram("time_to_first_token_ms", columns)} AS first_token_bins
+            FROM sent s GROUP BY {keys}
         )"""  # noqa: S608
 
     def _cube(self) -> str:
@@ -118,32 +106,30 @@ class _Parts:
                 cell_id, bucket, last_received_at, {", ".join(SUMS)}, latency_bins, first_token_bins
             )
             SELECT s.cell_id, s.bucket, now(), {sums}, s.latency_bins, s.first_token_bins
-            FROM by_cell s {self._ordered("s.cell_id, s.bucket")}
+            FROM by_cell s ORDER BY s.cell_id, s.bucket
             ON CONFLICT (cell_id, bucket) DO UPDATE SET {added}
         )"""  # noqa: S608
 
     def _narrow(self) -> str:
         """By user, key, tool and tag; "" for a batch that has none of them."""
         place = "s.bucket, s.project_id, s.model_id"
-        sums = summed(NARROW_SUMS, self.measures, alone=self.alone)
+        sums = summed(NARROW_SUMS, self.measures)
         kinds = []
         if self.key:
             # A key sends the whole batch: its sums are those of the cells.
-            again = summed_again(NARROW_SUMS, self.measures, alone=self.alone)
+            again = summed_again(NARROW_SUMS, self.measures)
             kinds.append(
-                f"SELECT {KEY} AS kind, {self.key} AS value_id, {place}, {again} {self._grouped(place, 'by_cell s')}"
+                f"SELECT {KEY} AS kind, {self.key} AS value_id, {place}, {again} FROM by_cell s GROUP BY {place}"
             )
         for kind, column in ((USER, "user_id"), (TOOL, "tool_id")):
             if column in self.shape:
                 kinds.append(
                     f"SELECT {kind} AS kind, s.{column}::bigint AS value_id, {place}, {sums}"
-                    f" {self._grouped(f's.{column}, {place}', f'sent s WHERE s.{column} <> 0')}"
+                    f" FROM sent s WHERE s.{column} <> 0 GROUP BY s.{column}, {place}"
                 )
         if self.tags:
-            # Two tags of one record may be the same label ("a=b" to "c", "a" to "b=c"), so they are always added up.
             of_tags = f"FROM {self.tags} JOIN sent s USING (place) GROUP BY tag.label, {place}"
-            many = summed(NARROW_SUMS, self.measures, alone=False)
-            kinds.append(f"SELECT {TAG} AS kind, tag.label::bigint AS value_id, {place}, {many} {of_tags}")
+            kinds.append(f"SELECT {TAG} AS kind, tag.label::bigint AS value_id, {place}, {sums} {of_tags}")
         if not kinds:
             return ""
         keys = "kind, value_id, bucket, project_id, model_id"
@@ -159,7 +145,7 @@ class _Parts:
             SELECT s.project_id, s.conversation_id COLLATE "C" AS conversation_id, min(s.occurred_at) AS first_at,
                 max(s.occurred_at) AS last_at, (array_agg(s.agent_id {_IN_TIME}))[count(*)] AS agent_id,
                 (array_agg(s.usage_id {_IN_TIME}))[1] AS first_id, (array_agg(s.cell_id {_IN_TIME}))[1] AS cell_id,
-                {summed(NARROW_SUMS, self.measures, alone=False)}
+                {summed(NARROW_SUMS, self.measures)}
             FROM sent s WHERE s.conversation_id <> '' GROUP BY 1, 2
         )"""  # noqa: S608
 
@@ -169,19 +155,14 @@ class _Parts:
             sums = ", ".join(f"s.{name}" for name in NARROW_SUMS)
             found = f"SELECT {keys}, s.agent_id, s.first_at, s.last_at, {sums} FROM by_conversation s"
         else:
-            sums = summed(NARROW_SUMS, self.measures, alone=self.alone)
-            values = (
-                "s.agent_id, s.occurred_at, s.occurred_at"
-                if self.alone
-                else f"(array_agg(s.agent_id {_BACK_IN_TIME}))[1], min(s.occurred_at), max(s.occurred_at)"
-            )
-            source = self._grouped(keys, "sent s WHERE s.conversation_id <> ''")
-            found = f"SELECT {keys}, {values}, {sums} {source}"
+            values = f"(array_agg(s.agent_id {_BACK_IN_TIME}))[1], min(s.occurred_at), max(s.occurred_at)"
+            sums = summed(NARROW_SUMS, self.measures)
+            found = f"SELECT {keys}, {values}, {sums} FROM sent s WHERE s.conversation_id <> '' GROUP BY {keys}"
         return f"""(
             INSERT INTO costs_conversationtotal AS c (
                 project_id, conversation_id, agent_id, first_at, last_at, {", ".join(NARROW_SUMS)}
             )
-            {found} {self._ordered('s.project_id, s.conversation_id COLLATE "C"')}
+            {found} ORDER BY s.project_id, s.conversation_id COLLATE "C"
             ON CONFLICT (project_id, conversation_id) DO UPDATE SET {raised("c", NARROW_SUMS, self.measures)},
                 agent_id = CASE WHEN excluded.last_at >= c.last_at THEN excluded.agent_id ELSE c.agent_id END,
                 first_at = LEAST(c.first_at, excluded.first_at), last_at = GREATEST(c.last_at, excluded.last_at)
@@ -203,17 +184,13 @@ class _Parts:
             sums = ", ".join(f"s.{name}" for name in NARROW_SUMS)
             return f"""SELECT s.project_id, s.conversation_id, s.first_at, s.first_id, s.cell_id, s.last_at, {sums}
                 FROM by_conversation s ORDER BY 1, 2"""  # noqa: S608
-        sums = summed(NARROW_SUMS, self.measures, alone=self.alone)
+        sums = summed(NARROW_SUMS, self.measures)
         names = [f"nullif(s.{name}, '')" for name in ("task_id", "conversation_id") if name in self.shape]
         task = f"coalesce({', '.join(names)})"
         first = f'ORDER BY {"s.is_tool, " if "is_tool" in self.shape else ""}s.occurred_at, s.usage_id COLLATE "C"'
-        values = ", ".join(
-            f"s.{name}" if self.alone else f"(array_agg(s.{name} {first}))[1]"
-            for name in ("occurred_at", "usage_id", "cell_id")
-        )
-        last = "s.occurred_at" if self.alone else "max(s.occurred_at)"
-        return f"""SELECT s.project_id, {task} COLLATE "C", {values}, {last}, {sums}
-            {self._grouped("1, 2", f"sent s WHERE {task} IS NOT NULL")} {self._ordered("1, 2")}"""  # noqa: S608
+        values = ", ".join(f"(array_agg(s.{name} {first}))[1]" for name in ("occurred_at", "usage_id", "cell_id"))
+        return f"""SELECT s.project_id, {task} COLLATE "C", {values}, max(s.occurred_at), {sums}
+            FROM sent s WHERE {task} IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"""  # noqa: S608
 
 
 _IN_TIME = 'ORDER BY s.occurred_at, s.usage_id COLLATE "C"'

@@ -1,11 +1,10 @@
-"""What records add to the sums of a rollup, as SQL: of many records an aggregate, of a single one its own value.
+"""What records add to the sums of a rollup, as SQL aggregates.
 
 A batch seldom has all fields. A sum that stays 0 for all of its records is left out, of the update too; one that each
 record raises by 1 is a plain count. So what no record of a batch uses costs nothing a record.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from apps.costs.domain.kinds import Status
 from apps.costs.domain.latency import COUNT_BITS, EDGES
@@ -17,29 +16,21 @@ _EDGES = f"'{{{','.join(map(str, EDGES))}}}'::bigint[]"
 _MONEY = frozenset({"cost_usd", "avoided_usd"})
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One sum: over `many` records, and of `one`."""
-
-    many: str
-    one: str
+Measures = dict[str, str]
+"""An aggregate by the name of the sum; those that stay 0 are missing."""
+_EVERY = "count(*)"
 
 
-Measures = dict[str, Measure]
-"""By the name of the sum; those that stay 0 are missing."""
-_EVERY = Measure("count(*)", "1")
+def _when(condition: str) -> str:
+    return f"count(*) FILTER (WHERE {condition})"
 
 
-def _when(condition: str) -> Measure:
-    return Measure(f"count(*) FILTER (WHERE {condition})", f"({condition})::int")
+def _total(value: str) -> str:
+    return f"bursar_total(({value})::bigint)"
 
 
-def _total(value: str) -> Measure:
-    return Measure(f"bursar_total(({value})::bigint)", f"coalesce({value}, 0)")
-
-
-def _money(value: str) -> Measure:
-    return Measure(f"coalesce(sum({value}), 0)", f"coalesce({value}, 0)")
+def _money(value: str) -> str:
+    return f"coalesce(sum({value}), 0)"
 
 
 def measures_of(columns: Collection[str]) -> Measures:
@@ -53,7 +44,7 @@ def measures_of(columns: Collection[str]) -> Measures:
     counted = f"CASE WHEN s.is_tool THEN 0 ELSE {calls} END" if tools else calls
     plain = not (tools or aggregates)
 
-    def of_calls(condition: str) -> Measure:
+    def of_calls(condition: str) -> str:
         return _when(condition) if plain else _total(f"CASE WHEN {condition} THEN {counted} ELSE 0 END")
 
     observed = _when(" AND ".join(seen)) if seen else _EVERY
@@ -87,14 +78,12 @@ def measures_of(columns: Collection[str]) -> Measures:
     return found
 
 
-def histogram(column: str, columns: Collection[str], *, alone: bool) -> str:
+def histogram(column: str, columns: Collection[str]) -> str:
     """The bins of a duration of records `s`, one entry a record; equal ones are added up where there are many."""
     if column not in columns:
         return "'{}'::bigint[]"
     value = _if_seen(column, columns)
     entry = f"(width_bucket({value}, {_EDGES})::bigint << {COUNT_BITS}) + 1"
-    if alone:
-        return f"CASE WHEN {value} IS NULL THEN '{{}}' ELSE ARRAY[{entry}] END"
     found = f"coalesce(array_agg({entry}) FILTER (WHERE {value} IS NOT NULL), '{{}}')"
     return f"CASE WHEN count({value}) > {MOST_UNMERGED} THEN bursar_compacted_bins({found}) ELSE {found} END"
 
@@ -110,20 +99,17 @@ def merged(name: str) -> str:
     return f"{name} = CASE WHEN {stays} THEN {before} || {more} ELSE bursar_compacted_bins({before} || {more}) END"
 
 
-def summed(names: Sequence[str], measures: Measures, *, alone: bool) -> str:
+def summed(names: Sequence[str], measures: Measures) -> str:
     """The values of these sums, named, over records `s`."""
-    values = {name: (one.one if alone else one.many) for name, one in measures.items()}
-    return ", ".join(f"{values.get(name, '0')} AS {name}" for name in names)
+    return ", ".join(f"{measures.get(name, '0')} AS {name}" for name in names)
 
 
-def summed_again(names: Sequence[str], measures: Measures, *, alone: bool) -> str:
+def summed_again(names: Sequence[str], measures: Measures) -> str:
     """The same over rows `s` that are sums themselves."""
 
     def value(name: str) -> str:
         if name not in measures:
             return "0"
-        if alone:
-            return f"s.{name}"
         return f"sum(s.{name})" if name in _MONEY else f"bursar_total(s.{name})"
 
     return ", ".join(f"{value(name)} AS {name}" for name in names)

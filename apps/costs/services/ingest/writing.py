@@ -10,7 +10,7 @@ from django.db import connection
 from apps.costs.services.ingest.labelling import TAG_LABEL, Labels
 from apps.costs.services.ingest.literals import array
 from apps.costs.services.ingest.reading import QUARTER_SECONDS, Row
-from apps.costs.services.ingest.record_rows import arrays_of, shape_of, values_of
+from apps.costs.services.ingest.record_rows import arrays_of, shape_of
 from apps.costs.services.ingest.statement import statement
 
 LATE = timedelta(minutes=30)
@@ -43,15 +43,15 @@ def write(
     The database refuses the whole statement when an id was claimed before, or when it sees another version of the
     price book. Raises Changed then.
     """
-    shape, alone = shape_of(fields), len(rows) == 1
-    parameters: list[Any] = [str(price_book_version)]
+    shape = shape_of(fields)
+    parameters = [str(price_book_version)]
     if key_id is not None:
         parameters.append(str(key_id))
     if "tags" in shape:
         parameters += _tag_arrays(rows, labels)
-    parameters += values_of(rows[0], shape, labels) if alone else arrays_of(rows, shape, labels)
+    parameters += arrays_of(rows, shape, labels)
     try:
-        _raw_cursor().execute(statement(shape, has_key=key_id is not None, alone=alone), parameters)
+        _raw_cursor().execute(statement(shape, has_key=key_id is not None), parameters)
     except psycopg.errors.UniqueViolation as error:
         if error.diag.table_name == "costs_usagekey":
             raise Changed from None
