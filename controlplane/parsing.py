@@ -20,7 +20,7 @@ class JSONParser(BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         request = parser_context["request"] if parser_context else None
-        body = read_body(stream, request.headers.get("Content-Encoding", "") if request else "")
+        body = read_body(stream, request.META.get("HTTP_CONTENT_ENCODING", "") if request else "")
         if request:
             # PostgreSQL cannot store U+0000; most bodies have none, which one look tells.
             request._request.body_has_odd_text = b"\\u0000" in body

@@ -76,7 +76,7 @@ class ProtobufParser(BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         request = parser_context["request"] if parser_context else None
-        body = read_body(stream, request.headers.get("Content-Encoding", "") if request else "")
+        body = read_body(stream, request.META.get("HTTP_CONTENT_ENCODING", "") if request else "")
         try:
             return Decoded(spans_of_protobuf(body))
         except BadTraces as error:

@@ -11,6 +11,8 @@ import msgspec
 from msgspec import Meta
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUIDS = re.compile(f"(?:{_UUID.pattern} )*")
+_IDS = re.compile(r"(?:[\x21-\x7e]{1,64} )*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_TAGS = 16
 MAX_TOKENS = 10**12
@@ -122,6 +124,16 @@ def key_of(identity: str) -> str:
     if len(identity) == 36 and _UUID.fullmatch(identity):
         return identity
     return str(uuid.UUID(sha256(identity.encode()).hexdigest()[:32]))
+
+
+def are_uuids(ids: str) -> bool:
+    """Whether these ids, each followed by a space, all are UUIDs and so known by themselves."""
+    return _UUIDS.fullmatch(ids) is not None
+
+
+def are_ids(ids: str) -> bool:
+    """Whether these ids, each followed by a space, all fit the pattern of an id."""
+    return _IDS.fullmatch(ids) is not None
 
 
 def parse(raw: dict[str, Any]) -> Usage:

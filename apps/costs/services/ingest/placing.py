@@ -67,19 +67,22 @@ def place(sent: Sequence[Row], caller: Caller) -> tuple[list[Row], list[Refused]
     """Give every record its place; refuse those the key may not write to, or that would exceed a cap."""
     known = _remembered.of(caller)
     keys = [_raw_key(one.usage) for one in sent]
-    missing = {key for key in keys if key not in known}
+    found = list(map(known.get, keys))
     problems: dict[RawKey, list[FieldError]] = {}
-    if missing:
-        problems = _resolve(missing, caller, known)
-    placed: list[Row] = []
+    if None in found:
+        problems = _resolve({key for key in keys if key not in known}, caller, known)
+        found = list(map(known.get, keys))
+    for one, where in zip(sent, found, strict=True):
+        one.place = where
+    placed: list[Row] = list(sent)
     refused: list[Refused] = []
-    for one, key in zip(sent, keys, strict=True):
-        found = known.get(key)
-        if found is None:
-            refused.append(Refused(one.index, one.usage.id, problems[key]))
-        else:
-            one.place = found
-            placed.append(one)
+    if problems:
+        placed = [one for one in sent if one.place is not None]
+        refused = [
+            Refused(one.index, one.usage.id, problems[key])
+            for one, key in zip(sent, keys, strict=True)
+            if one.place is None
+        ]
     if tiering.registered:
         _follow_decisions(placed, caller, known, tiering.registered)
     return placed, refused

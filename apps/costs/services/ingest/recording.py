@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -50,15 +51,12 @@ class IngestResult:
     outcomes: list[Outcome] = field(default_factory=list)
     budgets: Sequence[Mapping[str, Any]] = ()
     cost: int = 0
+    unpriced: int = 0
+    """How many stored records have an unknown cost."""
 
     def count(self, status: str) -> int:
         """How many records ended with this status: accepted, duplicate, conflict or rejected."""
         return [outcome.status for outcome in self.outcomes].count(status)
-
-    @property
-    def unpriced(self) -> int:
-        """How many stored records have an unknown cost."""
-        return sum(outcome.status == "accepted" and outcome.cost is None for outcome in self.outcomes)
 
     @property
     def cost_usd(self) -> Decimal:
@@ -96,10 +94,12 @@ def record_usage(
         partitions.ensure_months(_months(candidates))
         labels = names.label_ids(wanted_labels(candidates, fields))
         stored = _store(candidates, outcomes, result, caller, fields, labels, now)
-    outcomes += [Outcome(one.index, one.id, "accepted", one.cost, (), one.unknown) for one in stored]
+    accepted = [Outcome(one.index, one.id, "accepted", one.cost, (), one.unknown) for one in stored]
     outcomes += [_seen_before(one, first.fingerprint) for one, first in repeats]
-    result.outcomes = sorted(outcomes, key=lambda outcome: outcome.index)
-    result.cost = sum(one.cost for one in stored if one.cost)
+    result.outcomes = sorted(accepted + outcomes, key=attrgetter("index")) if outcomes else accepted
+    costs = [one.cost for one in stored]
+    result.unpriced = costs.count(None)
+    result.cost = sum(filter(None, costs))
     return result
 
 
