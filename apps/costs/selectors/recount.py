@@ -62,6 +62,19 @@ MEASURES = {
 }
 
 
+# Most records are single calls that nothing is special about: of them, several conditions need not be asked.
+_USUAL = {_TOOL: "false", "r.calls": "1", "r.attempt": "1", "r.cache_hit": "false", "r.usage_source": "0"}
+IS_USUAL = f"(r.calls = 1 AND r.attempt = 1 AND NOT r.cache_hit AND r.usage_source = 0 AND NOT {_TOOL})"
+
+
+def if_usual(sql: str) -> str:
+    """An expression over a record, which PostgreSQL shortens for records that are usual. Equal for all records."""
+    usual = sql
+    for name, value in _USUAL.items():
+        usual = usual.replace(name, value)
+    return f"CASE WHEN {IS_USUAL} THEN {usual} ELSE {sql} END"
+
+
 def parameters() -> dict[str, Any]:
     """The parameters the expressions of MEASURES need."""
     with connection.cursor() as cursor:

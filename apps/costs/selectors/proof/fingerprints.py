@@ -22,7 +22,6 @@ from typing import Any
 from django.db import DataError, connection, transaction
 
 from apps.costs.domain.kinds import NarrowKind
-from apps.costs.domain.measures import HISTOGRAMS
 from apps.costs.selectors import recount
 from apps.costs.selectors.proof.weights import INTEGERS, MOD, NARROW_INTEGERS, PRIME, Weights
 
@@ -87,19 +86,17 @@ def _record_weight() -> str:
 
 
 def _records(weights: Weights) -> str:
-    measures = ", ".join(f"{recount.MEASURES[name]} AS {name}" for name in INTEGERS)
-    bins = ", ".join(f"{recount.BINS[name]} AS {name}" for name in HISTOGRAMS)
+    narrow = recount.if_usual(weights.combined(NARROW_INTEGERS, _measure))
+    rest = recount.if_usual(f"{weights.combined(_REST, _measure)} + {weights.of_record_bins(recount.BINS)}")
     return f"""
-        SELECT bucket, sum(((narrow + rest) {MOD} * cell_weight + narrow {MOD} * (narrow_weight {MOD})) {MOD}),
+        SELECT bucket, sum((narrow + rest) {MOD} * cell_weight + narrow {MOD} * (narrow_weight {MOD})),
             sum(cost_usd * (cell_weight + narrow_weight)), sum(avoided_usd * cell_weight)
         FROM (
-            SELECT r.bucket, {weights.combined(NARROW_INTEGERS, "r")} AS narrow,
-                {weights.combined(_REST, "r")} + {weights.of_record_bins("r")} AS rest,
-                {weights.of_cell("r.cell_id")} AS cell_weight, {_record_weight()} AS narrow_weight,
-                r.cost_usd, r.avoided_usd
+            SELECT r.*, {_record_weight()} AS narrow_weight
             FROM (
-                SELECT {_bucket("r.occurred_at")} AS bucket, r.cell_id, r.user_id, r.key_id, r.tool_id, r.tags,
-                    {measures}, {bins}, r.cost_usd, nullif({recount.MEASURES["avoided_usd"]}, 0) AS avoided_usd,
+                SELECT {_bucket("r.occurred_at")} AS bucket, r.user_id, r.key_id, r.tool_id, r.tags,
+                    {narrow} AS narrow, {rest} AS rest, {weights.of_cell("r.cell_id")} AS cell_weight,
+                    r.cost_usd, nullif({recount.MEASURES["avoided_usd"]}, 0) AS avoided_usd,
                     {weights.of_place("r.project_id", "c.model_id")} AS place
                 FROM costs_usagerecord r JOIN costs_cell c ON c.id = r.cell_id
                 WHERE r.occurred_at >= %(start)s AND r.occurred_at < %(end)s
@@ -109,12 +106,16 @@ def _records(weights: Weights) -> str:
     """  # noqa: S608
 
 
+def _measure(name: str) -> str:
+    return f"({recount.MEASURES[name]})"
+
+
 def _cube(weights: Weights) -> str:
     return f"""
-        SELECT bucket, sum(cube {MOD} * weight {MOD}), sum(cost_usd * weight), sum(avoided_usd * weight)
+        SELECT bucket, sum(cube {MOD} * weight), sum(cost_usd * weight), sum(avoided_usd * weight)
         FROM (
             SELECT {_bucket("q.bucket")} AS bucket, {weights.of_cell("q.cell_id")} AS weight,
-                {weights.combined(INTEGERS, "q")} + {weights.of_row_bins("q")} AS cube,
+                {weights.combined(INTEGERS, "q.{}".format)} + {weights.of_row_bins("q")} AS cube,
                 nullif(q.cost_usd, 0) AS cost_usd, nullif(q.avoided_usd, 0) AS avoided_usd
             FROM costs_usagequarter q WHERE q.bucket >= %(start)s AND q.bucket < %(end)s
             OFFSET 0
@@ -125,14 +126,14 @@ def _cube(weights: Weights) -> str:
 def _narrow(weights: Weights) -> str:
     name = "(SELECT l.name FROM costs_label l WHERE l.id = n.value_id)"
     return f"""
-        SELECT bucket, sum(narrow {MOD} * weight {MOD}), sum(cost_usd * weight)
+        SELECT bucket, sum(narrow {MOD} * weight), sum(cost_usd * weight)
         FROM (
             SELECT n.bucket, n.narrow, n.cost_usd, CASE WHEN n.kind = {int(NarrowKind.TAG)}
                 THEN {_weight(NarrowKind.TAG, f"coalesce({name}, '')", "n.place")}
                 ELSE (hashint8extended(n.value_id * 8 + n.kind, n.place) & {PRIME}) END AS weight
             FROM (
                 SELECT {_bucket("n.bucket")} AS bucket, n.kind, n.value_id, nullif(n.cost_usd, 0) AS cost_usd,
-                    {weights.combined(NARROW_INTEGERS, "n")} AS narrow,
+                    {weights.combined(NARROW_INTEGERS, "n.{}".format)} AS narrow,
                     {weights.of_place("n.project_id", "n.model_id")} AS place
                 FROM costs_usagequarterby n WHERE n.bucket >= %(start)s AND n.bucket < %(end)s
                 OFFSET 0

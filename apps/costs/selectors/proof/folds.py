@@ -91,8 +91,9 @@ def _columns(one: Slice, prefix: str = "") -> tuple[str, str]:
 def _weighed(weights: Weights, source: str, weight: str) -> str:
     return f"""
         SELECT sum(numbers {MOD} * (weight {MOD}) {MOD}), sum(cost_usd * weight), sum(avoided_usd * weight)
-        FROM (SELECT {weights.combined(INTEGERS, "u")} + {weights.of_row_bins("u")} AS numbers, {weight} AS weight,
-            nullif(u.cost_usd, 0) AS cost_usd, nullif(u.avoided_usd, 0) AS avoided_usd FROM {source} OFFSET 0) u
+        FROM (SELECT {weights.combined(INTEGERS, "u.{}".format)} + {weights.of_row_bins("u")} AS numbers,
+            {weight} AS weight, nullif(u.cost_usd, 0) AS cost_usd, nullif(u.avoided_usd, 0) AS avoided_usd
+            FROM {source} OFFSET 0) u
     """  # noqa: S608
 
 

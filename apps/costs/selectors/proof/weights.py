@@ -1,7 +1,7 @@
 """The random weights of one proof, as SQL over rollup rows and records; fingerprints.py says what they prove."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from apps.costs.domain.latency import COUNT_BITS, COUNT_MASK
@@ -28,9 +28,9 @@ class Weights:
         names = (*INTEGERS, *HISTOGRAMS)
         return cls(secrets.randbits(60), {name: secrets.randbits(COEFFICIENT_BITS) | 1 for name in names})
 
-    def combined(self, names: tuple[str, ...], alias: str) -> str:
-        """The integer measures of a row as one number."""
-        return " + ".join(f"{self.coefficients[name]}::bigint * {alias}.{name}" for name in names)
+    def combined(self, names: tuple[str, ...], value_of: Callable[[str], str]) -> str:
+        """The integer measures of a row as one number; `value_of` gives the SQL of each."""
+        return " + ".join(f"{self.coefficients[name]}::bigint * {value_of(name)}" for name in names)
 
     def of_cell(self, cell: str) -> str:
         """The weight of a row of the cube."""
@@ -49,10 +49,9 @@ class Weights:
         """What one observation in this bin of a histogram counts."""
         return f"(hashint8extended({number}, {self.seed + 2}) & {2**COEFFICIENT_BITS - 1})"
 
-    def of_record_bins(self, alias: str) -> str:
-        """What a record adds to its histograms, as one number."""
-        names = ((name, f"{alias}.{name}") for name in HISTOGRAMS)
-        return " + ".join(f"coalesce({self.coefficients[name]} * {self.of_bin(bin)}, 0)" for name, bin in names)
+    def of_record_bins(self, bins: Mapping[str, str]) -> str:
+        """What a record adds to its histograms, as one number; `bins` gives the SQL of its bin of each."""
+        return " + ".join(f"coalesce({self.coefficients[name]} * {self.of_bin(bins[name])}, 0)" for name in HISTOGRAMS)
 
     def of_row_bins(self, alias: str) -> str:
         """The histograms of a rollup row as one number; most have no or one entry."""

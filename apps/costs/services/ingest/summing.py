@@ -12,7 +12,8 @@ from apps.costs.domain.latency import COUNT_BITS, EDGES
 MOST_UNMERGED = 127
 """A new histogram with more entries than this has its equal bins added up."""
 _OK, _ERROR = int(Status.OK), int(Status.ERROR)
-_EDGES = f"'{{{','.join(map(str, EDGES))}}}'::bigint[]"
+# PostgreSQL searches an array of float8 several times faster; whole milliseconds are exact in it.
+_EDGES = f"'{{{','.join(map(str, EDGES))}}}'::float8[]"
 _MONEY = frozenset({"cost_usd", "avoided_usd"})
 
 
@@ -83,7 +84,7 @@ def histogram(column: str, columns: Collection[str]) -> str:
     if column not in columns:
         return "'{}'::bigint[]"
     value = _if_seen(column, columns)
-    entry = f"(width_bucket({value}, {_EDGES})::bigint << {COUNT_BITS}) + 1"
+    entry = f"(width_bucket(({value})::float8, {_EDGES})::bigint << {COUNT_BITS}) + 1"
     found = f"coalesce(array_agg({entry}) FILTER (WHERE {value} IS NOT NULL), '{{}}')"
     return f"CASE WHEN count({value}) > {MOST_UNMERGED} THEN bursar_compacted_bins({found}) ELSE {found} END"
 
