@@ -341,6 +341,8 @@ RECORD_QUESTION_MS = env.int("BURSAR_RECORD_QUESTION_MS", default=2000)
 ANOMALY_LEAST_USD = env.str("BURSAR_ANOMALY_LEAST_USD", default="1")
 ANOMALIES_SHOWN = env.int("BURSAR_ANOMALIES_SHOWN", default=3)
 ANOMALY_SECONDS = env.int("BURSAR_ANOMALY_SECONDS", default=300)
+# How long what the records say of parameters of models is remembered for the page Providers.
+ADVICE_SECONDS = env.int("BURSAR_ADVICE_SECONDS", default=300)
 # When a call could have read its prompt from the provider's cache: so soon after the call before, from so many tokens.
 PROMPT_CACHE_SECONDS = env.int("BURSAR_PROMPT_CACHE_SECONDS", default=300)
 PROMPT_CACHE_LEAST_TOKENS = env.int("BURSAR_PROMPT_CACHE_LEAST_TOKENS", default=1024)

@@ -17,7 +17,7 @@ from apps.costs.extension_points import Door, charging, recharging, tiering
 from apps.costs.selectors import invoices, rate_book, reporting, spend_hours
 from apps.costs.services import names, partitions
 from apps.costs.services.ingest import placing
-from apps.routing.selectors import catalogue, config, health, in_force, quality
+from apps.routing.selectors import catalogue, config, health, in_force, parameter_advice, quality
 from controlplane import context
 
 _DOORS_BETWEEN_APPS: tuple[Door[Any], ...] = (charging, recharging, tiering, tier_ceiling)
@@ -79,6 +79,7 @@ def forget_everything() -> None:
     health.forget()
     config.forget()
     quality.forget()
+    parameter_advice.forget()
     matching.forget()
     opening.forget()
 

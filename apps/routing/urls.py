@@ -23,6 +23,7 @@ urlpatterns = [
     path("routing/decisions", decision_pages.decision_list, name="decisions"),
     path("routing/decisions/<path:decision_id>", decision_pages.one_decision, name="decision"),
     path("routing/providers", providers.provider_list, name="providers"),
+    path("routing/providers/draft", providers.advice_draft, name="parameters-draft"),
     path("routing/what-if", what_if.what_if, name="what-if"),
     path("routing/what-if/advice", what_if.advice_as_draft, name="advice-draft"),
     path("routing/what-if/<int:run_id>", what_if.replay, name="replay"),

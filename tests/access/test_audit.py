@@ -278,6 +278,7 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
         f"/routing/versions/{routing.earlier_version() and 1}/rollback", {}, 303
     ),
     ("routing:what-if", "POST"): lambda w: Call("/routing/what-if", routing.what_if_form(), 303),
+    ("routing:parameters-draft", "POST"): lambda w: Call("/routing/providers/draft", routing.parameters_form(), 303),
     ("routing:advice-draft", "POST"): lambda w: Call("/routing/what-if/advice", routing.advice_form(), 303),
     ("routing:replay-cancel", "POST"): lambda w: Call(f"/routing/what-if/{routing.replay(w.alice)}/cancel", {}, 303),
     ("routing:replay-draft", "POST"): lambda w: Call(f"/routing/what-if/{routing.replay(w.alice)}/draft", {}, 303),

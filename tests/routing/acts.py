@@ -120,6 +120,12 @@ def what_if_body(**fields: Any) -> dict[str, Any]:
     return {"days": 7, "moves": [{"from": model(FULL), "to": model(MINI)}]} | fields
 
 
+def parameters_form(**fields: str) -> dict[str, str]:
+    """What the button of an advice on parameters sends, over a published policy."""
+    published()
+    return {"kind": "retries", "provider": FULL[0], "model": FULL[1]} | fields
+
+
 def advice_form() -> dict[str, str]:
     """What the button of an advice sends, over a published policy."""
     published()

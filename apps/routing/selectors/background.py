@@ -53,7 +53,8 @@ def cheaper_in_background(*, now: datetime, project_ids: frozenset[int] | None) 
         priced = {tier: cost for tier, cost in costs.items() if cost is not None}
         if standard is None or not priced:
             continue
-        tier = min(priced, key=lambda name: (priced[name], name))
+        # At one price flex is told: a parameter asks for it, a batch goes another way.
+        tier = min(priced, key=lambda name: (priced[name], name != "flex"))
         if priced[tier] < standard:
             found.append(Cheaper(provider, model, tier, told.calls, usd(standard), usd(priced[tier])))
     return sorted(found, key=lambda one: -one.saved_usd)
