@@ -361,6 +361,8 @@ PRICE_JUMP_LIMIT = env.str("BURSAR_PRICE_JUMP_LIMIT", default="2")
 HEALTH_WINDOW_SECONDS = env.int("BURSAR_HEALTH_WINDOW_SECONDS", default=300)
 # Stored decisions that a preview of a draft asks again, the newest.
 ROUTING_PREVIEW_DECISIONS = env.int("BURSAR_ROUTING_PREVIEW_DECISIONS", default=3000)
+# Asks that people labelled with a tier in the playground.
+LABELLED_EXAMPLES = env.int("BURSAR_LABELLED_EXAMPLES", default=50_000)
 RETENTION_DECISION_DAYS = env.int("BURSAR_RETENTION_DECISION_DAYS", default=400)
 # The first values of the reporting settings; once somebody saves these on their page, the database holds.
 REPORTING_ZONE = env.str("BURSAR_REPORTING_ZONE", default="UTC")

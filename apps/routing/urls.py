@@ -13,13 +13,17 @@ from apps.routing.api import (
     provider_health,
     replays,
 )
-from apps.routing.views import baselines, compression, editor, playground, providers, tiers, versions, what_if
+from apps.routing.views import baselines, compression, editor, examples, playground, providers, tiers, versions, what_if
 from apps.routing.views import decisions as decision_pages
 
 app_name = "routing"
 urlpatterns = [
     path("routing", tiers.tier_list, name="tiers"),
     path("routing/playground", playground.playground, name="playground"),
+    path("routing/playground/label", examples.label, name="example-keep"),
+    path("routing/examples", examples.example_list, name="examples"),
+    path("routing/examples.jsonl", examples.examples_jsonl, name="examples-jsonl"),
+    path("routing/examples/<int:example_id>/remove", examples.remove, name="example-remove"),
     path("routing/decisions", decision_pages.decision_list, name="decisions"),
     path("routing/decisions/<path:decision_id>", decision_pages.one_decision, name="decision"),
     path("routing/providers", providers.provider_list, name="providers"),

@@ -278,6 +278,10 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
         f"/routing/versions/{routing.earlier_version() and 1}/rollback", {}, 303
     ),
     ("routing:what-if", "POST"): lambda w: Call("/routing/what-if", routing.what_if_form(), 303),
+    ("routing:example-keep", "POST"): lambda w: Call("/routing/playground/label", routing.label_form(), 303),
+    ("routing:example-remove", "POST"): lambda w: Call(
+        f"/routing/examples/{routing.published() and routing.example(w.alice)}/remove", {}, 303
+    ),
     ("routing:parameters-draft", "POST"): lambda w: Call("/routing/providers/draft", routing.parameters_form(), 303),
     ("routing:advice-draft", "POST"): lambda w: Call("/routing/what-if/advice", routing.advice_form(), 303),
     ("routing:replay-cancel", "POST"): lambda w: Call(f"/routing/what-if/{routing.replay(w.alice)}/cancel", {}, 303),

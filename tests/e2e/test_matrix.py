@@ -50,6 +50,7 @@ PAGES = (
     "/routing/decisions",
     "/routing/decisions/d1?project=support",
     "/routing/compression",
+    "/routing/examples",
     "/routing/providers",
     "/routing/what-if",
     "/routing/savings",

@@ -10,8 +10,11 @@ from apps.access.domain.identity import ALL_SCOPES
 from apps.access.models import User
 from apps.access.services.keys import create_key
 from apps.costs.domain.pricing import Rates
+from apps.routing.domain.asked import Asked
 from apps.routing.domain.scenarios import Move
 from apps.routing.models import PolicyVersion
+from apps.routing.selectors.in_force import in_force
+from apps.routing.services.examples import Labelled, keep_example
 from apps.routing.services.health import watch_models
 from apps.routing.services.policies import make_draft, publish
 from apps.routing.services.replays.asking import WhatIf, ask
@@ -120,6 +123,26 @@ def what_if_body(**fields: Any) -> dict[str, Any]:
     return {"days": 7, "moves": [{"from": model(FULL), "to": model(MINI)}]} | fields
 
 
+def label_form(**fields: str) -> dict[str, str]:
+    """What a button of the playground sends, over a published policy."""
+    published()
+    return {"message": "Why does it deadlock?", "task_type": "code", "tier": "premium"} | fields
+
+
+def example(owner: User) -> int:
+    """A labelled example under the policy in force, by its id."""
+    found = in_force()
+    assert found is not None
+    labelled = Labelled(Asked(message="Why does it deadlock?"), "premium")
+    return keep_example(caller=owner.caller(), labelled=labelled, found=found).pk
+
+
+def removal_of_example(owner: User) -> str:
+    """The address that takes an example back."""
+    published()
+    return f"/routing/examples/{example(owner)}/remove"
+
+
 def parameters_form(**fields: str) -> dict[str, str]:
     """What the button of an advice on parameters sends, over a published policy."""
     published()
@@ -159,4 +182,5 @@ def routed(owner: User) -> int:
     tried = WhatIf(7, moves=[Move(FULL, MINI)])
     ask(caller=owner.caller(), wanted=tried, now=datetime.now(UTC))
     work_on_replays()
+    example(owner)
     return draft(policy | {"model_routing_strategy": "balanced", "default_tier": "huge"})

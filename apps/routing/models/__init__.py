@@ -2,6 +2,7 @@
 
 from apps.routing.models.compressions import Compression
 from apps.routing.models.decisions import Decision
+from apps.routing.models.examples import LabelledExample
 from apps.routing.models.health import ModelHealth
 from apps.routing.models.policies import PolicyVersion, RoutingState
 from apps.routing.models.quality import ModelQuality, QualityState
@@ -22,6 +23,7 @@ __all__ = [
     "BaselineRow",
     "Compression",
     "Decision",
+    "LabelledExample",
     "ModelHealth",
     "ModelQuality",
     "PolicyVersion",

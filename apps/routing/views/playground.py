@@ -18,15 +18,12 @@ from apps.routing.charts import bars, ruler
 from apps.routing.domain.asked import Asked, read
 from apps.routing.domain.policy import Policy
 from apps.routing.domain.reasons import verdict_words
+from apps.routing.forms.playground import ABILITIES, question_of
 from apps.routing.models import PolicyVersion
 from apps.routing.selectors.in_force import as_if, in_force
 from apps.routing.selectors.policies import checked
 from apps.routing.services.decisions import preview
 from apps.routing.views.tabs import tabs
-
-TEXTS = ("message", "role", "task_type", "project", "agent", "strategy")
-NUMBERS = ("input_tokens", "expected_output_tokens", "context_tokens", "tools_offered")
-ABILITIES = ("tools", "vision", "json")
 
 
 @page(role=Role.ADMIN)
@@ -45,13 +42,16 @@ def playground(request: PageRequest) -> HttpResponse:
         "abilities": [(name, name in request.POST.getlist("requires")) for name in ABILITIES],
         "policy": found.policy if found else None,
         "number": found.version if found else None,
+        "requires": request.POST.getlist("requires"),
+        # What was asked again, with the tier it should have had: of the policy in force, whose score is meant.
+        "labels": found.policy.tier_names() if found and not draft else (),
     }
     if request.method != "POST":
         return render(request, "routing/playground.html", context)
     if blocked:
         context["complaints"] = [f"Draft {draft.pk if draft else ''} cannot work: {blocked}"]
         return render(request, "routing/playground.html", context, status=422)
-    question = _question(request)
+    question = question_of(request.POST)
     asked = read(question)
     if not isinstance(asked, Asked):
         context["complaints"] = [f"{error.path}: {error.message}" for error in asked]
@@ -86,27 +86,6 @@ def answered(answer: dict[str, Any], policy: Policy | None) -> dict[str, Any]:
         "ruler": ruler([(tier.name, tier.upper) for tier in policy.tiers]) if policy else (),
         "json": msgspec.json.format(json.dumps(answer), indent=2),
     }
-
-
-def _question(request: PageRequest) -> dict[str, Any]:
-    """What was typed, as the API takes it; a number that is none stays text, which the API refuses by name."""
-    sent = request.POST
-    question: dict[str, Any] = {name: sent[name].replace("\r\n", "\n") for name in TEXTS if sent.get(name)}
-    for name in NUMBERS:
-        if text := sent.get(name, "").strip():
-            question[name] = int(text) if text.isascii() and text.isdecimal() and len(text) < 13 else text
-    if threshold := sent.get("quality_threshold", "").strip():
-        question["quality_threshold"] = _number_or_text(threshold)
-    if requires := [name for name in sent.getlist("requires") if name in ABILITIES]:
-        question["requires"] = requires
-    return question
-
-
-def _number_or_text(text: str) -> Any:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _to_copy(request: PageRequest, question: dict[str, Any]) -> dict[str, str]:
