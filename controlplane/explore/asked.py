@@ -11,7 +11,8 @@ from apps.costs.selectors.metrics import UsageQuery
 from apps.costs.selectors.reporting import reporting_zone
 from controlplane.charts import MOST_SERIES
 from controlplane.explore.cells import Placed, placed, reads_records
-from controlplane.explore.ranking import ranked, shown
+from controlplane.explore.measures import Cell
+from controlplane.explore.ranking import by_group, ranked, shown
 from controlplane.explore.state import MOST_COLUMNS, Explored, read
 
 
@@ -40,15 +41,17 @@ class Asked:
 class Found:
     """All cells of a page. Groups outside of those that are shown are one, named OTHER, in `series` and `cells`.
 
-    `groups` has every group of the first dimension, cut where the comparison ends, `seconds` every one of the second;
-    `series` is by the first dimension and piece, `cells` by both dimensions. Of the earlier period `before` is by
-    piece and `previous` by group.
+    `groups` has every group of the first dimension, cut where the comparison ends, and `sums` the same added up;
+    `order` is these groups, largest first, `seconds` those of the second dimension. `series` is by the first dimension
+    and piece, `cells` by both dimensions. Of the earlier period `before` is by piece and `previous` by group.
     """
 
     comparison: Comparison | None
     groups: list[Placed]
+    sums: dict[str, Cell]
+    order: list[str]
     series: list[Placed]
-    seconds: list[Placed]
+    seconds: list[str]
     cells: list[Placed]
     before: list[Placed]
     previous: list[Placed]
@@ -77,41 +80,38 @@ def found(question: Asked) -> Found:
     state, period, measure, query = question.state, question.period, question.state.measure, question.query
     first, comparison = state.view.group, compare(period)
     cut = [comparison.current.end] if comparison else []
-    edges = period.pieces + cut
+    edges, series = period.pieces + cut, None
     if reads_records(query, (first,), measure):
         groups = series = placed(query, (first,), measure, edges)
     else:
         groups = placed(query, (first,), measure, [period.span.start, *cut, period.span.end])
-        largest = shown(ranked(measure, groups), MOST_SERIES, spare=0)
-        series = placed(query, (first,), measure, edges, {first: largest})
-    seconds, cells = _by_both(question, groups)
-    before, previous = _earlier(question, comparison, groups) if comparison else ([], [])
-    return Found(comparison, groups, series, seconds, cells, before, previous)
+    sums = by_group(groups)
+    order = ranked(measure, sums)
+    if series is None:
+        series = placed(query, (first,), measure, edges, {first: shown(order, MOST_SERIES, spare=0)})
+    seconds, cells = _by_both(question, order) if state.then else ([], groups)
+    before, previous = _earlier(question, comparison, order) if comparison else ([], [])
+    return Found(comparison, groups, sums, order, series, seconds, cells, before, previous)
 
 
-def _by_both(question: Asked, groups: list[Placed]) -> tuple[list[Placed], list[Placed]]:
-    """The groups of the second dimension, and the cells of the table."""
+def _by_both(question: Asked, order: list[str]) -> tuple[list[str], list[Placed]]:
+    """The groups of the second dimension, largest first, and the cells of the table."""
     state, measure, query = question.state, question.state.measure, question.query
     first, second = state.view.group, state.then
-    if not second:
-        return [], groups
     if reads_records(query, state.group_by, measure) or reads_records(query, (second,), measure):
         cells = placed(query, state.group_by, measure)
-        return [replace(row, values=row.values[1:]) for row in cells], cells
-    seconds = placed(query, (second,), measure)
-    top = {
-        first: shown(ranked(measure, groups), state.rows),
-        second: shown(ranked(measure, seconds), MOST_COLUMNS),
-    }
+        return ranked(measure, by_group(replace(row, values=row.values[1:]) for row in cells)), cells
+    seconds = ranked(measure, by_group(placed(query, (second,), measure)))
+    top = {first: shown(order, state.rows), second: shown(seconds, MOST_COLUMNS)}
     return seconds, placed(query, state.group_by, measure, top=top)
 
 
-def _earlier(question: Asked, comparison: Comparison, groups: list[Placed]) -> tuple[list[Placed], list[Placed]]:
+def _earlier(question: Asked, comparison: Comparison, order: list[str]) -> tuple[list[Placed], list[Placed]]:
     """The earlier period by piece, and by the groups that are shown."""
     state, measure = question.state, question.state.measure
     first, query = state.view.group, state.view.query(comparison.previous, question.caller)
     if reads_records(query, (first,), measure):
         rows = placed(query, (first,), measure, comparison.pieces)
         return rows, rows
-    top = {first: shown(ranked(measure, groups), state.rows)}
+    top = {first: shown(order, state.rows)}
     return placed(query, (), measure, comparison.pieces), placed(query, (first,), measure, top=top)

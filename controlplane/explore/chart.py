@@ -11,7 +11,6 @@ from controlplane.charts import MOST_SERIES, OTHER_SLOT, canvas, slots, title
 from controlplane.explore.asked import Found
 from controlplane.explore.cells import Placed
 from controlplane.explore.measures import Cell, Measure, Value, merged, written
-from controlplane.explore.ranking import ranked
 from controlplane.explore.state import Explored, Shape
 from controlplane.viewstate import NO_VALUE
 
@@ -65,7 +64,7 @@ def drawn(
     comparison, previous, lines = found.comparison, found.before, _lines(period, found.series)
     whole = [merged(column) for column in zip(*lines.values(), strict=True)] if lines else []
     parts = _values(whole, measure, period, running)
-    series = _series(state, lines, ranked(measure, found.groups), parts, numbers, period)
+    series = _series(state, lines, found.order, parts, numbers, period)
     totals = [measure.out_of(value, value) for value in parts]
     # Of shares the whole is always the same: there is nothing to compare.
     has_before = comparison and previous and not measure.is_share

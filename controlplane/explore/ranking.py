@@ -1,6 +1,6 @@
 """Which groups are shown by themselves: the largest of all. Only these are asked for piece by piece."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from controlplane.explore.cells import Placed
@@ -15,17 +15,17 @@ def rank(measure: Measure, cell: Cell) -> Decimal:
     return _LEAST if value is None else value
 
 
-def by_group(rows: Iterable[Placed], place: int = 0) -> dict[str, Cell]:
-    """The cells by the groups of one dimension, all buckets and other dimensions added up."""
+def by_group(rows: Iterable[Placed]) -> dict[str, Cell]:
+    """The cells by the groups of the first dimension, all buckets and other dimensions added up."""
     parts: dict[str, list[Cell]] = {}
     for row in rows:
-        parts.setdefault(row.values[place], []).append(row.cell)
+        parts.setdefault(row.values[0], []).append(row.cell)
     return {key: merged(cells) for key, cells in parts.items()}
 
 
-def ranked(measure: Measure, rows: Iterable[Placed]) -> list[str]:
-    """The groups of rows by one dimension, largest first."""
-    ranks = {key: rank(measure, cell) for key, cell in by_group(rows).items()}
+def ranked(measure: Measure, sums: Mapping[str, Cell]) -> list[str]:
+    """The groups of one dimension, largest first."""
+    ranks = {key: rank(measure, cell) for key, cell in sums.items()}
     return sorted(ranks, key=lambda key: (-ranks[key], key))
 
 

@@ -9,7 +9,7 @@ from apps.costs.selectors.metrics import OTHER
 from controlplane.explore.asked import Found
 from controlplane.explore.cells import Placed
 from controlplane.explore.measures import NOTHING, Cell, Measure, Value, exact, merged, written
-from controlplane.explore.ranking import by_group, ranked, shown
+from controlplane.explore.ranking import by_group, shown
 from controlplane.explore.state import MOST_COLUMNS, PATH, Explored
 from controlplane.viewstate import NO_VALUE, dimension_name
 
@@ -62,11 +62,10 @@ Line = tuple[str | None, list[Cell], Cell]
 def table(state: Explored, found: Found, slots: Mapping[str, int]) -> Table:
     """Rows by the first dimension, largest first, beside the earlier period's."""
     measure = state.measure
-    grid, sums = _grid(found.cells), by_group(found.groups)
-    groups = ranked(measure, found.groups)
+    grid, sums, groups = _grid(found.cells), found.sums, found.order
     kept = shown(groups, state.rows)
     rest = groups[len(kept) :]
-    seconds = _columns(ranked(measure, found.seconds)) if state.then else []
+    seconds = _columns(found.seconds)
     lines: list[Line] = [(key, [_of(grid.get(key, {}), group) for group in seconds], sums[key]) for key in kept]
     if rest:
         others = [cells for key, cells in grid.items() if key not in kept]
