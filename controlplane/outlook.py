@@ -9,15 +9,14 @@ from zoneinfo import ZoneInfo
 from django.urls import reverse
 
 from apps.access.domain.identity import Caller
-from apps.costs.domain.anomalies import WEEK
 from apps.costs.domain.calendars import add_months, day_name, day_start, piece_title, wall_of
-from apps.costs.domain.forecasting import WEEKS, Forecast, forecast
+from apps.costs.domain.forecasting import Forecast, forecast
 from apps.costs.domain.formats import Delta, delta, money, percent
 from apps.costs.domain.periods import Comparison, Period, Preset
 from apps.costs.selectors import metrics
 from apps.costs.selectors.metrics import TaskTotals, UsageQuery
 from apps.costs.selectors.price_marks import price_marks
-from apps.costs.selectors.spend_hours import HOUR, Anomaly, hour_of, recent_anomalies, spend_by_hour
+from apps.costs.selectors.spend_hours import HOUR, Anomaly, hour_of, recent_anomalies, spend_by_week
 from apps.routing.selectors.policies import published_between
 from controlplane.viewstate import DIMENSIONS, NO_VALUE, ViewState, dimension_name
 
@@ -42,10 +41,10 @@ def outlook(period: Period, query: UsageQuery, so_far: Decimal) -> Outlook | Non
     is_month = period.choice.preset is Preset.MONTH_TO_DATE
     end = day_start(add_months(period.first, 1), period.zone) if is_month else period.span.end
     running = hour_of(period.now)
-    hours = spend_by_hour(query, until=running, hours=WEEK * WEEKS)
     to_come = max(0, -(-(end - running - HOUR) // HOUR))
+    weeks = spend_by_week(query, running=running, to_come=to_come)
     left = Decimal((running + HOUR - period.now) // timedelta(seconds=1)) / 3600
-    found = forecast(so_far, hours, to_come=to_come, rest_of_hour=left)
+    found = forecast(so_far, weeks, to_come=to_come, rest_of_hour=left)
     last = wall_of(end - timedelta(microseconds=1), period.zone).date()
     return Outlook(found, day_name(last)) if found else None
 

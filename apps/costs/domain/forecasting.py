@@ -17,6 +17,18 @@ _ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
+class Week:
+    """What one of the last weeks cost, from the hour on that is running now: that hour, the hours to come, all of it.
+
+    The hours to come, and the running one with them, are counted without whole weeks.
+    """
+
+    first: Decimal
+    begun: Decimal
+    whole: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """What it will have cost: the mean, and the least and the most of the weeks it was taken from."""
 
@@ -26,23 +38,19 @@ class Forecast:
     weeks: int
 
 
-def forecast(
-    so_far: Decimal, hours: Sequence[Decimal], *, to_come: int, rest_of_hour: Decimal = _ZERO
-) -> Forecast | None:
-    """The forecast for `to_come` whole hours after the last of `hours` (consecutive, oldest first, all over).
+def part_of_week(to_come: int) -> int:
+    """How many hours `begun` of a week sums up: the running one and those to come, without whole weeks."""
+    return (to_come + 1) % WEEK
 
-    The hour that is running comes between them: `rest_of_hour` is the part of it that is left. None while there are
-    not two whole weeks with any spend.
+
+def forecast(so_far: Decimal, weeks: Sequence[Week], *, to_come: int, rest_of_hour: Decimal = _ZERO) -> Forecast | None:
+    """The forecast for `to_come` whole hours after the one that is running, of which `rest_of_hour` is left.
+
+    None while there are not two weeks with any spend.
     """
-    weeks = min(len(hours) // WEEK, WEEKS)
-    known = [hours[len(hours) - WEEK * (week + 1) : len(hours) - WEEK * week] for week in range(weeks)]
-    known = [week for week in known if any(week)]
+    known = [week for week in weeks if week.whole]
     if len(known) < FEWEST:
         return None
-    whole, part = divmod(to_come + 1, WEEK)
-    rests = []
-    for week in known:
-        # The first hour of the week is the one that is running now.
-        total = sum(week, _ZERO) * whole + sum(week[:part], _ZERO)
-        rests.append(so_far + total - week[0] * (1 - rest_of_hour))
+    times = (to_come + 1) // WEEK
+    rests = [so_far + week.whole * times + week.begun - week.first * (1 - rest_of_hour) for week in known]
     return Forecast(sum(rests, _ZERO) / len(rests), min(rests), max(rests), len(rests))

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from apps.costs.domain import anomalies
+from apps.costs.domain import anomalies, forecasting
 from apps.costs.domain.anomalies import WEEK, WEEKS, Driver, Event
+from apps.costs.domain.forecasting import Week
 from apps.costs.selectors import metrics
 from apps.costs.selectors.metrics import UsageQuery
 
@@ -44,6 +45,26 @@ def spend_by_hour(query: UsageQuery, *, until: datetime, hours: int) -> list[Dec
     rows = metrics.grouped(replace(query, start=start, end=until), (), edges=edges, only=("cost_usd",))
     by_start = {row.bucket: row.totals.cost_usd for row in rows}
     return [by_start.get(edge, _ZERO) for edge in edges[:-1]]
+
+
+def spend_by_week(query: UsageQuery, *, running: datetime, to_come: int) -> list[Week]:
+    """The last four weeks, newest first, each from the hour of the week on that is running; with a query's filters.
+
+    Only these three sums of a week are asked for: folded days have most of them.
+    """
+    starts = [running - timedelta(weeks=number) for number in range(1, forecasting.WEEKS + 1)]
+    part = HOUR * forecasting.part_of_week(to_come)
+    edges = sorted({edge for start in starts for edge in (start, start + HOUR, start + part)} | {running})
+    rows = metrics.grouped(replace(query, start=starts[-1], end=running), (), edges=edges, only=("cost_usd",))
+    spent = {row.bucket: row.totals.cost_usd for row in rows if row.bucket is not None}
+
+    def between(start: datetime, end: datetime) -> Decimal:
+        return sum((usd for begin, usd in spent.items() if start <= begin < end), _ZERO)
+
+    return [
+        Week(between(start, start + HOUR), between(start, start + part), between(start, start + timedelta(weeks=1)))
+        for start in starts
+    ]
 
 
 def recent_anomalies(query: UsageQuery, *, now: datetime) -> list[Anomaly]:

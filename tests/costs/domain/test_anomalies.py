@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.costs.domain.anomalies import WEEK, WEEKS, Driver, Event, drivers, events, median, sample_places
-from apps.costs.domain.forecasting import Forecast, forecast
+from apps.costs.domain.forecasting import Forecast, Week, forecast, part_of_week
 
 ONE = Decimal(1)
 LEARNED = WEEK * WEEKS
@@ -93,29 +93,38 @@ def test_drivers_explain_at_least_a_quarter() -> None:
     assert drivers(spent, [], excess=Decimal(0)) == []
 
 
+def told(so_far: Decimal, hours: list[Decimal], *, to_come: int, rest_of_hour: Decimal = Decimal(0)) -> Forecast | None:
+    """The forecast from hours that are over, oldest first."""
+    weeks = []
+    for number in range(min(len(hours) // WEEK, 4)):
+        week = hours[len(hours) - WEEK * (number + 1) : len(hours) - WEEK * number]
+        weeks.append(Week(week[0], sum(week[: part_of_week(to_come)], Decimal(0)), sum(week, Decimal(0))))
+    return forecast(so_far, weeks, to_come=to_come, rest_of_hour=rest_of_hour)
+
+
 def test_a_forecast_repeats_the_hours_of_the_last_weeks() -> None:
     weeks = [Decimal(number) for number in (1, 2, 3, 4)]
     hours = [week for week in reversed(weeks) for _ in range(WEEK)]  # the newest week costs 1 an hour
-    assert forecast(Decimal(10), hours, to_come=2) == Forecast(Decimal(15), Decimal(12), Decimal(18), 4)
-    found = forecast(Decimal(10), hours, to_come=WEEK, rest_of_hour=Decimal("0.5"))
+    assert told(Decimal(10), hours, to_come=2) == Forecast(Decimal(15), Decimal(12), Decimal(18), 4)
+    found = told(Decimal(10), hours, to_come=WEEK, rest_of_hour=Decimal("0.5"))
     assert found == Forecast(Decimal("431.25"), Decimal("178.5"), Decimal(684), 4)
 
 
 def test_a_forecast_knows_which_hour_comes() -> None:
     week = [Decimal(0)] * WEEK
     week[3] = Decimal(7)  # three hours after the one that is running
-    assert forecast(Decimal(0), week * 2, to_come=2) == Forecast(Decimal(0), Decimal(0), Decimal(0), 2)
-    assert forecast(Decimal(0), week * 2, to_come=3) == Forecast(Decimal(7), Decimal(7), Decimal(7), 2)
+    assert told(Decimal(0), week * 2, to_come=2) == Forecast(Decimal(0), Decimal(0), Decimal(0), 2)
+    assert told(Decimal(0), week * 2, to_come=3) == Forecast(Decimal(7), Decimal(7), Decimal(7), 2)
 
 
 @pytest.mark.parametrize("hours", [[], [ONE] * (2 * WEEK - 1), [Decimal(0)] * WEEK + [ONE] * WEEK])
 def test_there_is_no_forecast_without_two_weeks_of_spend(hours: list[Decimal]) -> None:
-    assert forecast(ONE, hours, to_come=5) is None
+    assert told(ONE, hours, to_come=5) is None
 
 
 @settings(max_examples=20)
 @given(st.integers(), st.integers(2 * WEEK, 5 * WEEK), st.integers(0, 3 * WEEK))
 def test_a_forecast_lies_within_its_range_and_never_below_what_was_spent(seed: int, many: int, to_come: int) -> None:
-    found = forecast(ONE, any_hours(seed, many), to_come=to_come, rest_of_hour=Decimal("0.25"))
+    found = told(ONE, any_hours(seed, many), to_come=to_come, rest_of_hour=Decimal("0.25"))
     assert found is not None
     assert ONE <= found.least <= found.usd <= found.most

@@ -21,6 +21,8 @@ from apps.costs.selectors.metrics.filters import Conditions
 from apps.costs.selectors.metrics.snapshot import once
 from apps.costs.selectors.reporting import reporting_zone
 
+FEW_CELLS = 2_000
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -46,13 +48,15 @@ def cube(
     hours = _hours_within(rest, edges, of_days=by_hour is HOUR_TOTALS) if by_hour else []
     rest = left(rest, hours)
     where, parameters = conditions.where("c")
+    cells = few_cells(conditions)
+    parameters["cells"] = cells
     names = ["project_id", *sorted(set(columns) - {"project_id"})]
     parts = []
     if folds:
         parameters["days"] = [day[0] for day in folds]
         parameters["every"] = list(conditions.every or ())
         is_every = conditions.every is not None and "project_id" not in columns
-        parts.append(_days(names, conditions, measures, is_every=is_every))
+        parts.append(_days(names, conditions, measures, cells, is_every=is_every))
     if hours and by_hour:
         parameters["hours"] = [hour[0] for hour in hours]
         parts.append(_slice(by_hour, "hours", names, conditions, measures))
@@ -61,7 +65,7 @@ def cube(
         parts.append(
             f"SELECT q.bucket, {_listed('c', names)}, {_listed('q', measures)}"
             f" FROM costs_usagequarter q JOIN costs_cell c ON c.id = q.cell_id"
-            f" WHERE q.bucket >= %(from{number})s AND q.bucket < %(until{number})s AND {where}"
+            f" WHERE q.bucket >= %(from{number})s AND q.bucket < %(until{number})s AND {where}{_only(cells, 'q')}"
         )
     parameters |= recount.parameters() if cut.loose else {}
     for number, (begin, until) in enumerate(cut.loose):
@@ -74,7 +78,37 @@ def cube(
     return Source(" UNION ALL ".join(parts) or _nothing(names, measures), parameters)
 
 
-def _days(names: Sequence[str], conditions: Conditions, measures: Sequence[str], *, is_every: bool) -> str:
+def few_cells(conditions: Conditions) -> list[int]:
+    """The cells that conditions leave, where they are few: of these alone the rows are looked up. Else none.
+
+    Left to a join, the database would read the rows of all cells: it cannot know how few will match.
+    """
+    if not conditions.ids and conditions.every is not None:
+        return []
+    key = ("cells", conditions.projects, *sorted(conditions.ids.items()))
+    return once(key, lambda: _read_cells(conditions))
+
+
+def _read_cells(conditions: Conditions) -> list[int]:
+    where, parameters = conditions.where("c")
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT c.id FROM costs_cell c WHERE {where} LIMIT {FEW_CELLS + 1}", parameters)
+        found = [row[0] for row in cursor.fetchall()]
+    return found if len(found) <= FEW_CELLS else []
+
+
+def _only(cells: Sequence[int], alias: str) -> str:
+    return f" AND {alias}.cell_id = ANY(%(cells)s)" if cells else ""
+
+
+def _days(
+    names: Sequence[str],
+    conditions: Conditions,
+    measures: Sequence[str],
+    cells: Sequence[int],
+    *,
+    is_every: bool,
+) -> str:
     """The folded days. With `is_every` the projects need not be told apart, and none that is no demo is left out."""
     kept = slice_for({*names, *conditions.columns})
     if kept is None:
@@ -82,7 +116,7 @@ def _days(names: Sequence[str], conditions: Conditions, measures: Sequence[str],
         return (
             f"SELECT d.bucket, {_listed('c', names)}, {_listed('d', measures)}"
             " FROM costs_usageday d JOIN costs_cell c ON c.id = d.cell_id"
-            f" WHERE d.bucket = ANY(%(days)s) AND {where}"
+            f" WHERE d.bucket = ANY(%(days)s) AND {where}{_only(cells, 'd')}"
         )
     projects = "every" if is_every and kept in EVERY_SLICES else "projects"
     return _slice(kept, "days", names, conditions, measures, projects)
