@@ -91,11 +91,13 @@ class ShortWayMiddleware:
     """
 
     def __init__(self, get_response: GetResponse) -> None:
+        from apps.costs.api.usage import UsageView
         from apps.routing.api.config import ConfigView
         from apps.routing.api.decisions import DecisionsView
 
         self.get_response = get_response
         self.views: dict[str, QuickView] = {
+            "/api/usage": UsageView(),
             "/api/routing/config": ConfigView(),
             "/api/routing/decisions": DecisionsView(),
         }

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from django.conf import settings
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ParseError, ValidationError
@@ -16,9 +16,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.access.api.quick import QuickView
 from apps.access.domain.errors import Conflict
 from apps.access.domain.identity import Caller, Scope
+from apps.access.selectors.callers import holder_of
 from apps.access.selectors.places import project_id_of
+from apps.access.services.known_keys import KnownKey, confirmed
 from apps.costs.api import schema
 from apps.costs.api.asking import refusal, usage_query, visible_projects
 from apps.costs.selectors.explained import explained
@@ -30,11 +33,28 @@ from apps.costs.services.ingest.reading import Window
 MAX_PAGE = 1000
 
 
-class UsageView(APIView):
+class UsageView(QuickView):
     """Post what was used; list what was posted."""
 
     judges_each_record = True
     required_scopes: ClassVar = {"POST": Scope.USAGE_WRITE, "GET": Scope.METRICS_READ}
+
+    def quick(self, request: HttpRequest, known: KnownKey) -> HttpResponse | None:
+        """The answer to records in a plain body, of a key that the database knows as it was."""
+        meta = request.META
+        if request.method != "POST" or meta.get("QUERY_STRING"):
+            return None
+        if int(meta.get("CONTENT_LENGTH") or 0) > settings.INGEST_MAX_BYTES:
+            return None
+        items, alone = _plain_items(request.body)
+        if not items or not confirmed(known, holder_of(known.digest)):
+            return None
+        result = _record(items, known.caller, odd_text_possible=False)
+        if alone and result.outcomes[0].status in ("conflict", "rejected"):
+            # Nothing was stored; the long way refuses in words.
+            return None
+        told = self.renderer_classes[0]().render(_answer(result, every=False))
+        return HttpResponse(told, content_type="application/json")
 
     @extend_schema(
         operation_id="usage_record",
@@ -45,19 +65,8 @@ class UsageView(APIView):
     def post(self, request: Request) -> Response:
         """Store one record, or `{"records": […]}`; answers after the database has committed."""
         items, alone = _items(request)
-        now = timezone.now()
-        window = Window(
-            now,
-            now - timedelta(days=settings.INGEST_PAST_DAYS),
-            now + timedelta(seconds=settings.INGEST_FUTURE_SECONDS),
-        )
-        result = record_usage(
-            items,
-            caller=_caller(request),
-            now=now,
-            window=window,
-            odd_text_possible=getattr(request._request, "body_has_odd_text", True),
-        )
+        odd = getattr(request._request, "body_has_odd_text", True)
+        result = _record(items, _caller(request), odd_text_possible=odd)
         if alone:
             _refuse(result.outcomes[0])
         return Response(_answer(result, every=request.query_params.get("results") == "all"))
@@ -115,6 +124,33 @@ class UsageDetailView(APIView):
 
 def _caller(request: Request) -> Caller:
     return cast(Caller, request.auth)
+
+
+def _record(items: list[Any], caller: Caller, *, odd_text_possible: bool) -> IngestResult:
+    now = timezone.now()
+    window = Window(
+        now,
+        now - timedelta(days=settings.INGEST_PAST_DAYS),
+        now + timedelta(seconds=settings.INGEST_FUTURE_SECONDS),
+    )
+    return record_usage(items, caller=caller, now=now, window=window, odd_text_possible=odd_text_possible)
+
+
+def _plain_items(body: bytes) -> tuple[list[Any], bool]:
+    """The records of a body that nothing is odd about, and whether one was sent alone; none of any other."""
+    if b"\\u0000" in body:
+        return [], False
+    try:
+        data = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return [], False
+    if not isinstance(data, dict):
+        return [], False
+    if "records" not in data:
+        return [data], True
+    items = data["records"]
+    is_batch = isinstance(items, list) and len(items) <= settings.INGEST_MAX_RECORDS
+    return items if is_batch else [], False
 
 
 def _items(request: Request) -> tuple[list[Any], bool]:
