@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from django.db import DatabaseError, transaction
 from apps.access.domain.identity import Scope
 from apps.access.models import AuditEntry
 from apps.routing.domain.policy import PolicyError, policy_of
+from apps.routing.domain.policy_checks import PriceFacts, problems_of
 from apps.routing.domain.policy_diff import Difference, differences
+from apps.routing.domain.retirements import announced_end, retirement_of
 from apps.routing.models import PolicyVersion
 from apps.routing.selectors.in_force import in_force
 from apps.routing.selectors.policies import checked
@@ -224,3 +227,25 @@ def test_drafts_over_the_api(admin_key: HeldKey) -> None:
     assert client.get(f"/api/policies/{draft['id']}/diff").json() == {"against": 1, "differences": []}
     assert client.delete(f"/api/policies/{draft['id']}").status_code == 204
     assert client.post(f"{url}/rollback").status_code == 409
+
+
+def test_models_that_end() -> None:
+    retired = {
+        ("anthropic", "claude-3-opus"): "2026-01-05",
+        ("openrouter", "anthropic/claude-3-opus"): "2026-01-05",
+        ("openai", "gpt-4.5-preview"): "2025-07-14",
+        ("openai", "gpt-4"): "2026-10-23",
+        ("gemini", "gemini-3-pro-preview"): "2026-03-09",
+        ("openai", "gpt-4.1"): None,
+        ("vertex_ai", "gemini-3-pro-preview"): None,
+        ("azure", "gpt-4"): None,
+        ("acme", "claude-3-opus"): None,
+    }
+    assert {key: retirement_of(*key) for key in retired} == retired
+    ends = {("openai", "gpt-5-mini"): "2026-12-11", ("openrouter", "openai/gpt-5"): "2026-12-11", acts.OPUS: None}
+    assert {key: announced_end(*key) for key in ends} == ends
+    nano = ("openai", "gpt-5-nano")
+    document = {**acts.document(), "tiers": [{"name": "standard", "upper": 1.0, "models": [acts.model(nano)]}]}
+    told = problems_of(policy_of(document), {nano: PriceFacts(Decimal(2), Decimal(8), Decimal("0.0032"))})
+    assert [(one.code, one.blocks) for one in told] == [("ends", False)]
+    assert "switched off on 2026-12-11" in told[0].message

@@ -1,22 +1,65 @@
-"""Models their providers have switched off, by what the providers announced. A price may still be listed for them."""
+"""Models their providers have switched off or announced to, by what the providers publish. Prices may still be listed.
+
+Sources, read on 2026-11-25: docs.anthropic.com (model deprecations), developers.openai.com/api/docs/deprecations,
+ai.google.dev/gemini-api/docs/deprecations; of models on gateways those of their makers. Clouds that host the same
+models (Azure, Bedrock, Vertex AI) keep dates of their own, which are not here.
+"""
 
 import re
 
 from apps.costs.domain.providers import canonical_provider
 
-# Pattern of the name without the maker's prefix: the day on which calls stopped being answered.
-_RETIRED: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"claude-3-opus(-20240229|-latest)?\Z"), "2026-01-05"),
-    (re.compile(r"claude-3-sonnet(-20240229)?\Z"), "2025-07-21"),
-    (re.compile(r"claude-3[.-]5-sonnet(-20240620|-20241022|-latest)?\Z"), "2025-10-28"),
-    (re.compile(r"claude-(2|2[.]0|2[.]1|instant-1(\.\d)?)\Z"), "2025-07-21"),
+_Row = tuple[str, re.Pattern[str], str]
+
+
+def _row(maker: str, names: str, day: str) -> _Row:
+    return maker, re.compile(rf"(?:{names})\Z"), day
+
+
+# The maker, its names without a prefix, and the day on which calls stopped being answered.
+_RETIRED: tuple[_Row, ...] = (
+    _row("anthropic", "claude-3-opus(-20240229|-latest)?", "2026-01-05"),
+    _row("anthropic", "claude-3-sonnet(-20240229)?", "2025-07-21"),
+    _row("anthropic", "claude-3[.-]5-sonnet(-20240620|-20241022|-latest)?", "2025-10-28"),
+    _row("anthropic", r"claude-(2|2[.]0|2[.]1|instant-1(\.\d)?)", "2025-07-21"),
+    _row("openai", "gpt-4[.]5-preview(-2025-02-27)?", "2025-07-14"),
+    _row("openai", "o1-preview(-2024-09-12)?", "2025-07-28"),
+    _row("openai", "codex-mini-latest", "2026-01-16"),
+    _row("openai", "chatgpt-4o-latest", "2026-02-17"),
+    _row("openai", "gpt-5-chat-latest|gpt-5-codex|gpt-5[.]1-(chat-latest|codex(-max|-mini)?)", "2026-07-23"),
+    _row("openai", "gpt-5[.]2-codex|computer-use-preview(-2025-03-11)?", "2026-07-23"),
+    _row("openai", "o3-deep-research(-2025-06-26)?|o4-mini-deep-research(-2025-06-26)?", "2026-07-23"),
+    _row("openai", "gpt-4o(-mini)?-search-preview-2025-03-11", "2026-07-23"),
+    _row("openai", "gpt-5[.][23]-chat-latest", "2026-08-10"),
+    _row("openai", "gpt-3[.]5-turbo(-0125)?|gpt-4(-0613)?", "2026-10-23"),
+    _row("google", "gemini-2[.]5-pro-preview-(03-25|05-06|06-05)", "2025-12-02"),
+    _row("google", "gemini-3-pro-preview", "2026-03-09"),
+    _row("google", "gemini-3[.]1-flash-lite-preview", "2026-05-25"),
+    _row("google", "gemini-3-pro-image-preview|gemini-3[.]1-flash-image-preview", "2026-06-25"),
 )
-_MAKERS = frozenset({"anthropic", "openrouter"})
+# The day that is announced. It may be moved, so nothing is closed by it: the editor says so.
+_ANNOUNCED: tuple[_Row, ...] = (
+    _row("openai", "gpt-5(-mini|-nano)?(-2025-08-07)?", "2026-12-11"),
+    _row("google", "gemini-2[.]5-(pro|flash)", "2026-12-01"),
+)
+_GATEWAYS = frozenset({"openrouter"})
+_CLOUD = re.compile("vertex|gcp", re.IGNORECASE)
 
 
 def retirement_of(provider: str, name: str) -> str | None:
     """The day a model was retired, as an ISO date; None when it is not known to be."""
-    if canonical_provider(provider) not in _MAKERS:
+    return _day(_RETIRED, provider, name)
+
+
+def announced_end(provider: str, name: str) -> str | None:
+    """The day on which a provider says that a model will be retired; None when nothing is known."""
+    return _day(_ANNOUNCED, provider, name)
+
+
+def _day(rows: tuple[_Row, ...], provider: str, name: str) -> str | None:
+    seller = canonical_provider(provider)
+    if _CLOUD.search(provider):
         return None
-    bare = name.strip().lower().rpartition("/")[2]
-    return next((day for pattern, day in _RETIRED if pattern.match(bare)), None)
+    prefix, _, bare = name.strip().lower().rpartition("/")
+    maker = canonical_provider(prefix) if seller in _GATEWAYS else seller
+    return next((day for by, names, day in rows if by == maker and names.match(bare)), None)
