@@ -127,6 +127,7 @@ def main() -> None:
         reporting("report, server down", away, given.records)
         with busy(2):
             reporting("report, server up, two busy threads", url, given.records // 20)
+            reporting("report, every 2 ms, two busy threads", url, given.records // 60, pause=0.002)
         deciding("decide, answered from memory", url, given.decisions)
 
 

@@ -171,13 +171,15 @@ def test_a_slow_disk_holds_up_three_records_only(
     client = make_client(fake)
     client.report(**CALL)
     assert client.flush(5)
-    whole = os.write
+    spool = client._reporter._spool
+    assert spool is not None
+    whole = spool.writer._write
 
     def slow(descriptor: int, data: bytes) -> int:
         time.sleep(0.03)
         return whole(descriptor, data)
 
-    monkeypatch.setattr(os, "write", slow)
+    monkeypatch.setattr(spool.writer, "_write", slow)
     took = []
     for _ in range(8):
         begin = time.perf_counter()

@@ -23,7 +23,7 @@ from .about import present
 from .core import Core
 from .ids import new_id
 from .provider_usage import money, part
-from .streams import AnthropicStream, OpenAIStream
+from .streams import AnthropicStream, OpenAIStream, failure_of
 
 logger = logging.getLogger("bursar_client")
 SdkClient = TypeVar("SdkClient")
@@ -78,17 +78,19 @@ class Call:
 
     def done(self, result: object) -> None:
         """A whole answer."""
-        usage = part(result, "usage")
-        if usage is None:
+        usage, error_type = part(result, "usage"), failure_of(result)
+        if usage is None and error_type is None:
             return
         told = {**self.meter.shape.tokens(usage), "cost_usd": money(part(usage, "cost"))}
-        self.report(told, result, part(result, "service_tier"), "ok", None)
+        self.report(told, result, part(result, "service_tier"), "error" if error_type else "ok", error_type)
 
     def streamed(self, state: OpenAIStream | AnthropicStream, status: str, error_type: str | None) -> None:
         """A stream, read to its end or not."""
         told = state.fields(len(json.dumps(self.sent, default=str)))
         if self.first_token is not None:
             told["time_to_first_token_ms"] = round((self.first_token - self.begin) * 1000)
+        if status == "ok" and state.error_type:
+            status, error_type = "error", state.error_type
         self.report(told, {"model": state.model, "id": state.response_id}, state.service_tier, status, error_type)
 
     def failed(self, error: BaseException) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .writes import write_for
+
 SUFFIX = ".log"
 _READ = 1 << 16
 
@@ -23,6 +25,7 @@ class Writer:
     def __init__(self, folder: Path, segment_bytes: int) -> None:
         self.folder = folder
         self._segment_bytes = segment_bytes
+        self._write = write_for(folder)
         self._lock = threading.Lock()
         self._descriptor = -1
         self._size = 0
@@ -39,7 +42,7 @@ class Writer:
             # A line that was cut off, by a full disk, is ended first: it then is a line nobody can read, not two.
             data = b"\n" + line + b"\n" if self._torn else line + b"\n"
             self._torn = True
-            written = os.write(self._descriptor, data)
+            written = self._write(self._descriptor, data)
             self._size += written
             self._is_dirty = True
             if written != len(data):

@@ -19,6 +19,7 @@ class OpenAIStream:
         self.response_id: str | None = None
         self.service_tier: str | None = None
         self.is_complete = False
+        self.error_type: str | None = None
         self._characters = 0
 
     def feed(self, chunk: object) -> bool:
@@ -31,6 +32,9 @@ class OpenAIStream:
         kind = part(chunk, "type") or ""
         if kind in ("response.completed", "response.incomplete", "response.failed"):
             self.is_complete = True
+            self.error_type = failure_of(whole)
+        elif kind == "error":
+            self.error_type = str(part(chunk, "code") or "error")
         before = self._characters
         if kind.endswith(".delta"):
             self._characters += len(str(part(chunk, "delta") or ""))
@@ -46,6 +50,13 @@ class OpenAIStream:
         return {**openai_tokens(self.usage), "cost_usd": money(part(self.usage, "cost"))}
 
 
+def failure_of(response: object) -> str | None:
+    """What went wrong with a response that failed although its request was answered; None for any other."""
+    if part(response, "object") != "response" or part(response, "status") != "failed":
+        return None
+    return str(part(response, "error", "code") or "failed")
+
+
 class AnthropicStream:
     """Messages: input on `message_start`, output on every `message_delta`, both cumulative."""
 
@@ -55,6 +66,7 @@ class AnthropicStream:
         self.response_id: str | None = None
         self.service_tier: str | None = None
         self.is_complete = False
+        self.error_type: str | None = None
         self._characters = 0
 
     def feed(self, event: object) -> bool:

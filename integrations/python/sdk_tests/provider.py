@@ -38,7 +38,8 @@ WORDS = ["Hello", " there", "."]
 
 @dataclass
 class Provider:
-    """What was asked, and what to answer instead of an answer: statuses, `"hang"`, `"cut"` (a stream that breaks)."""
+    """What was asked, and what to answer instead of an answer: statuses, `"hang"`, `"cut"` (a stream that breaks),
+    `"failed"` (a response that says so)."""
 
     port: int = 0
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -76,19 +77,26 @@ def response(body: dict[str, Any], status: str = "completed") -> dict[str, Any]:
     text = {"type": "output_text", "text": "".join(WORDS), "annotations": []}
     message = {"type": "message", "id": "m1", "role": "assistant", "status": "completed", "content": [text]}
     done = status == "completed"
+    error = {"code": "server_error", "message": "no"} if status == "failed" else None
     return {"id": "resp-1", "object": "response", "created_at": 1, "status": status, "model": body["model"],
-            "output": [message] if done else [], "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
-            "usage": RESPONSES_USAGE if done else None}  # fmt: skip
+            "error": error, "output": [message] if done else [], "parallel_tool_calls": True,
+            "tool_choice": "auto", "tools": [], "usage": RESPONSES_USAGE if done else None}  # fmt: skip
 
 
-def response_events(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any] | str]]:
+def response_events(body: dict[str, Any], end: str = "completed") -> Iterator[tuple[str, dict[str, Any] | str]]:
     created = {"type": "response.created", "sequence_number": 0, "response": response(body, "in_progress")}
     yield "response.created", created
-    for number, word in enumerate(WORDS, 1):
+    item = {"type": "message", "id": "m1", "role": "assistant", "status": "in_progress", "content": []}
+    yield "response.output_item.added", {"type": "response.output_item.added", "sequence_number": 1,
+                                         "output_index": 0, "item": item}  # fmt: skip
+    text = {"type": "output_text", "text": "", "annotations": []}
+    yield "response.content_part.added", {"type": "response.content_part.added", "sequence_number": 2, "item_id": "m1",
+                                          "output_index": 0, "content_index": 0, "part": text}  # fmt: skip
+    for number, word in enumerate(WORDS, 3):
         delta = {"type": "response.output_text.delta", "sequence_number": number, "item_id": "m1", "output_index": 0,
                  "content_index": 0, "delta": word, "logprobs": []}  # fmt: skip
         yield "response.output_text.delta", delta
-    yield "response.completed", {"type": "response.completed", "sequence_number": 9, "response": response(body)}
+    yield f"response.{end}", {"type": f"response.{end}", "sequence_number": 9, "response": response(body, end)}
 
 
 def message(body: dict[str, Any]) -> dict[str, Any]:
@@ -136,6 +144,12 @@ class Handler(BaseHTTPRequestHandler):
         if isinstance(fault, int):
             error = {"type": "error", "error": {"type": "e", "message": "no", "code": "context_length_exceeded"}}
             self._whole(error if fault == 400 else {"error": {"message": "no", "type": "e"}}, fault)
+        elif fault == "failed":
+            # A response can fail after its request was answered with 200.
+            if body.get("stream"):
+                self._stream(response_events(body, "failed"), cut=False)
+            else:
+                self._whole(response(body, "failed"), 200)
         elif body.get("stream"):
             self._stream(STREAMS[path](body), cut=fault == "cut")
         else:

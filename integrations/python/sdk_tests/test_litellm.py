@@ -110,6 +110,34 @@ def test_responses(ask: Any, records: Records) -> None:
     assert len(records) == 2
 
 
+def test_responses_in_asyncio(ask: Any, provider: Provider, records: Records) -> None:
+    ask.pop("messages")
+
+    async def work() -> None:
+        with about(conversation_id="42"):
+            await litellm.aresponses(**ask, input="Hi")
+        async for _ in await litellm.aresponses(**ask, input="Hi", stream=True):
+            pass
+        provider.next = [429]
+        with pytest.raises(litellm.RateLimitError):
+            await litellm.aresponses(**ask, input="Hi")
+        await asyncio.sleep(0.5)
+
+    asyncio.run(work())
+    found = [(one["status"], one.get("error_type"), one["input_tokens"]) for one in told(records, 3)]
+    assert found == [("ok", None, 1200), ("ok", None, 1200), ("error", "429", 0)]
+    assert [one.get("conversation_id") for one in records] == ["42", None, None]
+
+
+def test_responses_of_a_provider_without_them(ask: Any, provider: Provider, records: Records) -> None:
+    ask.pop("messages")
+    litellm.responses(**{**ask, "model": "anthropic/claude-haiku-4-5"}, input="Hi")
+    (record,) = told(records)
+    assert provider.paths() == ["/v1/messages"]
+    assert (record["provider"], record["model"], record["status"]) == ("anthropic", "claude-haiku-4-5", "ok")
+    assert (record["input_tokens"], record["output_tokens"]) == (1200, 300)
+
+
 def test_errors(ask: Any, provider: Provider, records: Records) -> None:
     provider.next = [429]
     with pytest.raises(litellm.RateLimitError):

@@ -59,6 +59,64 @@ def test_responses_whole_and_streamed(client: openai.OpenAI, records: Records) -
         assert record == CHAT | {"model": "gpt-4.1", "response_id": "resp-1"}
 
 
+RESPONSE = CHAT | {"model": "gpt-4.1", "response_id": "resp-1"}
+
+
+def test_responses_that_are_left_break_or_fail(client: openai.OpenAI, provider: Provider, records: Records) -> None:
+    ask: dict[str, Any] = {"model": "gpt-4.1", "input": "Hi " * 40}
+    with client.responses.create(**ask, stream=True) as left:
+        next(event for event in left if event.type.endswith(".delta"))
+    del left
+    gc.collect()
+    provider.next = ["cut"]
+    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the HTTP library makes of it
+        list(client.responses.create(**ask, stream=True))
+    provider.next = ["failed", "failed", 400]
+    assert client.responses.create(**ask).status == "failed"
+    list(client.responses.create(**ask, stream=True))
+    with pytest.raises(openai.BadRequestError):
+        client.responses.create(**ask)
+    told = [(one["status"], one.get("error_type"), one.get("usage_source")) for one in records]
+    assert told[0] == ("interrupted", None, "estimate")
+    assert told[1][0::2] == ("error", "estimate")
+    assert told[2] == ("error", "server_error", None)
+    assert told[3] == ("error", "server_error", "estimate")
+    assert told[4] == ("error", "context_length", None)
+    assert records[0]["output_tokens"] == 2
+    assert 30 < records[0]["input_tokens"] < 60
+
+
+def test_the_helper_for_streams_of_responses(client: openai.OpenAI, records: Records) -> None:
+    with client.responses.stream(model="gpt-4.1", input="Hi") as stream:
+        assert stream.get_final_response().output_text == "".join(WORDS)
+    assert only(records, "time_to_first_token_ms") == RESPONSE
+
+
+def test_responses_in_asyncio(provider: Provider, bursar: Client, records: Records) -> None:
+    async def work() -> None:
+        client = meter(openai.AsyncOpenAI(base_url=provider.url, api_key="x"), bursar, provider="openai")
+        provider.next = [500]
+        with about(conversation_id="42"):
+            await client.responses.create(model="gpt-4.1", input="Hi")
+        events = await client.responses.create(model="gpt-4.1", input="Hi", stream=True)
+        assert [event.type async for event in events][-1] == "response.completed"
+        async with client.responses.stream(model="gpt-4.1", input="Hi") as stream:
+            assert (await stream.get_final_response()).output_text == "".join(WORDS)
+        await client.close()
+
+    asyncio.run(work())
+    for record in records:
+        record.pop("request_id")
+        record.pop("time_to_first_token_ms", None)
+    talk = {"conversation_id": "42"}
+    assert records == [
+        FAILED | talk | {"status": "error", "error_type": "500", "attempt": 1},
+        RESPONSE | talk | {"attempt": 2},
+        RESPONSE,
+        RESPONSE,
+    ]
+
+
 def test_a_stream_shows_what_it_would_without_the_meter(
     client: openai.OpenAI, provider: Provider, records: Records
 ) -> None:
