@@ -4,11 +4,13 @@
 tau-bench trace (`tau_bench_gpt4o_airline.json.gz`) is measured too. For every tool call, the history before it (without
 the system prompt) is compressed to 70 % and 50 % of its tokens. Told is the share of argument values of that call and
 of all later calls which stood in the history and still stand in it; the same for dropping random messages and for
-keeping the newest ones, to the same number of tokens. Then how long 32,000 tokens take, in processor time of this
+keeping the newest ones, to the same number of tokens. With the trace, the same for what users stated in 30 of its
+conversations, marked by hand (`benchmarks/stated.py`). Then how long 32,000 tokens take, in processor time of this
 process, with the counting of all tokens before and after.
 """
 
 import gzip
+import hashlib
 import json
 import random
 import statistics
@@ -21,6 +23,7 @@ from typing import Any
 from apps.costs.domain.tokens import count
 from apps.routing.domain.compression import Message, compress
 
+from .stated import MARKS
 from .tool_talks import talks
 
 MODEL = "gpt-4o"
@@ -54,27 +57,49 @@ def main(paths: Sequence[str]) -> int:
     measure("made up", list(talks(SEED, MADE_UP)))
     for path in paths:
         with gzip.open(path, "rt") as file:
-            measure("tau-bench", [conversation["traj"] for conversation in json.load(file)])
+            trace = [conversation["traj"] for conversation in json.load(file)]
+        measure("tau-bench", trace)
+        stated(trace)
     return 0
 
 
 def measure(name: str, conversations: Sequence[Any]) -> None:
     """Print the table of some conversations."""
-    methods: dict[str, Method] = {
-        "Bursar": lambda history, target: ours(history, target, KEEP_RECENT),
-        "Bursar, keep 2": lambda history, target: ours(history, target, KEEP_LITTLE),
-        "keep recent": recent,
-        "random": shuffled,
-    }
     print(f"{name}: {len(conversations)} conversations, {sum(len(calls(one)) for one in conversations)} calls of tools")
     print(
         f"{'target':>7} {'method':<15} {'values':>7} {'kept':>8} {'of all tokens':>14} {'mean history':>13} "
         f"{'target met':>11} {f'met over {LONG:,}':>15}"
     )
     for share in SHARES:
-        for method, act in methods.items():
+        for method, act in METHODS.items():
             print(line(share, method, measured(conversations, share, act)))
     speed(conversations)
+
+
+def stated(conversations: Sequence[Any]) -> None:
+    """Of what users stated before each call, by the marks, the share that still stands in what they said."""
+    print(f"stated by users: {sum(map(len, MARKS.values()))} marks in {len(MARKS)} conversations, before every call")
+    for share in SHARES:
+        for name, method in METHODS.items():
+            asked = kept = 0
+            for number, marks in MARKS.items():
+                trajectory = conversations[number]
+                words = [(mark[0], wording(trajectory, *mark)) for mark in marks]
+                for end in calls(trajectory):
+                    history = [as_message(raw) for raw in trajectory[1:end]]
+                    texts = method(history, int(sum(map(tokens, history)) * share))
+                    wanted = [(place, text) for place, text in words if place < end]
+                    asked += len(wanted)
+                    kept += sum(text in (texts[place - 1] or "") for place, text in wanted)
+            print(f"{share:>7.0%} {name:<15} {asked:>7,} {kept / asked:>8.2%}")
+
+
+def wording(trajectory: Sequence[Any], place: int, start: int, end: int, digest: str) -> str:
+    """The marked words. Raises ValueError when the trace is not the one that was marked."""
+    text: str = trajectory[place]["content"][start:end]
+    if hashlib.sha256(text.encode()).hexdigest()[: len(digest)] != digest:
+        raise ValueError(f"message {place} is not the one that was marked")
+    return text
 
 
 def measured(conversations: Sequence[Any], share: float, method: Method) -> Told:
@@ -131,6 +156,14 @@ def shuffled(history: Sequence[Message], target: int) -> Texts:
         left -= tokens(history[place])
         texts[place] = None
     return texts
+
+
+METHODS: dict[str, Method] = {
+    "Bursar": lambda history, target: ours(history, target, KEEP_RECENT),
+    "Bursar, keep 2": lambda history, target: ours(history, target, KEEP_LITTLE),
+    "keep recent": recent,
+    "random": shuffled,
+}
 
 
 def speed(conversations: Sequence[Any]) -> None:
