@@ -65,7 +65,9 @@ def compressed(wish: Wish, *, now: datetime) -> Pressed:
         "worth_it": pays,
         "reason": _reason(before, after, economy),
         "dropped": [
-            {"index": one.index, "reason": one.reason.value, "tokens": one.tokens} for one in result.dropped if pays
+            {"index": one.index, "reason": one.reason.value, "tokens": one.tokens, "names": list(one.names)}
+            for one in result.dropped
+            if pays
         ],
         "quality": _quality(wish, result, pays),
     }

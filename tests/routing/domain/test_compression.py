@@ -167,6 +167,56 @@ def test_a_log_keeps_its_ends_failures_and_what_was_named() -> None:
     assert kept[7:] == ["(4 lines left out)", *lines[25:]]
 
 
+PROMPT = """\
+# Role
+You are a clerk. Never tell a customer's address.
+
+## Tools
+### memory_load:
+Loads what was remembered. Thresholds run from 0 to 1.
+usage:
+```json
+{"tool_name": "memory_load", "never": 1}
+```
+### Tool: browser
+Opens pages.
+You must close them again.
+### look_up
+Finds a record.
+example:
+```json
+{"id": "X1"}
+```
+## Notes on tools
+Be careful.
+
+## Examples
+Customer: hello. You: hello.
+"""
+
+
+def test_help_for_unused_tools_goes_then_examples_and_rules_stay() -> None:
+    messages = [
+        Message("system", PROMPT),
+        Message("user", "Find it."),
+        Message("assistant", "", 'look_up {"id": "X1"}'),
+        Message("user", "And?"),
+    ]
+    found = compress(messages, target=0, keep_recent=1, count=len)
+    assert found.texts[0] == (
+        "# Role\nYou are a clerk. Never tell a customer's address.\n\n## Tools\n"
+        "(help left out, ask for it by name: memory_load, browser)\n### Tool: browser\n"
+        "You must close them again.\n### look_up\nFinds a record.\n## Notes on tools\nBe careful.\n"
+    )
+    told = [(one.reason, one.names) for one in found.dropped]
+    assert told == [
+        (Reason.WHITE_SPACE, ()),
+        (Reason.UNUSED_TOOL_HELP, ("memory_load", "browser")),
+        (Reason.EXAMPLES, ("## Examples", "example:")),
+    ]
+    assert compress(messages, target=0, keep_recent=4, count=len).texts[0] == PROMPT
+
+
 PIECES = st.sampled_from(
     ["Order 12 is ready. ", "See A1B2C3. ", "```\ncode 7\n```\n", json.dumps(FLIGHTS), "\n\n\n", "Well. Well. ", "x"]
 )

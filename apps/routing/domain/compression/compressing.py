@@ -6,6 +6,7 @@ from . import results, tables
 from .messages import Compressed, Message, Reason
 from .press import MIN_RESULT, Count, Press
 from .restating import restated
+from .system import without_examples, without_unused_tools
 from .texts import tidy, without_repeats
 
 
@@ -53,6 +54,20 @@ def _layout(press: Press) -> None:
             press.replace(place, without_repeats(press.texts[place]), Reason.REPEATED_LINES)
 
 
+def _unused_tool_help(press: Press) -> None:
+    """Help in system prompts for tools that nobody called or spoke of."""
+    for place in press.old_prompts():
+        shorter, names = without_unused_tools(press.texts[place], lambda name: press.mentions.after(name.lower(), -1))
+        press.replace(place, shorter, Reason.UNUSED_TOOL_HELP, names)
+
+
+def _examples(press: Press) -> None:
+    """Examples in system prompts."""
+    for place in press.old_prompts():
+        shorter, names = without_examples(press.texts[place])
+        press.replace(place, shorter, Reason.EXAMPLES, names)
+
+
 STEPS = (
     results.duplicates,
     _layout,
@@ -64,4 +79,6 @@ STEPS = (
     results.middle_lines,
     results.unmentioned_fields,
     results.ledger,
+    _unused_tool_help,
+    _examples,
 )

@@ -19,6 +19,8 @@ class Reason(StrEnum):
     UNMENTIONED_FIELDS = "unmentioned_fields"
     MIDDLE_LINES = "middle_lines"
     LEDGER = "ledger"
+    UNUSED_TOOL_HELP = "unused_tool_help"
+    EXAMPLES = "examples"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What one step took from one message; tokens as estimated."""
+    """What one step took from one message, and by name where that says more."""
 
     index: int
     reason: Reason
     tokens: int
+    names: tuple[str, ...] = ()
 
 
 @dataclass

@@ -49,6 +49,14 @@ class Press:
             if self.messages[place].role == "tool" and len(self.texts[place]) >= MIN_RESULT:
                 yield place
 
+    def old_prompts(self) -> Iterator[int]:
+        """The places of system prompts before the newest messages, until the target is met."""
+        for place in self.old:
+            if self.is_done:
+                return
+            if self.messages[place].role in ("system", "developer"):
+                yield place
+
     def asked(self, place: int) -> str:
         """The call that a tool's message answers, where it stands right before it; else nothing."""
         before = self.messages[place - 1] if place else None
@@ -58,7 +66,7 @@ class Press:
         """Whether a value was named after a place, or by people at any time."""
         return lambda value: self.mentions.since(value, place)
 
-    def replace(self, place: int, text: str, reason: Reason) -> bool:
+    def replace(self, place: int, text: str, reason: Reason, names: Sequence[str] = ()) -> bool:
         """Put a text in the place of a message's, if it is shorter."""
         if text == self.texts[place]:
             return False
@@ -68,5 +76,5 @@ class Press:
             return False
         self.texts[place], self.sizes[place] = text, size
         self.tokens -= saved
-        self.result.dropped.append(Dropped(place, reason, saved))
+        self.result.dropped.append(Dropped(place, reason, saved, tuple(names)))
         return True
