@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from apps.access.domain.identity import Scope
+from apps.routing.models import Compression
 from tests.cast import HeldKey
 from tests.costs.posting import load_prices
 
@@ -80,6 +82,41 @@ def test_what_is_kept_stays(post: Callable[..., Any]) -> None:
     assert not told["worth_it"]
 
 
+def test_a_summary_of_the_agents_own_model(post: Callable[..., Any]) -> None:
+    load_prices()
+    told = "The depot closes early when it snows and nobody has ever found out why that is so. " * 12
+    talk = [
+        {"role": "user", "content": "Where is X77Q1?"},
+        {"role": "assistant", "content": f"{told}X77Q1 is in Graz. Its driver is Ada."},
+        {"role": "assistant", "content": f"{told}The price is 84."},
+        {"role": "user", "content": "Who drives X77Q1, and for how much? Ada, for 84?"},
+    ]
+    ask = {"messages": talk, "provider": "openai", "model": "gpt-4.1", "target_tokens": 100, "keep_recent": 1}
+
+    first = post(**ask, summary=True).json()
+
+    request = first["summary_request"]
+    assert request["indexes"] == [1, 2]
+    assert "X77Q1 is in Graz" in request["messages"][0]["content"]
+    assert first["summary_usd"] is None
+    second = post(**ask, summary={"text": "The depot closes in snow. X77Q1 is in Graz.", "cost_usd": "0.0001"}).json()
+    assert second["messages"][1]["content"] == (
+        "(a summary of messages 2, 3: The depot closes in snow. X77Q1 is in Graz.)\n(they also told of Ada, 84)"
+    )
+    assert second["messages"][2]["content"] == "(see the summary in message 2)"
+    assert (second["summary_usd"], second["summary_request"], second["worth_it"]) == ("0.0001", None, True)
+    assert [one["reason"] for one in second["dropped"]] == ["summary", "summary"]
+    kept = Compression.objects.get(compression_id=second["id"])
+    assert kept.usd_lost == Decimal("0.0001")
+    dear = post(**ask, summary={"text": "All well.", "cost_usd": "5"}).json()
+    assert (dear["worth_it"], dear["messages"]) == (False, talk)
+    assert dear["reason"].startswith("The lost cache and the summary cost more")
+
+
+def test_what_needs_no_model_asks_for_none(post: Callable[..., Any]) -> None:
+    assert post(messages=TALK, target_reduction=0.3, keep_recent=2, summary=True).json()["summary_request"] is None
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [
@@ -92,6 +129,9 @@ def test_what_is_kept_stays(post: Callable[..., Any]) -> None:
         ({"messages": TALK, "target_reduction": 1}, "target_reduction"),
         ({"messages": TALK, "target_reduction": 0.5, "target_tokens": 5}, "target_reduction"),
         ({"messages": TALK, "query": 5}, "query"),
+        ({"messages": TALK, "summary": "x"}, "summary"),
+        ({"messages": TALK, "summary": {"text": "x"}}, "summary.cost_usd"),
+        ({"messages": TALK, "summary": {"text": " ", "cost_usd": "1"}}, "summary.text"),
         ({"messages": [{"role": "user", "content": "x"}] * 2001}, "messages"),
     ],
 )

@@ -70,6 +70,17 @@ COMPRESSION_REQUEST: dict[Any, Any] = {
             "query": TEXT,
             "cached_tokens": {"type": "integer", "minimum": 0, "description": "of the prompt, in the provider's cache"},
             "calls_ahead": {"type": "integer", "minimum": 1, "description": "calls that go on from this prompt"},
+            "summary": {
+                "description": "true: what to ask a model to sum up; an object: what it wrote, and what that cost",
+                "oneOf": [
+                    {"type": "boolean"},
+                    {
+                        "type": "object",
+                        "required": ["text", "cost_usd"],
+                        "properties": {"text": TEXT, "cost_usd": TEXT},
+                    },
+                ],
+            },
         },
     }
 }
@@ -89,6 +100,8 @@ COMPRESSION_ANSWER: dict[Any, Any] = {
             "target_met": {"type": "boolean"},
             "usd_saved": nullable(TEXT),
             "cache_usd_lost": nullable(TEXT),
+            "summary_usd": nullable(TEXT),
+            "summary_request": {"type": ["object", "null"]},
             "worth_it": {"type": "boolean"},
             "reason": TEXT,
             "dropped": {"type": "array", "items": {"type": "object"}},

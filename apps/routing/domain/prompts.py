@@ -1,7 +1,9 @@
 """A compression as it is asked for: messages in the form of chat completions, checked, and put together again."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from apps.costs.domain.usage import FieldError, text_error
@@ -18,8 +20,10 @@ _NUMBERS = {
 }
 FIELDS = frozenset(
     {"messages", "provider", "model", "target_tokens", "target_reduction", "keep_recent", "keep", "query"}
-    | {"cached_tokens", "calls_ahead"}
+    | {"cached_tokens", "calls_ahead", "summary"}
 )
+SUMMARY_LETTERS = 100_000
+_MONEY = re.compile(r"\d{1,12}(\.\d{1,15})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,9 @@ class Wish:
     cached_tokens: int
     calls_ahead: int | None
     query: str
+    summary: str | None = None
+    """What a model wrote; "" asks what it should be asked, None is for no summary."""
+    summary_usd: Decimal = Decimal(0)
 
 
 def read_wish(body: Mapping[str, Any], *, most_messages: int) -> Wish | list[FieldError]:
@@ -64,6 +71,7 @@ def read_wish(body: Mapping[str, Any], *, most_messages: int) -> Wish | list[Fie
     if reduction is not None and numbers["target_tokens"] is not None:
         errors.append(FieldError("target_reduction", "both", "Send target_tokens or target_reduction, not both."))
     texts = {name: _text(body, name, errors) for name in ("provider", "model", "query")}
+    summary, summary_usd = _summary(body.get("summary"), errors)
     if errors:
         return errors
     return Wish(
@@ -77,6 +85,8 @@ def read_wish(body: Mapping[str, Any], *, most_messages: int) -> Wish | list[Fie
         numbers["cached_tokens"] or 0,
         numbers["calls_ahead"],
         texts["query"],
+        summary,
+        summary_usd,
     )
 
 
@@ -119,6 +129,23 @@ def _calls(one: Mapping[str, Any]) -> str:
         if isinstance(function, dict):
             spelled.append(f"{function.get('name')} {function.get('arguments')}")
     return "\n".join(spelled)
+
+
+def _summary(value: Any, errors: list[FieldError]) -> tuple[str | None, Decimal]:
+    """The text of a summary and what it cost: `true` asks for one, an object brings it."""
+    if value is None or isinstance(value, bool):
+        return ("" if value else None), Decimal(0)
+    if not isinstance(value, dict):
+        errors.append(FieldError("summary", "type", "summary is true, or an object with text and cost_usd."))
+        return None, Decimal(0)
+    text, cost = value.get("text"), value.get("cost_usd")
+    if not isinstance(text, str) or not text.strip() or len(text) > SUMMARY_LETTERS:
+        errors.append(FieldError("summary.text", "invalid", f"The text has 1 to {SUMMARY_LETTERS} characters."))
+        return None, Decimal(0)
+    if not isinstance(cost, str) or not _MONEY.fullmatch(cost):
+        errors.append(FieldError("summary.cost_usd", "invalid", 'What it cost, in USD, as a text like "0.0012".'))
+        return None, Decimal(0)
+    return text, Decimal(cost)
 
 
 def _is_whole(value: Any) -> bool:

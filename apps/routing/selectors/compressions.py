@@ -10,7 +10,7 @@ from django.conf import settings
 
 from apps.costs.domain import pricing
 from apps.costs.domain.tokens import count
-from apps.routing.domain.compression import Compressed, Economy, compress, economy_of
+from apps.routing.domain.compression import Compressed, Economy, SummaryRequest, compress, economy_of
 from apps.routing.domain.compression.atoms import all_atoms, singular, words
 from apps.routing.domain.policy import CompressionSettings
 from apps.routing.domain.prompts import Wish, put_together
@@ -47,6 +47,7 @@ def compressed(wish: Wish, *, now: datetime) -> Pressed:
         count=lambda text: count(text, model),
         query=wish.query,
         sizes=sizes,
+        summary=wish.summary,
     )
     after, prices = sum(result.sizes), _prices(wish, before, now)
     calls_ahead = wish.calls_ahead or settings.COMPRESSION_CALLS_AHEAD
@@ -61,6 +62,8 @@ def compressed(wish: Wish, *, now: datetime) -> Pressed:
         "target_met": (after if pays else before) <= target,
         "usd_saved": economy.saved if economy and pays else (Decimal(0) if economy else None),
         "cache_usd_lost": economy.lost if economy else None,
+        "summary_usd": wish.summary_usd if wish.summary else None,
+        "summary_request": _request(result.summary_request),
         "calls_ahead": calls_ahead,
         "worth_it": pays,
         "reason": _reason(before, after, economy),
@@ -105,14 +108,28 @@ def _economy(
         input_usd_per_mtok=prices[0],
         cache_read_usd_per_mtok=prices[1],
         calls_ahead=calls_ahead,
+        summary_usd=wish.summary_usd,
     )
+
+
+def _request(found: SummaryRequest | None) -> dict[str, Any] | None:
+    """What the agent may ask its own utility model, to send the answer with the same messages again."""
+    if found is None:
+        return None
+    messages = [{"role": "user", "content": found.prompt}]
+    return {"messages": messages, "max_tokens": found.max_tokens, "indexes": list(found.indexes)}
 
 
 def _reason(before: int, after: int, economy: Economy | None) -> str:
     if after >= before:
         return "Nothing in these messages is said twice, written wide or left unmentioned; they come back unchanged."
     if economy is not None and not economy.is_worth_it:
-        return "The prompt cache that would be lost costs more than the tokens saved; the messages come back unchanged."
+        lost = (
+            "The prompt cache that would be lost costs"
+            if not economy.summary
+            else "The lost cache and the summary cost"
+        )
+        return f"{lost} more than the tokens saved; the messages come back unchanged."
     return f"{before - after} tokens are saved in every call that goes on from here."
 
 

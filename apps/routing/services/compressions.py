@@ -23,6 +23,6 @@ def compress(*, caller: Caller, wish: Wish, now: datetime) -> dict[str, Any]:
             tokens_before=answer["tokens_before"],
             tokens_after=answer["tokens_after"],
             usd_saved_per_call=economy.per_call if economy else None,
-            usd_lost=economy.lost if economy else None,
+            usd_lost=economy.lost + economy.summary if economy else None,
         )
     return answer

@@ -11,6 +11,7 @@ It needs nothing but Python. It never raises into an agent, and loses nothing it
 from .about import about
 from .aio import AsyncClient
 from .client import Client
+from .compressions import Compression
 from .fields import Decision, Model, Outcome, Question, Usage
 from .ids import new_id
 from .policy import Config
@@ -23,6 +24,7 @@ __all__ = [
     "AsyncClient",
     "BudgetRefused",
     "Client",
+    "Compression",
     "Config",
     "Decision",
     "Model",

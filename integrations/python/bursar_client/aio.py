@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import reservations
+from . import compressions, reservations
 from .asking import ask_async
 from .client import budgets_of, granted, opened, settled
-from .core import Core, texts
-from .fields import Decision
+from .compressions import Compression, Messages
+from .core import Core, logger, texts
+from .fields import Decision, plain
 from .policy import Config
 from .reservations import Reservation
 from .transport import Unreachable
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from .fields import Question
+
+AsyncSummarize = Callable[[list[dict[str, Any]], int], Awaitable["tuple[str, Decimal | str]"]]
 
 
 class AsyncClient(Core):
@@ -82,6 +86,29 @@ class AsyncClient(Core):
             )
         except Unreachable:
             return False
+
+    async def compress(
+        self, messages: Messages, *, seconds: float = 5.0, summarize: AsyncSummarize | None = None, **wish: Any
+    ) -> Compression:
+        """As that of `Client`; `summarize` is awaited."""
+        wish = {**wish, "summary": True} if summarize else wish
+        try:
+            found = await self._compressed(messages, wish, seconds)
+            if summarize is None or (request := compressions.request_of(found)) is None:
+                return found
+        except Exception as error:
+            return self._uncompressed(messages, error)
+        try:
+            text, cost = await summarize(*request)
+            summary = {"text": text, "cost_usd": plain(cost)}
+            return compressions.better(found, await self._compressed(messages, {**wish, "summary": summary}, seconds))
+        except Exception as error:
+            logger.warning("The summary could not be used: %r", error)
+            return found
+
+    async def _compressed(self, messages: Messages, wish: Mapping[str, Any], seconds: float) -> Compression:
+        work = partial(compressions.asked, self._transport, messages, wish, seconds)
+        return await ask_async(work, seconds, self._compressing())
 
     async def flush(self, seconds: float = 10.0) -> bool:
         """Wait until everything reported so far has been answered. False when it has not; nothing is lost then."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import reservations
+from . import compressions, reservations
 from .asking import ask
-from .core import Core, texts
-from .fields import Decision
+from .compressions import Compression, Messages, Summarize
+from .core import Core, logger, texts
+from .fields import Decision, plain
 from .policy import Config
 from .reservations import BudgetRefused, Reservation
 from .transport import Unreachable
@@ -74,6 +76,33 @@ class Client(Core):
             return ask(lambda: reservations.extend(self._transport, identity, ttl_s, seconds), seconds, self._checked())
         except Unreachable:
             return False
+
+    def compress(
+        self, messages: Messages, *, seconds: float = 5.0, summarize: Summarize | None = None, **wish: Any
+    ) -> Compression:
+        """Messages with less in them, by the server; unchanged when that is not worth it, or without the server.
+
+        Never raises. `wish` are the fields of the API: provider, model, target_tokens, keep, …. `summarize` is asked
+        for a summary when the target is not met without one, and what it costs is charged against the saving.
+        """
+        wish = {**wish, "summary": True} if summarize else wish
+        try:
+            found = self._compressed(messages, wish, seconds)
+            if summarize is None or (request := compressions.request_of(found)) is None:
+                return found
+        except Exception as error:
+            return self._uncompressed(messages, error)
+        try:
+            text, cost = summarize(*request)
+            summary = {"text": text, "cost_usd": plain(cost)}
+            return compressions.better(found, self._compressed(messages, {**wish, "summary": summary}, seconds))
+        except Exception as error:
+            logger.warning("The summary could not be used: %r", error)
+            return found
+
+    def _compressed(self, messages: Messages, wish: Mapping[str, Any], seconds: float) -> Compression:
+        work = partial(compressions.asked, self._transport, messages, wish, seconds)
+        return ask(work, seconds, self._compressing())
 
     def flush(self, seconds: float = 10.0) -> bool:
         """Wait until everything reported so far has been answered. False when it has not; nothing is lost then."""

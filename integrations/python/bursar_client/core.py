@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import forks
 from .about import present
 from .asking import Breaker
+from .compressions import Compression, Messages, unchanged
 from .decisions import Decider
 from .fields import Decision, plain
 from .ids import new_id
@@ -98,7 +99,7 @@ class Core:
         folder, seconds = self.settings.spool_folder, self.settings.decision_timeout
         self._policies = Policies(self._transport, folder, seconds, self._defaults)
         self._decider = Decider(self._transport, self._policies, seconds)
-        self._breaker = Breaker()
+        self._breaker, self._compression_breaker = Breaker(), Breaker()
         self._refreshing = threading.Lock()
 
     def _accept(self, kind: bytes, given: Mapping[str, Any], known: Mapping[str, Any]) -> str:
@@ -125,6 +126,15 @@ class Core:
         if not self.is_on:
             raise _OFF
         return self._breaker
+
+    def _compressing(self) -> Breaker:
+        """What to ask for compressions with: a slow one says nothing of decisions. Raises Unreachable when off."""
+        self._checked()
+        return self._compression_breaker
+
+    def _uncompressed(self, messages: Messages, error: Exception) -> Compression:
+        logger.warning("Messages are sent as they are: %s", error)
+        return unchanged(messages)
 
     def _refresh_config(self) -> None:
         """Have a config at hand for when the server is away; in the background, once at a time."""

@@ -255,6 +255,24 @@ def test_laws(messages: list[Message], target: int, keep_recent: int) -> None:
     assert all(one.tokens > 0 and one.reason in Reason for one in result.dropped)
 
 
+@settings(max_examples=60, deadline=None)
+@given(MESSAGES, st.integers(0, 400), st.sampled_from(["", "Well.", "Order 12, A1B2C3. " * 9]))
+def test_laws_of_summaries(messages: list[Message], target: int, summary: str) -> None:
+    result = compress(messages, target=target, keep_recent=1, count=len, summary=summary)
+    assert sum(result.sizes) <= sum(len(one.text) + len(one.calls) for one in messages)
+    assert [len(text) + len(one.calls) for one, text in zip(messages, result.texts, strict=True)] == result.sizes
+    for one, text in zip(messages, result.texts, strict=True):
+        if one.is_kept or one.role == "user":
+            assert text == one.text
+    if result.is_summed_up:
+        whole = "\n".join(result.texts)
+        assert summary.strip() in whole
+        assert result.summary_request is None
+    if request := result.summary_request:
+        assert summary == ""
+        assert all(messages[place].role in ("assistant", "tool") for place in request.indexes)
+
+
 @pytest.mark.parametrize(
     ("cached", "saved", "lost"),
     [

@@ -6,6 +6,6 @@ messages, from code, or from anything that was asked to stay.
 
 from .compressing import compress
 from .economy import Economy, economy_of
-from .messages import Compressed, Dropped, Message, Reason
+from .messages import Compressed, Dropped, Message, Reason, SummaryRequest
 
-__all__ = ["Compressed", "Dropped", "Economy", "Message", "Reason", "compress", "economy_of"]
+__all__ = ["Compressed", "Dropped", "Economy", "Message", "Reason", "SummaryRequest", "compress", "economy_of"]

@@ -1,11 +1,12 @@
 """Compression in steps, from what loses nothing to what was never referred to again, until the target is met."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from . import results, tables
 from .messages import Compressed, Message, Reason
 from .press import MIN_RESULT, Count, Press
 from .restating import restated
+from .summaries import put_in, summary_request
 from .system import without_examples, without_unused_tools
 from .texts import tidy, without_repeats
 
@@ -18,21 +19,31 @@ def compress(
     count: Count,
     query: str = "",
     sizes: Sequence[int] = (),
+    summary: str | None = None,
 ) -> Compressed:
     """Take out until about `target` tokens are left, or nothing more may go.
 
     The newest `keep_recent` messages and those marked stay. `count` tells the tokens of a text; `sizes` those of the
     messages, text and calls together, where they are known already. `query` is what matters now, by default the newest
-    message of a user.
+    message of a user. `summary` is what a model wrote when it was asked to sum up the old; "" asks what to ask it.
     """
     press = Press(messages, target, keep_recent, count, query, sizes)
-    for step in STEPS:
-        if press.is_done:
-            break
-        step(press)
+    _run(press, LOSSLESS)
+    request = summary_request(press) if summary == "" else None
+    if summary:
+        press.result.is_summed_up = put_in(press, summary)
+    _run(press, STEPS)
+    press.result.summary_request = request
     changed = [place for place, one in enumerate(messages) if press.texts[place] != one.text]
     press.result.first_changed = changed[0] if changed else None
     return press.result
+
+
+def _run(press: Press, steps: Sequence[Callable[[Press], None]]) -> None:
+    for step in steps:
+        if press.is_done:
+            return
+        step(press)
 
 
 def _layout(press: Press) -> None:
@@ -68,11 +79,8 @@ def _examples(press: Press) -> None:
         press.replace(place, shorter, Reason.EXAMPLES, names)
 
 
+LOSSLESS = (results.duplicates, _layout, results.superseded, results.same_record)
 STEPS = (
-    results.duplicates,
-    _layout,
-    results.superseded,
-    results.same_record,
     restated,
     results.unmentioned_rows,
     results.unmentioned_results,

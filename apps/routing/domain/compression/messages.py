@@ -19,6 +19,7 @@ class Reason(StrEnum):
     UNMENTIONED_FIELDS = "unmentioned_fields"
     MIDDLE_LINES = "middle_lines"
     LEDGER = "ledger"
+    SUMMARY = "summary"
     UNUSED_TOOL_HELP = "unused_tool_help"
     EXAMPLES = "examples"
 
@@ -43,6 +44,15 @@ class Dropped:
     names: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SummaryRequest:
+    """What to sum up, in which words to ask a model for it, and how long the answer may be."""
+
+    indexes: tuple[int, ...]
+    prompt: str
+    max_tokens: int
+
+
 @dataclass
 class Compressed:
     """The texts in the order of the messages, the tokens of each with its calls, what was taken out, and where the
@@ -53,3 +63,5 @@ class Compressed:
     sizes: list[int]
     dropped: list[Dropped] = field(default_factory=list)
     first_changed: int | None = None
+    summary_request: SummaryRequest | None = None
+    is_summed_up: bool = False

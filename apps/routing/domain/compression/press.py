@@ -74,7 +74,12 @@ class Press:
         saved = self.sizes[place] - size
         if saved <= 0:
             return False
+        self.put(place, text, size, reason, names)
+        return True
+
+    def put(self, place: int, text: str, size: int, reason: Reason, names: Sequence[str] = ()) -> None:
+        """Put a text of a known size in the place of a message's, also a longer one."""
+        saved = self.sizes[place] - size
         self.texts[place], self.sizes[place] = text, size
         self.tokens -= saved
         self.result.dropped.append(Dropped(place, reason, saved, tuple(names)))
-        return True

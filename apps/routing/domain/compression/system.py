@@ -83,11 +83,14 @@ def _sections(lines: list[str]) -> Iterator[Section]:
     in_code = False
     for number, line in enumerate(lines):
         in_code ^= bool(_FENCE.match(line))
-        if not in_code and (found := _HEADING.fullmatch(line.rstrip())):
-            heads.append((len(found[1]), found[2].strip(" #*"), number))
-    for place, (level, title, start) in enumerate(heads):
-        ends = (begin for deeper, _, begin in heads[place + 1 :] if deeper <= level)
-        yield Section(level, title, start, next(ends, len(lines)))
+        if not in_code and (head := _HEADING.fullmatch(line.rstrip())):
+            heads.append((len(head[1]), head[2].strip(" #*"), number))
+    nearest = [len(lines)] * 7
+    found: list[Section] = []
+    for level, title, start in reversed(heads):
+        found.append(Section(level, title, start, min(nearest[1 : level + 1])))
+        nearest[level] = start
+    yield from reversed(found)
 
 
 def _tool_of(title: str) -> str | None:
