@@ -1,12 +1,18 @@
 """Compression through the client: what the server makes of messages, and what is sent when it makes nothing."""
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from bursar_client import AsyncClient
+import pytest
+from bursar_client import AsyncClient, Client
+from pytest_django.live_server_helper import LiveServer
 
+from apps.access.domain.identity import Scope
+from tests.cast import HeldKey
+from tests.costs.posting import load_prices
 from tests.integrations.conftest import QUICK, MakeClient
 from tests.integrations.server import KEY, Answer, Fake
 
@@ -79,3 +85,23 @@ def test_asyncio(fake: Fake, tmp_path: Path) -> None:
             assert (await client.compress(TALK)).messages == TALK
 
     asyncio.run(work())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_bursar_itself(live_server: LiveServer, make_held_key: Callable[..., HeldKey], tmp_path: Path) -> None:
+    load_prices()
+    key = make_held_key(Scope.ROUTING_USE)
+    told = "The depot closes early when it snows and nobody has ever found out why that is so. " * 12
+    talk = [
+        {"role": "user", "content": "Where is X77Q1?"},
+        {"role": "assistant", "content": f"{told}X77Q1 is in Graz."},
+    ]
+    talk += [{"role": "user", "content": "Who drives X77Q1 to Graz?"}]
+    wish: Any = {"provider": "openai", "model": "gpt-4.1", "target_tokens": 20, "keep_recent": 1}
+    with Client(live_server.url, key.secret, spool=tmp_path, **QUICK) as client:
+        found = client.compress(talk, summarize=lambda *_: ("X77Q1 is in Graz.", "0.0001"), seconds=30, **wish)
+        plainly = client.compress(talk, seconds=30, **wish)
+    assert found.id is not None
+    assert found.raw["tokens_after"] < found.raw["tokens_before"]
+    assert (found.messages[0], found.messages[2]) == (talk[0], talk[2])
+    assert plainly.raw["summary_request"] is None
