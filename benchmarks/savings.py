@@ -200,7 +200,7 @@ def _speed(records: int, days: int, requests: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE costs_usagerecord, costs_usagequarter, costs_usagequarterby, costs_conversationtotal")
         cursor.execute("TRUNCATE costs_tasktotal, costs_outcome, costs_usageday, costs_dayslice, costs_dayfold")
-        cursor.execute("TRUNCATE routing_savingsday, routing_savingssum, routing_savingstotal, routing_switchsum")
+        cursor.execute("TRUNCATE routing_savingsday, routing_savingssum, routing_savingsslice, routing_switchsum")
     now = datetime.now(UTC)
     make_history(records=records, start=now - timedelta(days=days), days=days, say=lambda step: None)
     while fold_closed_days(now=now, seconds=600).folded:

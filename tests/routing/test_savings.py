@@ -16,7 +16,7 @@ from apps.routing.domain.baselines import BadBaseline, read_models, spread, writ
 from apps.routing.domain.candidates import Quality
 from apps.routing.domain.predicting import compared, predicted
 from apps.routing.domain.saved_share import Share, share_saved
-from apps.routing.models import SavingsDay, SavingsSum, SavingsTotal, SwitchSum
+from apps.routing.models import SavingsDay, SavingsSlice, SavingsSum, SwitchSum
 from apps.routing.selectors.savings import NO_BASELINE, Savings, savings_of
 from apps.routing.services.savings.declaring import Wanted, declare, withdraw
 from apps.routing.services.savings.sweeping import derive_due_days
@@ -128,7 +128,7 @@ def test_days_follow_their_usage_and_their_baseline(owner: User, writer: HeldKey
     withdraw(caller=owner.caller(), baseline_id=dearer, now=now)
     derive_due_days(now=now)
     assert saved(days=2).whole.saved_usd == (FULL_USD - MINI_USD) * 3
-    total = sum((row.repriced_usd for row in SavingsTotal.objects.all()), Decimal(0))
+    total = sum((row.repriced_usd for row in SavingsSlice.objects.filter(dimension=1, project_id=0)), Decimal(0))
     assert total == sum((row.repriced_usd for row in SavingsSum.objects.all()), Decimal(0)) == FULL_USD * 3
     with pytest.raises(Conflict):
         withdraw(caller=owner.caller(), baseline_id=dearer, now=now)

@@ -12,8 +12,8 @@ from apps.routing.models.savings import (
     BaselineLearned,
     BaselineRow,
     SavingsDay,
+    SavingsSlice,
     SavingsSum,
-    SavingsTotal,
     SwitchSum,
 )
 
@@ -32,7 +32,7 @@ __all__ = [
     "ReplayState",
     "RoutingState",
     "SavingsDay",
+    "SavingsSlice",
     "SavingsSum",
-    "SavingsTotal",
     "SwitchSum",
 ]

@@ -82,12 +82,20 @@ class SavingsSum(Compared):
     cell_id = models.IntegerField()
 
 
-class SavingsTotal(Compared):
-    """One row is one project on one compared day: its cells added up, so that long ranges answer at once."""
+class SavingsSlice(Compared):
+    """One row is one value of one dimension in one project on one compared day: cells added up for long ranges.
 
-    pk = models.CompositePrimaryKey("bucket", "project_id")
+    Project 0 is all projects but those of demo data. `dimension` is a number of SLICES.
+    """
+
+    SLICES: ClassVar = {
+        "": 0, "model_id": 1, "task_type_id": 2, "tier_id": 3, "role_id": 4, "agent_id": 5, "status": 6,
+    }  # fmt: skip
+    pk = models.CompositePrimaryKey("dimension", "bucket", "project_id", "value_id")
+    dimension = models.SmallIntegerField()
     bucket = models.DateTimeField()
     project_id = models.IntegerField()
+    value_id = models.IntegerField()
 
 
 class SwitchSum(models.Model):

@@ -17,7 +17,7 @@ from apps.costs.selectors.rerating import femto
 from apps.costs.selectors.summing import total
 from apps.routing.domain.baselines import spread
 from apps.routing.domain.saved_share import Share, share_saved
-from apps.routing.models import SavingsDay
+from apps.routing.models import SavingsDay, SavingsSlice
 from apps.routing.selectors.baselines import Declared, declared
 
 STEP = Decimal("0.000001")
@@ -173,14 +173,9 @@ def _sides(saved: Saved, running: Decimal) -> tuple[int, int]:
 
 def _read(query: UsageQuery, group_by: Sequence[str], buckets: Sequence[datetime]) -> list[tuple[Any, Saved]]:
     """Sums by day and dimensions, each with its day and the ids of its values; without dimensions every day has one."""
-    limits = conditions(query)
     columns = [COLUMNS[name] for name in group_by]
-    if set(columns) | limits.columns <= {"project_id"}:
-        rows, alias = "routing_savingstotal s", "s"
-    else:
-        rows, alias = "routing_savingssum s JOIN costs_cell c ON c.id = s.cell_id", "c"
-    where, parameters = limits.where(alias)
-    keys = ", ".join(["s.bucket", *(f"{alias}.{column}" for column in columns)])
+    names, rows, where, parameters = _source(query, columns)
+    keys = ", ".join(["s.bucket", *(names[column] for column in columns)])
     places = ", ".join(str(number + 1) for number in range(len(columns) + 1))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -190,6 +185,27 @@ def _read(query: UsageQuery, group_by: Sequence[str], buckets: Sequence[datetime
         )
         width = len(columns) + 1
         return [(row[:width], Saved(*row[width:])) for row in cursor.fetchall()]
+
+
+def _source(query: UsageQuery, columns: Sequence[str]) -> tuple[dict[str, str], str, str, dict[str, Any]]:
+    """Where the sums are: the columns by their names there, the rows, the conditions, and their parameters.
+
+    One dimension beside the project is kept by itself; more are added up from the cells.
+    """
+    limits = conditions(query)
+    needed = (set(columns) | limits.columns) - {"project_id"}
+    if len(needed) > 1:
+        where, parameters = limits.where("c")
+        named = {column: f"c.{column}" for column in columns}
+        return named, "routing_savingssum s JOIN costs_cell c ON c.id = s.cell_id", where, parameters
+    column = next(iter(needed), "")
+    is_whole = query.project_ids is None and not query.include_demo and "project" not in query.filters
+    projects = [0] if is_whole and "project_id" not in columns else list(limits.projects)
+    where = f"s.dimension = {SavingsSlice.SLICES[column]} AND s.project_id = ANY(%(projects)s)"
+    parameters = {"projects": projects}
+    if column in limits.ids:
+        where, parameters = f"{where} AND s.value_id = ANY(%(only)s)", {**parameters, "only": list(limits.ids[column])}
+    return {"project_id": "s.project_id", column: "s.value_id"}, "routing_savingsslice s", where, parameters
 
 
 def _grouped(

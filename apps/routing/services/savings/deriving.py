@@ -11,17 +11,19 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 
 from apps.costs.domain.kinds import Status
 from apps.costs.domain.latency import bin_of, packed
 from apps.costs.domain.pricing import usd
 from apps.costs.domain.rate_book import RateBook
 from apps.costs.selectors.rate_book import current_rate_book
-from apps.routing.domain.counterfactual import Sums, added
+from apps.routing.domain.counterfactual import Sums
 from apps.routing.domain.policy import Policy
 from apps.routing.domain.switching import Stretch, Watch
 from apps.routing.domain.what_if import band_of
-from apps.routing.models import BandSum, SavingsSum, SavingsTotal, SwitchSum
+from apps.routing.models import BandSum, SavingsSlice, SavingsSum, SwitchSum
+from apps.routing.models.savings import Compared
 from apps.routing.selectors.baselines import Declared, policy_of_version
 from apps.routing.selectors.counterfactuals import AtBaseline, cache_worth
 from apps.routing.selectors.in_force import in_force
@@ -37,6 +39,7 @@ LEAD = timedelta(hours=1)
 """Conversations that were going on so long before the day are followed into it."""
 DECIDED_BEFORE = timedelta(days=1)
 BandKey = tuple[int, str, bool]
+COMPARED = tuple(field.name for field in Compared._meta.get_fields())
 
 
 @dataclass(slots=True)
@@ -64,21 +67,12 @@ class Derived:
     """What one day comes to."""
 
     sums: dict[int, Sums] = field(default_factory=dict)
-    projects: dict[int, int] = field(default_factory=dict)
-    """The project of each cell."""
     bands: dict[BandKey, _Band] = field(default_factory=dict)
     watch: Watch = field(
         default_factory=lambda: Watch(
             warm=timedelta(seconds=settings.PROMPT_CACHE_SECONDS), least_tokens=settings.PROMPT_CACHE_LEAST_TOKENS
         )
     )
-
-    def by_project(self) -> dict[int, list[Sums]]:
-        """The sums of the cells of each project."""
-        found: dict[int, list[Sums]] = {}
-        for cell, sums in self.sums.items():
-            found.setdefault(self.projects[cell], []).append(sums)
-        return found
 
 
 def derive_day(start: datetime, end: datetime, used: Declared | None) -> Derived:
@@ -99,7 +93,6 @@ def derive_day(start: datetime, end: datetime, used: Declared | None) -> Derived
         key = (call.project_id, call.decision_id or "")
         if beside is not None:
             kind, repriced, cache = beside.beside(call, given_up=key in given_up, warm=warm)
-            derived.projects[call.cell_id] = call.project_id
             sums = derived.sums.setdefault(call.cell_id, Sums())
             sums.add(kind, call.cost, repriced, cache=cache, calls=call.metered.calls)
         if key in scores and found is not None:
@@ -139,15 +132,12 @@ def _in_band(derived: Derived, call: RecordedCall, score: Decimal, policy: Polic
 
 def write_day(start: datetime, derived: Derived) -> None:
     """Replace a day's rows. Call it in a transaction."""
-    for model in (SavingsSum, SavingsTotal, SwitchSum, BandSum):
+    for model in (SavingsSum, SavingsSlice, SwitchSum, BandSum):
         model.objects.filter(bucket=start).delete()
     SavingsSum.objects.bulk_create(
         SavingsSum(bucket=start, cell_id=cell, **_compared(one)) for cell, one in sorted(derived.sums.items())
     )
-    SavingsTotal.objects.bulk_create(
-        SavingsTotal(bucket=start, project_id=project, **_compared(added(parts)))
-        for project, parts in sorted(derived.by_project().items())
-    )
+    _slice_day(start)
     SwitchSum.objects.bulk_create(
         SwitchSum(
             bucket=start, **key._asdict(), switches=one.switches, **_stretch("before", one.before),
@@ -163,6 +153,22 @@ def write_day(start: datetime, derived: Derived) -> None:
         )
         for key, one in sorted(derived.bands.items())
     )  # fmt: skip
+
+
+def _slice_day(start: datetime) -> None:
+    """Add the cells of a day up by each dimension: by project, and for all but demo data together as project 0."""
+    sums = ", ".join(f"sum(s.{name})" for name in COMPARED)
+    with connection.cursor() as cursor:
+        for column, number in SavingsSlice.SLICES.items():
+            value = f"c.{column}" if column else "0"
+            for project, only in (("c.project_id", ""), ("0", " AND NOT p.is_demo")):
+                cursor.execute(
+                    f"INSERT INTO routing_savingsslice (dimension, bucket, project_id, value_id, {', '.join(COMPARED)})"
+                    f" SELECT {number}, s.bucket, {project}, {value}, {sums}"
+                    " FROM routing_savingssum s JOIN costs_cell c ON c.id = s.cell_id"
+                    f" JOIN access_project p ON p.id = c.project_id WHERE s.bucket = %s{only} GROUP BY 2, 3, 4",
+                    [start],
+                )
 
 
 def _compared(one: Sums) -> dict[str, Any]:

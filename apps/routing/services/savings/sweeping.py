@@ -22,7 +22,7 @@ from apps.costs.selectors import metrics
 from apps.costs.selectors.horizon import horizon
 from apps.costs.selectors.pace import unhurried
 from apps.costs.selectors.reporting import reporting_zone
-from apps.routing.models import BandSum, SavingsDay, SavingsSum, SavingsTotal, SwitchSum
+from apps.routing.models import BandSum, SavingsDay, SavingsSlice, SavingsSum, SwitchSum
 from apps.routing.selectors.baselines import Declared, declared, in_use
 from apps.routing.services.savings.deriving import derive_day, write_day
 
@@ -149,7 +149,7 @@ def _remove_others(zone: ZoneInfo, now: datetime) -> None:
     passed = SavingsDay.objects.exclude(zone=zone.key) | SavingsDay.objects.filter(bucket__lt=old)
     with transaction.atomic():
         gone = list(passed.values_list("bucket", flat=True)[: settings.SAVINGS_DAYS])
-        for model in (SavingsSum, SavingsTotal, SwitchSum, BandSum, SavingsDay) if gone else ():
+        for model in (SavingsSum, SavingsSlice, SwitchSum, BandSum, SavingsDay) if gone else ():
             model.objects.filter(bucket__in=gone).delete()
 
 
