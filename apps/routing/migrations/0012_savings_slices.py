@@ -5,7 +5,7 @@ AMOUNTS = ("paid_usd", "repriced_usd", "elsewhere_usd", "cache_usd", "waste_usd"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("routing", "0010_savings_adjusted"),
+        ("routing", "0011_labelled_examples"),
     ]
 
     operations = [
