@@ -2,9 +2,11 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from apps.access.domain.errors import Conflict, Refused
@@ -291,3 +293,29 @@ def test_an_interval_needs_a_week() -> None:
     assert mixed.high is not None
     assert mixed.low < mixed.value < mixed.high
     assert share_saved([(1, 0)]) is None
+
+
+def test_kept_savings_are_proved_and_repaired(owner: User, writer: HeldKey) -> None:
+    acts.baseline(owner, days=3)
+    days = [(timezone.now() - timedelta(days=day)).replace(hour=12).isoformat() for day in (1, 2)]
+    posted(writer, [used(MINI, occurred_at=day, project=project) for day in days for project in ("support", "sales")])
+    derive_due_days(now=timezone.now())
+
+    def verified(**options: Any) -> str:
+        out = StringIO()
+        call_command("verify_savings", stdout=out, **options)
+        return out.getvalue()
+
+    assert verified() == "Savings equal the records on 3 days: 0 differences.\n"
+    wrong = SavingsSum.objects.order_by("-bucket", "cell_id").first()
+    assert wrong is not None
+    SavingsSum.objects.filter(bucket=wrong.bucket, cell_id=wrong.cell_id).update(paid_usd=Decimal("0.001"))
+    SavingsSlice.objects.filter(bucket=wrong.bucket, dimension=2, project_id=0).delete()
+    with pytest.raises(CommandError, match=r"differences on 1 of 3 days, derived again"):
+        verified(repair=True)
+    assert "0 differences" in verified()
+    out = StringIO()
+    SavingsSum.objects.filter(bucket=wrong.bucket, cell_id=wrong.cell_id).update(paid_usd=Decimal("0.001"))
+    with pytest.raises(CommandError):
+        call_command("verify_savings", stdout=out, days=1)
+    assert f"cell {wrong.cell_id}: paid_usd 0.001000000000000 instead of 0.000560000000000" in out.getvalue()

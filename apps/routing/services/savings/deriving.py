@@ -135,7 +135,7 @@ def write_day(start: datetime, derived: Derived) -> None:
     for model in (SavingsSum, SavingsSlice, SwitchSum, BandSum):
         model.objects.filter(bucket=start).delete()
     SavingsSum.objects.bulk_create(
-        SavingsSum(bucket=start, cell_id=cell, **_compared(one)) for cell, one in sorted(derived.sums.items())
+        SavingsSum(bucket=start, cell_id=cell, **compared_fields(one)) for cell, one in sorted(derived.sums.items())
     )
     _slice_day(start)
     SwitchSum.objects.bulk_create(
@@ -171,7 +171,8 @@ def _slice_day(start: datetime) -> None:
                 )
 
 
-def _compared(one: Sums) -> dict[str, Any]:
+def compared_fields(one: Sums) -> dict[str, Any]:
+    """The sums as columns."""
     amounts = ("paid", "repriced", "elsewhere", "cache", "waste", "overhead")
     counts = {"calls": one.calls, "compared_calls": one.compared_calls}
     return counts | {f"{name}_usd": usd(getattr(one, name)) for name in amounts}
