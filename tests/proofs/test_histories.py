@@ -31,8 +31,9 @@ from apps.costs.services import names, partitions
 from apps.costs.services.folding import fold_closed_days
 from apps.costs.services.ingest import Outcome, placing, record_usage
 from apps.costs.services.ingest.reading import Window
+from apps.costs.services.task_folding import fold_tasks
 from tests.proofs.model import Model, Rate, Record, is_possible, key_of
-from tests.proofs.truth import differences
+from tests.proofs.truth import differences, task_differences
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 AGENT = Caller("key", "proofs", key_id=7, user_id=None, scopes=ALL_SCOPES, role=None, project_ids=None)
@@ -144,12 +145,14 @@ class Histories(RuleBasedStateMachine):
     def fold_days_and_send(self, batch: list[Record]) -> None:
         """What comes late for a folded day must be seen at once."""
         fold_closed_days(now=NOW, at_most=2)
+        fold_tasks(now=NOW)
         self._check([(batch, send(batch))])
 
     def teardown(self) -> None:
         self._records_are_the_models()
         with connection.cursor() as cursor:
             assert differences(cursor) == []
+            assert task_differences(cursor, NOW - timedelta(days=40), NOW + timedelta(days=1)) == []
         self._totals_are_the_models()
 
     def _add_price(self, model: str, start: datetime | None, input_rate: str, output_rate: str) -> None:
@@ -253,7 +256,18 @@ def _forget() -> None:
 def _empty() -> None:
     """An installation without usage, with two models that have no price yet."""
     tables = ["usagerecord", "usagekey", "usagequarter", "usagequarterby", "conversationtotal", "tasktotal", "outcome"]
-    tables += ["usageday", "dayslice", "dayfold", "price", "label", "usedmodel", "cell"]
+    tables += [
+        "taskfold",
+        "taskslice",
+        "tasktakenback",
+        "usageday",
+        "dayslice",
+        "dayfold",
+        "price",
+        "label",
+        "usedmodel",
+        "cell",
+    ]
     every = [*(f"costs_{table}" for table in tables), "access_agent", "access_project"]
     emptied = ", ".join(f"{name}_emptied AS (DELETE FROM {name})" for name in every)
     with transaction.atomic(), connection.cursor() as cursor:

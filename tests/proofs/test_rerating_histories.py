@@ -40,10 +40,11 @@ from apps.costs.selectors import proof
 from apps.costs.services import rerating
 from apps.costs.services.folding import fold_closed_days
 from apps.costs.services.rerating import Filter
+from apps.costs.services.task_folding import fold_tasks
 from tests.costs.rerating.steps import ADMIN
 from tests.proofs.model import Record
 from tests.proofs.test_histories import AGES, NOW, Histories, batches, run_together, send
-from tests.proofs.truth import differences
+from tests.proofs.truth import differences, task_differences
 
 BILLING = ("cost_usd", "price_cost_usd", "price_id", "cost_source", "assumed")
 Key = tuple[int, str]
@@ -90,6 +91,7 @@ class ReratedHistories(Histories):
     def approve_and_work(self, size: int, steps: int, number: int, folds: bool) -> None:
         if folds:
             fold_closed_days(now=NOW)
+            fold_tasks(now=NOW)
         waiting = list(RerateRun.objects.filter(state=RerateState.PREVIEWED).order_by("id"))
         if waiting:
             _decide(rerating.approve, waiting[number % len(waiting)])
@@ -114,6 +116,8 @@ class ReratedHistories(Histories):
         fold_closed_days(now=NOW, at_most=100)
         self._a_run_of_everything_makes_costs_those_of_now()
         self.everything_agrees()
+        with connection.cursor() as cursor:
+            assert task_differences(cursor, NOW - timedelta(days=400), NOW + timedelta(days=1)) == []
         self._finish()
         while run := RerateRun.objects.filter(lines__state=LineState.APPLIED).order_by("-lines__step_id").first():
             rerating.ask_to_reverse(caller=ADMIN, run_id=run.pk)

@@ -1,10 +1,15 @@
 """What the rollups must say, counted anew from the records by SQL of its own: shared code could share an error."""
 
 from collections.abc import Mapping
+from dataclasses import astuple
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from apps.costs.domain.latency import EDGES
+from apps.costs.selectors import proof
+from apps.costs.selectors.metrics import TaskTotals, UsageQuery, task_totals, tasks_by
+from apps.costs.selectors.task_sums import added, named
 
 
 class Cursor(Protocol):
@@ -126,4 +131,18 @@ def differences(cursor: Cursor) -> list[tuple[Any, ...]]:
     for name, question in _QUESTIONS.items():
         cursor.execute(question, {"edges": list(EDGES)})
         found += [(name, *row) for row in cursor.fetchall()]
+    return found
+
+
+def task_differences(cursor: Cursor, start: datetime, end: datetime) -> list[str]:
+    """Every way in which folded tasks, and what is read of tasks in [start, end), differ from the tasks themselves."""
+    folds = proof.task_folds_between(start, end)
+    found = [str(one) for fold in folds for one in proof.task_fold_differences(fold)]
+    of_tasks = f"SELECT {named('t')} FROM costs_tasktotal t WHERE first_at >= %(start)s AND first_at < %(end)s"
+    cursor.execute(f"SELECT {added('t')} FROM ({of_tasks}) t", {"start": start, "end": end})
+    right = tuple(value or 0 for value in cursor.fetchall()[0])
+    for group_by in ((), ("project", "model"), ("agent", "tier"), ("model", "agent", "status")):
+        whole = task_totals([TaskTotals(), *(row.totals for row in tasks_by(UsageQuery(start, end), group_by))])
+        if astuple(whole) != right:
+            found.append(f"{group_by}: {whole}, by the tasks {right}")
     return found
