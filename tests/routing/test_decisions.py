@@ -124,6 +124,28 @@ def test_a_turn_keeps_its_model_and_climbs_on_failure(agent: Client) -> None:
     assert ask(agent, conversation_id="c1", role="utility", message="")["sticky"] is False
 
 
+def test_an_outcome_that_says_failed_moves_the_turn_up(agent: Client) -> None:
+    def chosen(**fields: Any) -> tuple[str, str]:
+        told = ask(agent, conversation_id="c1", message="hi", **fields)
+        return told["tier"], told["reason_code"]
+
+    def judged(**fields: Any) -> None:
+        sent = {"task_id": "t1", "source": "tests"} | fields
+        assert agent.post("/api/outcomes", sent, content_type=JSON).status_code == 200
+
+    assert chosen(id="d1") == ("simple", "tier_of_score")
+    model = {"provider": acts.MINI[0], "model": acts.MINI[1]}
+    record = call(decision_id="d1", conversation_id="c1", task_id="t1", **model)
+    assert agent.post("/api/usage", record, content_type=JSON).status_code == 200
+    assert chosen()[1] == "held"
+    agent.post("/api/usage", call(decision_id="d2", conversation_id="c1", task_id="t1", **model), content_type=JSON)
+    judged(success=True)
+    assert chosen(id="d2")[1] == "held"
+    judged(success=False)
+    assert chosen() == ("standard", "escalated_from_simple")
+    assert ask(agent, conversation_id="c1", message="another ask")["tier"] == "simple", "a new turn begins anew"
+
+
 def test_cached_tokens_make_staying_cheaper(agent: Client) -> None:
     ask(agent, conversation_id="c1", message="hi")
     told = ask(agent, conversation_id="c1", message="thanks", context_tokens=800)

@@ -18,13 +18,14 @@ Call = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The last model a conversation was sent to."""
+    """The last model a conversation was sent to; `has_failed` when an outcome said since that it did not succeed."""
 
     model: ModelKey
     tier: str
     ask_hash: int | None
     at: datetime
     score: Decimal | None
+    has_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from apps.costs.domain.providers import canonical_provider
 from .asked import Asked
 from .candidates import Breaker, BudgetLimit, Candidate, Quality, Wanted
 from .complexity import Complexity
-from .conversation import Conversation
+from .conversation import Conversation, Held
 from .exploring import WHOLE, Chance, Exploring, chances, drawn
 from .pacing import STEADY, Pace
 from .policy import ModelKey, Policy, PolicyModel, Rule, Tier
@@ -98,7 +98,7 @@ def choose(
         requires=frozenset(asked.requires),
         providers=frozenset(rule.providers) if rule else frozenset(),
         max_cost=None if asked.max_cost_usd is None else femto_of(asked.max_cost_usd),
-        failed={attempt.key: attempt.error_type for attempt in asked.failed_attempts},
+        failed=_failed(asked, held, is_user_turn=is_user_turn),
         held=held.model if held else None,
         held_rank=names.index(held.tier) if held and held.tier in names else None,
         is_user_turn=is_user_turn,
@@ -122,6 +122,14 @@ def choose(
 
 def _exploring(policy: Policy) -> Exploring:
     return Exploring(round(policy.exploration.share * WHOLE), femto_of(policy.exploration.most_extra_usd))
+
+
+def _failed(asked: Asked, held: Held | None, *, is_user_turn: bool) -> dict[ModelKey, str]:
+    """What failed for this ask: by the agent's own word, and by an outcome of the turn that goes on."""
+    told = {attempt.key: attempt.error_type for attempt in asked.failed_attempts}
+    if held is not None and held.has_failed and not is_user_turn:
+        told.setdefault(held.model, "outcome")
+    return told
 
 
 def fields_of(asked: Asked) -> dict[str, str | None]:

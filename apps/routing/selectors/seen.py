@@ -19,13 +19,21 @@ from apps.routing.domain.conversation import Conversation, Held
 LAST_CALLS = 20
 _CONVERSATION = f"""
     SELECT d.provider, d.model, d.tier, d.ask_hash, d.created_at, d.score, t.cost_usd, calls.told,
-        same.fingerprint::text, same.answer
+        same.fingerprint::text, same.answer, judged.success IS FALSE
     FROM (SELECT 1) AS one
     LEFT JOIN LATERAL (
-        SELECT provider, model, tier, ask_hash, created_at, score FROM routing_decision
+        SELECT decision_id, provider, model, tier, ask_hash, created_at, score FROM routing_decision
         WHERE conversation_id = %(conversation)s AND project_id = %(project)s AND role = %(role)s AND action = 'route'
         ORDER BY created_at DESC LIMIT 1
     ) d ON true
+    LEFT JOIN LATERAL (
+        SELECT o.success FROM costs_usagerecord r
+        JOIN costs_outcome o ON o.project_id = r.project_id AND o.task_id = r.task_id
+        WHERE r.decision_id = d.decision_id AND r.project_id = %(project)s AND r.task_id IS NOT NULL
+            AND r.occurred_at > d.created_at - interval '5 minutes'
+            AND o.success IS NOT NULL AND o.occurred_at > d.created_at
+        ORDER BY o.occurred_at DESC, o.id DESC LIMIT 1
+    ) judged ON true
     LEFT JOIN costs_conversationtotal t ON t.project_id = %(project)s AND t.conversation_id = %(conversation)s
     LEFT JOIN LATERAL (
         SELECT array_agg(ARRAY[tool_id, status, attempt, output_tokens]) AS told
@@ -39,7 +47,7 @@ _CONVERSATION = f"""
     ) calls ON true
     LEFT JOIN routing_decision same ON same.project_id = %(project)s AND same.decision_id = %(decision)s
 """
-_COLUMNS = 10
+_COLUMNS = 11
 _READ = f"""
     WITH c AS MATERIALIZED ({_CONVERSATION}), b AS MATERIALIZED ({states.STATES})
     SELECT c.*, b.* FROM c LEFT JOIN b ON true ORDER BY b.place
@@ -93,5 +101,5 @@ def see(facts: Facts, *, role: str, decision_id: str | None, now: datetime, dige
 
 def _conversation(row: Sequence[Any]) -> Conversation:
     provider, model, tier, ask_hash, at, score, spent, calls = row[:8]
-    held = Held((provider, model), tier, ask_hash, at, score) if at else None
+    held = Held((provider, model), tier, ask_hash, at, score, row[10]) if at else None
     return Conversation(held, spent or Decimal(0), [tuple(call) for call in calls or ()])
