@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     except FileNotFoundError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"Installed in {target}. Enter Bursar's address and key in Agent Zero: Settings, Plugins, Bursar.")
+    print(f"Installed in {target}. Enter Bursar's address and key in Agent Zero: Plugins, Bursar, Config.")
     return 0
 
 

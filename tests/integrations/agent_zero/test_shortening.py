@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+import sys
 import types
 from typing import Any
 
 import pytest
 
-from tests.integrations.agent_zero.stage import Stage, stage
+from tests.integrations.agent_zero.stage import Stage, stage, stub
 
 __all__ = ["stage"]
 RESULT = json.dumps({"tool_name": "list", "tool_result": "the same long list of flights " * 10})
@@ -123,6 +124,17 @@ def test_the_settings_of_the_policy_say_when(stage: Stage, change: dict[str, Any
     call(stage, history())
 
     assert len(transport.bodies) == asked
+
+
+def test_agent_zeros_own_compression_takes_the_shares_of_the_policy(stage: Stage) -> None:
+    ready(stage)
+    stub("helpers.history", CURRENT_TOPIC_RATIO=0.5, HISTORY_TOPIC_RATIO=0.3, HISTORY_BULK_RATIO=0.2)
+    stage.client.policy = policy(history_split={"current": 0.4, "topics": 0.3, "bulks": 0.3})
+
+    call(stage, history())
+
+    own = sys.modules["helpers.history"]
+    assert (own.CURRENT_TOPIC_RATIO, own.HISTORY_TOPIC_RATIO, own.HISTORY_BULK_RATIO) == (0.4, 0.3, 0.3)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ A0_TREE names a tree of Agent Zero (never changed: every test runs in a copy), A
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,15 +65,10 @@ class Zero:
                 (folder / f".toggle-{number}").unlink(missing_ok=True)
             (folder / f".toggle-{int(on)}").write_text("")
 
-    def drive(
-        self, chats: Sequence[Sequence[str]], play: Play, settings: dict[str, Any], **asked: Any
-    ) -> tuple[dict[str, Any], Provider]:
-        """Send messages in each chat in turn; returns what came of it, and the provider with what it saw."""
-        provider = Provider(play)
-        self.open.append(provider)
-        self.configure(**settings)
+    def environment(self, provider: Provider) -> dict[str, str]:
+        """That of a process of Agent Zero, with this provider."""
         url = f"http://127.0.0.1:{provider.port}/v1"
-        environment = {
+        return {
             **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
             "OPENAI_API_BASE": url,
             "OPENAI_BASE_URL": url,
@@ -80,11 +76,19 @@ class Zero:
             "OPENAI_API_KEY": "x",
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         }
+
+    def drive(
+        self, chats: Sequence[Sequence[str]], play: Play, settings: dict[str, Any], **asked: Any
+    ) -> tuple[dict[str, Any], Provider]:
+        """Send messages in each chat in turn; returns what came of it, and the provider with what it saw."""
+        provider = Provider(play)
+        self.open.append(provider)
+        self.configure(**settings)
         command = [PYTHON, str(drive_path()), json.dumps({"chats": chats, **asked})]
         done = subprocess.run(
             command,
             cwd=self.copy,
-            env=environment,
+            env=self.environment(provider),
             capture_output=True,
             text=True,
             timeout=TIMEOUT,
@@ -101,6 +105,10 @@ def zero(tmp_path: Path) -> Iterator[Zero]:
     copy = tmp_path / "zero"
     shutil.copytree(TREE, copy, ignore=shutil.ignore_patterns(".git", "node_modules", "docs", "spool"))
     install(copy)
+    # Aliases of types as Python 3.12 spells them; 3.11 runs all the rest.
+    for name in ("plugins", "subagents"):
+        file = copy / "helpers" / f"{name}.py"
+        file.write_text(re.sub(r"^type (\w+) =", r"\1 =", file.read_text(), flags=re.MULTILINE))
     model = copy / "usr" / "plugins" / "_model_config"
     model.mkdir(parents=True, exist_ok=True)
     # From version 2 on the Responses API is the default, which the provider of these tests does not speak.

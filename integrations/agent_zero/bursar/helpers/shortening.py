@@ -60,6 +60,7 @@ async def shorten(
         return {}
     try:
         policy = getattr(client._last_config(), "raw", None) or {}
+        zero.split_history((policy.get("context") or {}).get("history_split"))
         kept = _kept(str(agent.context.id))
         shorter = with_contents(messages, kept.contents)
         wish = wish_of(policy, model, wrapper)

@@ -115,6 +115,23 @@ def preset_of(agent: Any) -> str | None:
     return str(override["preset_name"]) if isinstance(override, Mapping) and override.get("preset_name") else None
 
 
+def split_history(shares: Any) -> None:
+    """Agent Zero's own compression of history gives these shares of its room to the topic under way and older ones."""
+    wanted = {
+        "CURRENT_TOPIC_RATIO": "current",
+        "HISTORY_TOPIC_RATIO": "topics",
+        "HISTORY_BULK_RATIO": "bulks",
+    }
+    if not isinstance(shares, Mapping) or not all(
+        isinstance(shares.get(name), (int, float)) for name in wanted.values()
+    ):
+        return
+    history = importlib.import_module("helpers.history")
+    for constant, name in wanted.items():
+        if hasattr(history, constant):
+            setattr(history, constant, float(shares[name]))
+
+
 def approximate_tokens(text: str) -> int:
     """Agent Zero's own count; a quarter of the letters where that fails."""
     try:
