@@ -1,5 +1,7 @@
 """Run as a process on a prepared database: prices, a policy, and a budget of every conversation."""
 
+import sys
+
 import django
 
 django.setup()
@@ -20,6 +22,8 @@ PRICES = {
 }
 """USD per million tokens: input, output, input from the cache."""
 MOST_CALLS = 4
+DEAR = "0.001"
+"""USD for 1,000 tokens: prompts of the strong model are made shorter, where the plugin is told to."""
 
 if __name__ == "__main__":
     book = {
@@ -35,10 +39,17 @@ if __name__ == "__main__":
         {"name": "simple", "upper": 0.001, "models": [cheap]},
         {"name": "standard", "upper": 0.7, "models": [strong, spare]},
     ]
-    draft = make_draft(caller="tests", document={"tiers": tiers, "default_tier": "standard"})
+    draft = make_draft(
+        caller="tests",
+        document={"tiers": tiers, "default_tier": "standard", "compression": {"min_cost_per_1k_tokens": DEAR}},
+    )
     publish(caller="tests", draft_id=draft.pk, now=datetime.now(UTC))
     each: dict[str, Any] = {"each": "conversation", "period": "conversation"}
     downgrade = {"percent": 30, "action": "downgrade", "tier": "simple"}
     make_budget("0.4", name="Each chat", **each, thresholds=[downgrade])
-    calls: dict[str, Any] = {"limit_usd": None, "limit_calls": MOST_CALLS, "scope": {"role": "chat"}}
+    calls: dict[str, Any] = {
+        "limit_usd": None,
+        "limit_calls": int(sys.argv[1]) if sys.argv[1:] else MOST_CALLS,
+        "scope": {"role": "chat"},
+    }
     make_budget(name="Few calls", **each, **calls, thresholds=[{"percent": 100, "action": "block"}])

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.integrations.agent_zero import responses
+
 Play = Callable[[dict[str, Any], int], "Answer"]
 
 
@@ -31,7 +33,7 @@ def tool(name: str, **arguments: str) -> str:
 class Provider:
     """The running server; `seen` are the requests of the main model's loop and all others, in order."""
 
-    def __init__(self, play: Play) -> None:
+    def __init__(self, play: Play, *, speaks_responses: bool = False) -> None:
         self.seen: list[dict[str, Any]] = []
         self.embedded: list[dict[str, Any]] = []
         outer = self
@@ -44,6 +46,10 @@ class Provider:
                 if self.path.endswith("/embeddings"):
                     outer.embedded.append(body)
                     self._send(200, json.dumps(_embeddings(body)).encode())
+                    return
+                if self.path.endswith("/responses") and speaks_responses:
+                    outer.seen.append({**body, "messages": body["input"]})
+                    self._respond(body, play(outer.seen[-1], len(outer.seen)))
                     return
                 if not self.path.endswith("/chat/completions"):
                     self._send(404, b'{"error": {"message": "not here"}}')
@@ -69,6 +75,27 @@ class Provider:
                         "usage": answer.usage,
                     }
                     self._send(200, json.dumps(whole).encode())
+
+            def _respond(self, body: dict[str, Any], answer: Answer) -> None:
+                if (why := responses.refusal(body)) is not None or answer.status != 200:
+                    status = 400 if why else answer.status
+                    self._send(status, json.dumps({"error": {"message": why or "no", "code": status}}).encode())
+                    return
+                if not body.get("stream"):
+                    self._send(200, json.dumps(responses.whole(body, answer.text, answer.usage)).encode())
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Connection", "close")
+                self.end_headers()
+                pieces = [answer.text[start : start + 12] for start in range(0, len(answer.text), 12)]
+                try:
+                    for event in responses.events(body, pieces, answer.usage):
+                        self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+                        self.wfile.flush()
+                except OSError:
+                    pass
+                self.close_connection = True
 
             def _send(self, status: int, content: bytes) -> None:
                 self.send_response(status)

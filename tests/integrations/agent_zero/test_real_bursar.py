@@ -16,7 +16,7 @@ import psycopg
 
 from controlplane.launch.places import BASE_DIR
 from tests.integrations.agent_zero.prepare import PRICES
-from tests.integrations.agent_zero.provider import Answer, say
+from tests.integrations.agent_zero.provider import Answer, say, tool
 from tests.integrations.agent_zero.tree import NEEDS_TREE, USAGE, Zero, is_main, zero
 from tests.proofs.installation import Installation, installation
 from tests.proofs.truth import differences
@@ -79,6 +79,12 @@ class Story:
             os.kill(process.pid, signal.SIGKILL)
 
 
+def prepared(place: Installation, *arguments: str) -> None:
+    """Prices, a policy and budgets."""
+    command = [sys.executable, "-m", "tests.integrations.agent_zero.prepare", *arguments]
+    subprocess.run(command, env=place.web.environment, cwd=BASE_DIR, check=True, timeout=120)
+
+
 def ask(place: Installation, path: str) -> Any:
     """What the API says."""
     url = f"http://127.0.0.1:{place.web.port}/api/{path}"
@@ -88,8 +94,7 @@ def ask(place: Installation, path: str) -> Any:
 
 def test_two_conversations_with_a_bursar_that_is_killed(zero: Zero, tmp_path: Path) -> None:
     with installation(tmp_path / "bursar") as place:
-        command = [sys.executable, "-m", "tests.integrations.agent_zero.prepare"]
-        subprocess.run(command, env=place.web.environment, cwd=BASE_DIR, check=True, timeout=120)
+        prepared(place)
         story = Story(place)
         settings = {
             "base_url": f"http://127.0.0.1:{place.web.port}",
@@ -128,3 +133,41 @@ def test_two_conversations_with_a_bursar_that_is_killed(zero: Zero, tmp_path: Pa
         assert failed["request_id"] == went_on["request_id"]
         headings = [heading for _, heading, _ in told["lines"]]
         assert "Bursar: openai/strong-model failed (429), openai/spare-model goes on." in headings
+
+
+def test_prompts_are_made_shorter_and_stay_the_same_in_front(zero: Zero, tmp_path: Path) -> None:
+    wanted = " ".join(f"preset{number}" for number in range(400))
+    asked: list[str] = []
+    fresh = {**USAGE, "prompt_tokens_details": {"cached_tokens": 0}}
+
+    def play(body: dict[str, Any], _: int) -> Answer:
+        if not is_main(body):
+            return Answer("title", usage=fresh)
+        asked.append(body["model"])
+        last = len(asked) > 8
+        return Answer(say("Done.") if last else tool("switch_model", to=wanted, reason=f"{len(asked)}."), usage=fresh)
+
+    with installation(tmp_path / "bursar") as place:
+        prepared(place, "100")
+        settings = {
+            "base_url": f"http://127.0.0.1:{place.web.port}",
+            "api_key": place.key,
+            "compress": True,
+            "route_utility": False,
+        }
+        told, provider = zero.drive([["Which presets are there?"]], play, settings)
+
+        assert told["answers"] == ["Done."]
+        prompts = [body["messages"] for body in provider.seen if is_main(body)]
+        calls = [one for one in ask(place, "usage")["results"][::-1] if one["role"] == "chat"]
+        calls = [one for one in calls if one["operation"] == "chat"]
+    assert [one["model"] for one in calls] == asked
+    assert not calls[0]["compressed"]
+    assert calls[-1]["compressed"]
+    sizes = [len(json.dumps(prompt)) for prompt in prompts]
+    ids = [one["compression_id"] for one in calls]
+    steps = [number for number in range(1, len(ids)) if ids[number] != ids[number - 1]]
+    assert any(sizes[number] < sizes[number - 1] for number in steps)
+    # Between two steps nothing changes in front of what is new, so the provider's cache of the prompt holds.
+    for number in set(range(1, len(ids))) - set(steps):
+        assert prompts[number][: len(prompts[number - 1]) - 1] == prompts[number - 1][:-1]

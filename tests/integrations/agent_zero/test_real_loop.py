@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.integrations.agent_zero.provider import Answer, Plane, say, tool
 from tests.integrations.agent_zero.tree import NEEDS_TREE, USAGE, Zero, always, is_main, zero
 
@@ -125,6 +127,30 @@ def test_two_messages(zero: Zero) -> None:
     assert {record["conversation_id"] for record in records} == {told["context"]}
     assert len({record["id"] for record in records}) == len(records) == 3
     assert len({record["task_id"] for record in records}) == 3
+
+
+def test_the_responses_api(zero: Zero) -> None:
+    if not (zero.copy / "helpers" / "litellm_transport.py").exists():
+        pytest.skip("version 1.7 speaks chat completions alone")
+    zero.use_responses()
+    plane = Plane(lambda body: {"fallbacks": [{"provider": "openai", "name": "backup-model"}]})
+    failing = always(say("Hi!"))
+
+    def play(body: dict[str, Any], number: int) -> Answer:
+        return Answer(status=503) if body["model"] == "main-model" and "Fail." in str(body) else failing(body, number)
+
+    told, provider = zero.run("Hello.", "Fail.", play=play, plane=plane)
+
+    assert told["answers"] == ["Hi!"] * 2
+    assert all("input" in body and not body.get("metadata") for body in provider.seen)
+    first, failed, went_on = of_main(plane)
+    for record, model in ((first, "main-model"), (went_on, "backup-model")):
+        assert (record["model"], record["status"]) == (model, "ok")
+        assert (record["input_tokens"], record["output_tokens"], record["cache_read_input_tokens"]) == (4321, 21, 4000)
+        assert "usage_source" not in record
+    assert (failed["status"], failed["error_type"]) == ("error", "503")
+    calls = [one for one in plane.usage if one.get("operation") != "execute_tool"]
+    assert len(calls) == len(provider.seen)  # nothing is told twice
 
 
 def test_block(zero: Zero) -> None:

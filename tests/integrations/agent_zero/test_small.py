@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
+from integrations.agent_zero.bursar.helpers.attempts import TAG
 from integrations.agent_zero.bursar.helpers.errors import another_model_may_do, error_type, is_momentary
 from integrations.agent_zero.bursar.helpers.options import Options, read_options
 from integrations.agent_zero.bursar.helpers.origins import task_type_of
+from integrations.agent_zero.bursar.helpers.transport import ask_for_counts, keep_tag_here
 from integrations.agent_zero.bursar.helpers.usage import usage_fields
 from integrations.agent_zero.install import PLUGIN, install, main
 from tests.integrations.agent_zero.stage import HandledException, InterventionException, ProviderError
@@ -92,6 +94,21 @@ def test_settings_that_cannot_be_understood_are_the_defaults() -> None:
     assert read_options(config, {}) == Options(base_url="http://b", api_key="k", route=False)
     assert read_options(None, {"BURSAR_URL": "http://c", "BURSAR_KEY": "k"}).is_on
     assert not read_options({}, {}).is_on
+
+
+def test_each_way_to_a_provider_asks_for_counts_in_its_own_words() -> None:
+    for stream, metadata, options in (
+        (True, {TAG: "c"}, {"include_usage": True}),
+        (False, {TAG: "c"}, None),
+        (True, {}, None),
+    ):
+        request: dict[str, Any] = {"metadata": metadata}
+        ask_for_counts(request, stream)
+        assert request.get("stream_options") == options
+    for metadata, left in (({TAG: "c"}, None), ({TAG: "c", "own": "1"}, {"own": "1"})):
+        request = {"metadata": metadata}
+        keep_tag_here(request, True)
+        assert (request.get("metadata"), request["litellm_metadata"]) == (left, {TAG: "c"})
 
 
 def test_defaults_are_the_same_wherever_they_stand() -> None:

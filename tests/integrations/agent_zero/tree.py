@@ -43,6 +43,7 @@ class Zero:
         self.copy = copy
         self.open: list[Any] = []
         self.settings: dict[str, Any] = {}
+        self.speaks_responses = False
 
     def run(
         self, *messages: str, play: Play, plane: Plane | None, base_url: str = "", **asked: Any
@@ -50,6 +51,14 @@ class Zero:
         """Send messages in one chat, with a Bursar that the test plays, or none."""
         self.open += [plane] if plane else []
         return self.drive([messages], play, {"base_url": plane.url if plane else base_url, "api_key": "bsr_x"}, **asked)
+
+    def use_responses(self) -> None:
+        """Agent Zero's own choice from version 2 on, in place of chat completions."""
+        self.speaks_responses = True
+        folder = self.copy / "usr" / "plugins" / "_model_config"
+        for name in ("config.json", "presets.yaml"):
+            file = folder / name
+            file.write_text(file.read_text().replace('"a0_api_mode": "chat_completions"', ""))
 
     def configure(self, **settings: Any) -> None:
         """The plugin's settings."""
@@ -81,7 +90,7 @@ class Zero:
         self, chats: Sequence[Sequence[str]], play: Play, settings: dict[str, Any], **asked: Any
     ) -> tuple[dict[str, Any], Provider]:
         """Send messages in each chat in turn; returns what came of it, and the provider with what it saw."""
-        provider = Provider(play)
+        provider = Provider(play, speaks_responses=self.speaks_responses)
         self.open.append(provider)
         self.configure(**settings)
         command = [PYTHON, str(drive_path()), json.dumps({"chats": chats, **asked})]

@@ -79,7 +79,8 @@ class MeteredModel:
         # One try here is one try of the provider: retries inside would be neither seen nor stopped.
         kwargs |= {"a0_retry_attempts": 0, "max_retries": 0}
         if any(kwargs.get(name) for name in _CALLBACKS):
-            if not _speaks_responses(model):
+            # From version 2 on each way to a provider asks in its own words: transport.py.
+            if not hasattr(model, "unified_turn"):
                 kwargs.setdefault("stream_options", {"include_usage": True})
             for name in _CALLBACKS[:2]:
                 if kwargs.get(name):
@@ -150,11 +151,6 @@ def _prepared(kwargs: dict[str, Any], *, is_other: bool) -> dict[str, Any]:
     if prepared.get("messages"):
         prepared["messages"] = list(prepared["messages"])
     return prepared
-
-
-def _speaks_responses(model: Any) -> bool:
-    mode = (getattr(model, "kwargs", None) or {}).get("a0_api_mode", "")
-    return str(mode).startswith("response")
 
 
 def _text(result: Any) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from . import plane, routing, zero
+from . import plane, routing, transport, zero
 from .attempts import TAG, waiting
 from .errors import error_type, status_of
 from .options import Options
@@ -17,7 +17,6 @@ from .origins import asking_agent, role_of, task_type
 from .usage import usage_fields
 
 NAME = "BursarUsageTap"
-METERED = "_bursar_metered"
 MOST_UNDER_WAY = 1000
 _EMBEDDINGS = ("embedding", "aembedding")
 
@@ -29,6 +28,7 @@ def install(options: Callable[[], Options]) -> None:
     others = [one for one in litellm.callbacks if type(one).__name__ != NAME]
     litellm.callbacks[:] = [*others, _tap_class(logger)(options)]
     meter_class(importlib.import_module("models").LiteLLMChatWrapper)
+    transport.meter_transport()
 
 
 def heard(kwargs: Mapping[str, Any], response: Any) -> bool:
@@ -104,7 +104,7 @@ def meter_class(wrapper: Any) -> None:
     """Measure the calls of models that are made past the agent. Once in a process; a call that is measured passes."""
     for name in ("unified_call", "unified_turn"):
         own = getattr(wrapper, name, None)
-        if own is not None and not hasattr(own, METERED):
+        if own is not None and not hasattr(own, transport.METERED):
             setattr(wrapper, name, _metering(own, name))
 
 
@@ -122,7 +122,7 @@ def _metering(own: Any, name: str) -> Any:
             return await own(self, *args, **kwargs)
         return await getattr(measured, name)(*args, **kwargs)
 
-    setattr(metering, METERED, True)
+    setattr(metering, transport.METERED, True)
     return metering
 
 
