@@ -164,10 +164,10 @@ def test_prompts_are_made_shorter_and_stay_the_same_in_front(zero: Zero, tmp_pat
     assert [one["model"] for one in calls] == asked
     assert not calls[0]["compressed"]
     assert calls[-1]["compressed"]
-    sizes = [len(json.dumps(prompt)) for prompt in prompts]
     ids = [one["compression_id"] for one in calls]
     steps = [number for number in range(1, len(ids)) if ids[number] != ids[number - 1]]
-    assert any(sizes[number] < sizes[number - 1] for number in steps)
+    # The tool answered in the same words each time: old answers refer to the first one.
+    assert json.dumps(prompts[-1]).count("There is no preset") < len(asked) - 1
     # Between two steps nothing changes in front of what is new, so the provider's cache of the prompt holds.
     for number in set(range(1, len(ids))) - set(steps):
         assert prompts[number][: len(prompts[number - 1]) - 1] == prompts[number - 1][:-1]
