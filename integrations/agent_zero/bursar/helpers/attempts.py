@@ -80,13 +80,15 @@ class Attempt:
             if self._is_told or self._ended is None:
                 return
             self._is_told = True
-        waiting().pop(self.id, None)
         try:
             record = self.record()
             tally.add(record)
             plane.report(self.call.options, record)
         except Exception:
             plane.logger.exception("A model call could not be reported.")
+        finally:
+            # Not before: whoever waits for what is under way may end the process then.
+            waiting().pop(self.id, None)
 
     def record(self) -> dict[str, Any]:
         """The usage record; counts are an estimate where the provider sent none."""
