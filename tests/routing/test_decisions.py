@@ -281,7 +281,9 @@ def test_a_used_up_budget_blocks_and_says_who_can_raise_it(agent: Client) -> Non
     assert (told["action"], told["model"], told["reason_code"]) == ("block", None, "budget_block")
     assert "has 1.00 spent" in told["reason"]
     assert "alice@example.org can raise it" in told["reason"]
-    assert told["budget"]["state"] == "blocked"
+    assert (told["budget"]["state"], told["budget"]["raise_contacts"]) == ("blocked", ["alice@example.org"])
+    (state,) = agent.get("/api/budgets/status").json()["results"]
+    assert (state["action"], state["raise_contacts"]) == ("block", ["alice@example.org"])
 
 
 def test_a_budget_sends_calls_to_a_lower_tier(agent: Client) -> None:

@@ -30,11 +30,13 @@ from apps.budgets.api.telling import (
 )
 from apps.budgets.domain.drafts import LIMITS, Draft, checked_draft
 from apps.budgets.domain.sentences import sentence
+from apps.budgets.domain.states import BudgetState
+from apps.budgets.domain.thresholds import Action
 from apps.budgets.models import Budget
 from apps.budgets.selectors.budgets import budgets_of
 from apps.budgets.selectors.replays import replayed
 from apps.budgets.selectors.spending import TooMuch
-from apps.budgets.selectors.states import budget_state
+from apps.budgets.selectors.states import budget_state, contacts_of
 from apps.budgets.services import editing
 from apps.budgets.services.facts import Told, facts_of
 
@@ -168,7 +170,12 @@ class BudgetStatusView(APIView):
             raise Refused("A value has at most 128 characters.", code="invalid")
         facts = facts_of(told=Told(**sent, tags=tags), caller=request.auth, only_look=True)
         states = budget_state(facts=facts, now=timezone.now())
-        return Response({"results": [state.told() for state in states]})
+        return Response({"results": [_standing(state) for state in states]})
+
+
+def _standing(state: BudgetState) -> dict[str, Any]:
+    """A state; of one that blocks, with who can raise it."""
+    return state.told() | ({"raise_contacts": list(contacts_of(state))} if state.action == Action.BLOCK.value else {})
 
 
 def _whole(text: str) -> int:

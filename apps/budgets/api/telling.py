@@ -111,6 +111,9 @@ class StateOut(serializers.Serializer[Any]):
     action = serializers.ChoiceField(choices=("none", "advise", "cheapest", "downgrade", "block"))
     tier = serializers.CharField(required=False)
     unpriced_calls = serializers.IntegerField(required=False)
+    raise_contacts = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="of one that blocks"
+    )
     resets_at = serializers.DateTimeField(allow_null=True)
 
 

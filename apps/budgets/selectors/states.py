@@ -12,6 +12,7 @@ from apps.budgets.domain.scopes import Facts, each_label
 from apps.budgets.domain.states import BudgetState, tightest_first
 from apps.budgets.domain.thresholds import ceiling
 from apps.budgets.selectors import matching
+from apps.budgets.selectors.contacts import raise_contacts
 from apps.budgets.selectors.matching import Rule, is_rolling
 from apps.costs.services.ingest.literals import array, text_array
 
@@ -115,3 +116,9 @@ def _state(one: tuple[Rule, str, Span], row: Sequence[Any], facts: Facts) -> Bud
         return replace(state, limit=row[5], raised=row[6], ceiling=row[7])
     most = ceiling(rule.thresholds, state.limit, raised=state.raised, grace_percent=rule.grace_percent)
     return replace(state, ceiling=None if rule.paused else most)
+
+
+def contacts_of(state: BudgetState | None) -> tuple[str, ...]:
+    """Who can raise the budget of this state; of none, those who can raise any."""
+    rule = matching.matcher().by_id.get(state.budget_id) if state else None
+    return raise_contacts(rule.project_id if rule else None)

@@ -22,12 +22,11 @@ from django.utils import timezone
 from apps.access.domain.errors import Conflict, Refused
 from apps.access.statements import prepared
 from apps.budgets.domain.scopes import Facts, each_label
-from apps.budgets.domain.states import BudgetRefused, BudgetState, Denial, Unit
+from apps.budgets.domain.states import BudgetRefused, Denial, Unit
 from apps.budgets.models import EntryKind, Reservation, ReservationState
 from apps.budgets.selectors import matching
-from apps.budgets.selectors.contacts import raise_contacts
 from apps.budgets.selectors.matching import Rule
-from apps.budgets.selectors.states import budget_state
+from apps.budgets.selectors.states import budget_state, contacts_of
 from apps.budgets.services.opening import Wanted, open_counters
 from apps.costs.services.ingest.literals import array
 from apps.costs.services.ingest.reading import new_id
@@ -206,12 +205,7 @@ def _denial(denied: _Denied, asked: _Asked, facts: Facts) -> Denial:
         return Denial("reservation", asked.amount, None, left_usd=_left(asked.parent))
     states = budget_state(facts=facts, now=timezone.now())
     state = next((one for one in states if one.counter_id == denied.counter_id), states[0] if states else None)
-    return Denial("budget", asked.amount, state, raise_contacts=_contacts(state))
-
-
-def _contacts(state: BudgetState | None) -> tuple[str, ...]:
-    rule = matching.matcher().by_id.get(state.budget_id) if state else None
-    return raise_contacts(rule.project_id if rule else None)
+    return Denial("budget", asked.amount, state, raise_contacts=contacts_of(state))
 
 
 def _left(parent: int | None) -> Decimal | None:

@@ -10,7 +10,7 @@ from apps.budgets.domain.scopes import Facts
 from apps.budgets.domain.states import BudgetRefused, BudgetState, Denial, Unit
 from apps.budgets.domain.thresholds import Action
 from apps.budgets.selectors import matching
-from apps.budgets.selectors.contacts import raise_contacts
+from apps.budgets.selectors.states import contacts_of
 from apps.budgets.services.reserving import Together, reserve
 from apps.costs.domain.money_format import format_money
 from apps.costs.domain.pricing import usd
@@ -50,7 +50,9 @@ def standing(states: Sequence[BudgetState], policy: Policy | None, *, now: datet
     told = _plain(states[0].told())
     blocking = next((state for state in states if state.action == Action.BLOCK.value), None)
     if blocking is not None:
-        return Standing(_plain(blocking.told()), _sentence(blocking), None)
+        contacts = contacts_of(blocking)
+        sentence = Denial("budget", Decimal(0), blocking, raise_contacts=contacts).sentence
+        return Standing({**_plain(blocking.told()), "raise_contacts": list(contacts)}, sentence, None)
     return Standing(told, None, _limit(states, policy) if policy else None, _pace(states, now))
 
 
@@ -146,12 +148,6 @@ def _room(state: BudgetState) -> Decimal | None:
     if state.unit != Unit.USD or state.ceiling is None or state.exempt or state.paused:
         return None
     return state.ceiling - state.spent - state.reserved
-
-
-def _sentence(state: BudgetState) -> str:
-    rule = matching.matcher().by_id.get(state.budget_id)
-    contacts = raise_contacts(rule.project_id if rule else None)
-    return Denial("budget", Decimal(0), state, raise_contacts=contacts).sentence
 
 
 def _plain(told: dict[str, Any]) -> dict[str, Any]:
