@@ -26,6 +26,8 @@ PAGES = (
     "/explore?group=user&then=agent&show=ranking&measure=latency_p95",
     "/explore?group=error_type&then=model&measure=waste_usd&period=7d",
     "/explore?measure=cost_per_success&show=ranking&group=agent",
+    "/explore?measure=calls_share&group=tool&then=model",
+    "/explore?measure=waste_usd&from=2026-01-01&to=2026-11-01",
     "/explore?group=user&then=agent&from=2026-01-01&to=2026-11-01&measure=x",
     "/explore?show=running&model=nobody-uses-this",
     "/explore/records?model=gpt-4.1",

@@ -1,7 +1,7 @@
 """Changing how numbers are read, and typing what a US dollar is worth elsewhere. Each act is one audit entry.
 
 A change of zone moves where days begin and never a total between two instants: folds of the old zone are not read from
-the moment on, and `fold-days` replaces them.
+the moment on, and `fold-days` and `fold-tasks` replace them.
 """
 
 from datetime import date
