@@ -297,7 +297,7 @@ def test_every_figure_says_how_it_is_computed(browser: Client) -> None:
     report([call(NOW)], NOW)
     links = re.findall(r'<dt><a href="/how#([\w-]+)"', browser.get("/").content.decode())
     entries = re.findall(r'<dt id="([\w-]+)"', browser.get("/how").content.decode())
-    assert links == ["spend", "per-success", "success", "latency", "calls"]
+    assert links == ["spend", "per-success", "success", "latency", "saving", "calls"]
     assert set(links) <= set(entries)
 
 
