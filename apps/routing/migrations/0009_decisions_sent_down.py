@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="decision",
             index=models.Index(
-                condition=models.Q(("reason_code__startswith", "left_"), ("reason_code__endswith", "budget")),
+                condition=models.Q(("reason_code__endswith", "budget"), ("reason_code__startswith", "left_")),
                 fields=["created_at"],
                 name="decision_sent_down",
             ),
