@@ -1,12 +1,13 @@
 """Making and changing budgets. Each act is one transaction and one audit entry; deleting can be undone."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from apps.access.domain.errors import Conflict, NotAllowed, Refused
@@ -47,7 +48,7 @@ def create_budget(*, caller: Caller, draft: Draft, origin: str = "") -> Budget:
             caller=caller, action="budget.created", obj=budget, after=told(draft), project_id=budget.project_id
         )
     begin_counting(budget=budget)
-    evaluate(budget=budget)
+    _evaluate(budget)
     return budget
 
 
@@ -84,7 +85,7 @@ def change_budget(
         )
     if recount:
         begin_counting(budget=budget)
-    evaluate(budget=budget)
+    _evaluate(budget)
     return budget
 
 
@@ -158,8 +159,14 @@ def restore_budget(*, caller: Caller, budget_id: int) -> Budget:
         after = told(draft_of(budget))
         audit.record(caller=caller, action="budget.restored", obj=budget, after=after, project_id=budget.project_id)
     begin_counting(budget=budget)
-    evaluate(budget=budget)
+    _evaluate(budget)
     return budget
+
+
+def _evaluate(budget: Budget) -> None:
+    """Say which thresholds hold; what has to wait for a sweep that is at it is left to the next one: the act stands."""
+    with suppress(DatabaseError):
+        evaluate(budget=budget)
 
 
 def _save(budget: Budget) -> None:
