@@ -99,6 +99,7 @@ def test_unusual_hours_are_told_once_and_end_after_a_day(db: None, monkeypatch: 
 
 def test_background_work_that_is_late_until_it_has_caught_up(db: None) -> None:
     now = timezone.now()
+    Heartbeat.objects.create(name="controlplane.tasks.watch_background", done_at=now)
     Heartbeat.objects.create(name="apps.costs.tasks.fold_days", done_at=now - timedelta(hours=2))
     for _ in range(2):
         watch_background(now=now)

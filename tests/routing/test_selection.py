@@ -136,6 +136,9 @@ CASES: list[tuple[list[Candidate], dict[str, Any], tuple[str | None, str]]] = [
         ("small", "left_standard_better_quality"),
     ),
     (LADDER, {"budget": BudgetLimit("Support", "budget", left=99)}, ("middle", "no_feasible_model")),
+    # What is left does for the tier that the budget asks for.
+    (LADDER, {"budget": BudgetLimit("Support", "budget", most_rank=0, left=99)}, ("small", "left_standard_budget")),
+    (LADDER, {"budget": BudgetLimit("Support", "budget", most_rank=0, left=9)}, ("middle", "no_feasible_model")),
 ]
 
 

@@ -64,10 +64,12 @@ def select(wanted: Wanted, candidates: Sequence[Candidate]) -> Selection:
     """Choose among the candidates of all tiers."""
     asked = _question(wanted, candidates)
     rank = _wanted_rank(asked)
-    chosen, code = unlimited, _ = _by_strategy(asked, rank)
+    chosen, code = _by_strategy(asked, rank)
     if chosen is None:
         chosen, code = _without_feasible(asked)
-    elif wanted.budget is not None and wanted.budget.most_rank is not None and chosen.rank > wanted.budget.most_rank:
+    unlimited = chosen
+    # Also where nothing else was feasible: what is left of a blocking budget may do for the tier it asks for.
+    if chosen and wanted.budget and wanted.budget.most_rank is not None and chosen.rank > wanted.budget.most_rank:
         chosen, code = _within_budget(asked, chosen, code, wanted.budget.most_rank)
     if chosen is not None and spot(chosen) in asked.expected:
         chosen, code = _not_dearer_than_premium(asked, chosen, code)

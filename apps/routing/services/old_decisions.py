@@ -1,6 +1,6 @@
 """Retention of decisions and compressions: whole months go, in batches, so that nothing waits."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from django.conf import settings
 from django.db import connection
@@ -18,14 +18,15 @@ def drop_old_decisions(*, now: datetime) -> int:
     Compressions of those months go with them.
     """
     month = month_of(now - timedelta(days=settings.RETENTION_DECISION_DAYS))
-    Compression.objects.filter(created_at__lt=month).delete()
+    begins = datetime.combine(month, time(), UTC)
+    Compression.objects.filter(created_at__lt=begins).delete()
     dropped = 0
     for _ in range(MOST_BATCHES):
         with connection.cursor() as cursor:
             cursor.execute(
                 "DELETE FROM routing_decision WHERE ctid = ANY(ARRAY("
-                " SELECT ctid FROM routing_decision WHERE created_at < %s::date LIMIT %s))",
-                [month, BATCH],
+                " SELECT ctid FROM routing_decision WHERE created_at < %s LIMIT %s))",
+                [begins, BATCH],
             )
             dropped += cursor.rowcount
             if cursor.rowcount < BATCH:
