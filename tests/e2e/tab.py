@@ -102,7 +102,8 @@ class Tab:
             self.pause(15)
 
     def assert_fits(self) -> None:
-        """The page does not scroll sideways."""
+        """The page does not scroll sideways. It is waited for: a text may be there before its style sheet."""
+        self.page.wait_for_load_state()
         width, seen, wide = self.page.evaluate(_WIDTHS)
         assert width <= seen, f"{self.page.url} is {width} px wide in a window of {seen}: {wide}"
 
