@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from pytest_django import Settings
 
 from apps.access.models import User
@@ -175,6 +175,25 @@ def test_a_change_is_counted_anew_by_the_next_sweep() -> None:
     Counter.objects.update(in_force=["actual:80%:notify"], period_end=datetime.now(UTC))
     assert tending.end_periods(now=datetime.now(UTC)) == 1
     assert Counter.objects.get().in_force == []
+
+
+def test_a_budget_stands_that_a_sweep_did_not_let_evaluate(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    spend("9")
+
+    def held(*, budget: Budget) -> None:
+        raise OperationalError("canceling statement due to lock timeout")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(editing, "evaluate", held)
+        budget = make_budget("10")
+    assert [one.getMessage() for one in caplog.records if one.name == editing.__name__] == [
+        f"What holds of budget {budget.pk} is left to the next sweep (OperationalError)."
+    ]
+    assert Counter.objects.get().in_force == []
+    tending.tend(now=datetime.now(UTC))
+    assert Counter.objects.get().in_force == ["actual:80%:notify"]
 
 
 def test_a_forecast_is_kept_shown_and_warns(ann: User, signed_in: Any) -> None:

@@ -1,6 +1,6 @@
 """Making and changing budgets. Each act is one transaction and one audit entry; deleting can be undone."""
 
-from contextlib import suppress
+import logging
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -21,6 +21,8 @@ from apps.budgets.selectors.budgets import budgets_of
 from apps.budgets.selectors.receivers import unreachable
 from apps.budgets.services.opening import apply_terms
 from apps.budgets.services.tending import begin_counting, evaluate
+
+logger = logging.getLogger(__name__)
 
 MAX_RAISED_PERIODS = 366
 _PLAIN = (
@@ -165,8 +167,11 @@ def restore_budget(*, caller: Caller, budget_id: int) -> Budget:
 
 def _evaluate(budget: Budget) -> None:
     """Say which thresholds hold; what has to wait for a sweep that is at it is left to the next one: the act stands."""
-    with suppress(DatabaseError):
+    try:
         evaluate(budget=budget)
+    except DatabaseError as error:
+        kind = type(error).__name__
+        logger.warning("What holds of budget %s is left to the next sweep (%s).", budget.pk, kind)
 
 
 def _save(budget: Budget) -> None:
