@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from apps.routing.domain.compression import Message, Reason, compress, economy_of, tables
@@ -255,8 +255,13 @@ def test_laws(messages: list[Message], target: int, keep_recent: int) -> None:
     assert all(one.tokens > 0 and one.reason in Reason for one in result.dropped)
 
 
+REPEATED = "Order 12, A1B2C3. " * 9
+
+
 @settings(max_examples=60, deadline=None)
-@given(MESSAGES, st.integers(0, 400), st.sampled_from(["", "Well.", "Order 12, A1B2C3. " * 9]))
+@example([Message("assistant", "Well. Well. " * 30, ""), Message("user", "x", "")], 0, REPEATED)
+@example([Message("tool", json.dumps(FLIGHTS) * 3, ""), Message("assistant", "x", "")], 0, REPEATED)
+@given(MESSAGES, st.integers(0, 400), st.sampled_from(["", "Well.", REPEATED]))
 def test_laws_of_summaries(messages: list[Message], target: int, summary: str) -> None:
     result = compress(messages, target=target, keep_recent=1, count=len, summary=summary)
     assert sum(result.sizes) <= sum(len(one.text) + len(one.calls) for one in messages)

@@ -66,6 +66,10 @@ class Press:
         """Whether a value was named after a place, or by people at any time."""
         return lambda value: self.mentions.since(value, place)
 
+    def set_aside(self, places: Sequence[int]) -> None:
+        """Let no later step touch these messages: a summary stands whole or not at all."""
+        self.old = [place for place in self.old if place not in places]
+
     def replace(self, place: int, text: str, reason: Reason, names: Sequence[str] = ()) -> bool:
         """Put a text in the place of a message's, if it is shorter."""
         if text == self.texts[place]:

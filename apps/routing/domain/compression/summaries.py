@@ -57,6 +57,7 @@ def put_in(press: Press, summary: str) -> bool:
     for place, one in new.items():
         press.values.pop(place, None)
         press.put(place, one, sizes[place], Reason.SUMMARY)
+    press.set_aside(places)
     return True
 
 
