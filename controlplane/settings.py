@@ -348,6 +348,8 @@ PROMPT_CACHE_SECONDS = env.int("BURSAR_PROMPT_CACHE_SECONDS", default=300)
 PROMPT_CACHE_LEAST_TOKENS = env.int("BURSAR_PROMPT_CACHE_LEAST_TOKENS", default=1024)
 RETENTION_RECORD_DAYS = env.int("BURSAR_RETENTION_RECORD_DAYS", default=400)
 RETENTION_ROLLUP_DAYS = env.int("BURSAR_RETENTION_ROLLUP_DAYS", default=1100)
+# Below the 50 s after which a task is stopped, and below the minute after which it is called again.
+SWEEP_SECONDS = env.int("BURSAR_SWEEP_SECONDS", default=15)
 FOLD_DAYS_PER_RUN = env.int("BURSAR_FOLD_DAYS_PER_RUN", default=40)
 PROVE_HOURS_PER_RUN = env.int("BURSAR_PROVE_HOURS_PER_RUN", default=24)
 RERATE_BATCH = env.int("BURSAR_RERATE_BATCH", default=1000)

@@ -67,14 +67,14 @@ class FoldRun:
         return f"{self.folded} days and {self.hours} hours folded, {self.left} days left{removed}"
 
 
-def fold_closed_days(*, now: datetime, at_most: int | None = None, seconds: float = 15) -> FoldRun:
+def fold_closed_days(*, now: datetime, at_most: int | None = None, seconds: float | None = None) -> FoldRun:
     """Fold closed days that have no fold, newest first, at most so many days and seconds a run; safe to run twice.
 
     The closed hours of the running day come first: they are few and read most.
     """
     zone = reporting_zone()
     removed = _remove_other_zones()
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + (settings.SWEEP_SECONDS if seconds is None else seconds)
     hours = _fold_each(unfolded_hours(now), fold_hour, deadline)
     missing = unfolded_days(now)
     folded = _fold_each(missing[: at_most or settings.FOLD_DAYS_PER_RUN], lambda day: fold_day(day, zone), deadline)

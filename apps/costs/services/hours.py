@@ -40,12 +40,13 @@ class HoursRun:
         return f"{self.merged} hours merged, {self.left} left"
 
 
-def merge_old_quarters(*, now: datetime, seconds: float = 15) -> HoursRun:
-    """Merge quarters into hours, oldest first, for at most so many seconds; safe to run twice."""
+def merge_old_quarters(*, now: datetime, seconds: float | None = None) -> HoursRun:
+    """Merge quarters into hours, oldest first, for so many seconds (`SWEEP_SECONDS` by default); safe to run twice."""
     if not _announced(now):
         return HoursRun(0, 0)
     waiting = hours_to_merge(MAX_HOURS)
-    deadline, merged = time.monotonic() + seconds, 0
+    deadline = time.monotonic() + (settings.SWEEP_SECONDS if seconds is None else seconds)
+    merged = 0
     for hour in waiting:
         if time.monotonic() > deadline:
             break

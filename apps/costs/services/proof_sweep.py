@@ -38,9 +38,13 @@ class ProofRun:
         return f"{done}; {len(self.found)} differences repaired; {self.left} hours left{failed}"
 
 
-def prove_closed_hours(*, now: datetime, seconds: float = 15) -> ProofRun:
-    """Prove and repair, for about so many seconds: first what was never proven, then what was proven longest ago."""
-    run, deadline = ProofRun(), time.monotonic() + seconds
+def prove_closed_hours(*, now: datetime, seconds: float | None = None) -> ProofRun:
+    """Prove and repair: first what was never proven, then what was proven longest ago.
+
+    It begins nothing more after so many seconds, by default `SWEEP_SECONDS`.
+    """
+    run = ProofRun()
+    deadline = time.monotonic() + (settings.SWEEP_SECONDS if seconds is None else seconds)
     waiting = unproven_hours(now)
     _prove_hours(waiting, run, now, deadline)
     run.left = len(waiting) - run.hours

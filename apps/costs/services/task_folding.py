@@ -52,9 +52,10 @@ class TaskFoldRun:
         return f"tasks of {self.days} days folded{removed}{', more are left' if self.left else ''}"
 
 
-def fold_tasks(*, now: datetime, seconds: float = 15) -> TaskFoldRun:
-    """Fold the tasks of closed days that rest, newest day first, for at most so many seconds; safe to run twice."""
-    run, zone, deadline = TaskFoldRun(), reporting_zone(), time.monotonic() + seconds
+def fold_tasks(*, now: datetime, seconds: float | None = None) -> TaskFoldRun:
+    """Fold tasks of closed days that rest, newest day first, in so many seconds (`SWEEP_SECONDS`). Safe to repeat."""
+    run, zone = TaskFoldRun(), reporting_zone()
+    deadline = time.monotonic() + (settings.SWEEP_SECONDS if seconds is None else seconds)
     if others := _of_other_zones(zone, settings.FOLD_DAYS_PER_RUN):
         # Days of two zones overlap: the old ones go before the first new one comes.
         _unfold(others)
