@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.budgets.services import forecasting, proving, reserving, tending, tidying
-from apps.budgets.services.alerting import following, watching
+from apps.budgets.services.alerting import following, lowering, watching
 from apps.budgets.services.outbox import sweeping
 from apps.costs.services import sweeps
 
@@ -32,11 +32,12 @@ def send_outbox() -> None:
 
 @shared_task(soft_time_limit=50, time_limit=60)
 def follow_alerts() -> None:
-    """Ends silences, tells critical alerts again, deletes old ones."""
+    """Ends silences, tells critical alerts again and what budgets sent to cheaper models, deletes old ones."""
     now = timezone.now()
     ended, told = following.end_silences(now=now), following.remind(now=now)
-    dropped = following.drop_old(now=now)
-    sweeps.note("follow-alerts", words=f"ended {ended} silences, told {told} again, deleted {dropped}", behind=False)
+    lowered, dropped = lowering.tell_lowered(now=now), following.drop_old(now=now)
+    words = f"ended {ended} silences, told {told} again and {lowered} times what went to cheaper models"
+    sweeps.note("follow-alerts", words=f"{words}, deleted {dropped}", behind=False)
 
 
 @shared_task(soft_time_limit=240, time_limit=280)

@@ -1,5 +1,7 @@
 """Alerts, and what is to be told about them."""
 
+from functools import reduce
+from operator import or_
 from typing import Self
 
 from django.db import models
@@ -7,6 +9,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.access.domain.identity import Caller
+from apps.budgets.domain.thresholds import Action
+
+LOWERING = (Action.DOWNGRADE.value, Action.CHEAPEST.value)
+"""How the occurrences of budget alerts end while which calls go to cheaper models."""
 
 
 class Severity(models.TextChoices):
@@ -36,6 +42,11 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     def firing(self) -> Self:
         """Alerts nobody has taken up."""
         return self.filter(state=AlertState.FIRING)
+
+    def lowering(self) -> Self:
+        """Alerts of budgets that send calls to cheaper models while they are open."""
+        ends = [Q(occurrence__endswith=f":{action}") for action in LOWERING]
+        return self.filter(reduce(or_, ends), kind="budget", budget_id__isnull=False)
 
 
 class Alert(models.Model):
@@ -78,10 +89,16 @@ class Alert(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def lowers(self) -> bool:
+        """True if its budget sends calls to cheaper models while it is open."""
+        return self.kind == "budget" and self.budget_id is not None and self.occurrence.rpartition(":")[2] in LOWERING
+
 
 class Event(models.TextChoices):
     RAISED = "raised", "Raised"
     REMINDER = "reminder", "Reminder"
+    DOWNGRADED = "downgraded", "Calls sent down"
     RESOLVED = "resolved", "Resolved"
 
 
@@ -95,8 +112,13 @@ class Announcement(models.Model):
     """One row is one thing to be told about an alert: the outbox. Written in the transaction of what it tells of."""
 
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="announcements")
-    event = models.CharField(max_length=8, choices=Event)
-    number = models.PositiveSmallIntegerField(default=0, help_text="counts reminders; 0 for what happens once")
+    event = models.CharField(max_length=12, choices=Event)
+    number = models.PositiveSmallIntegerField(default=0, help_text="counts what is told again; 0 for what happens once")
+    lowered = models.JSONField(
+        default=list, db_default=models.Value([], models.JSONField()),
+        help_text="which model took the place of which, for how many calls",
+    )  # fmt: skip
+    lowered_since = models.DateTimeField(null=True, help_text="from when on those calls are counted, up to made_at")
     made_at = models.DateTimeField(default=timezone.now)
     addressed_at = models.DateTimeField(null=True, help_text="when it was decided who is told")
 

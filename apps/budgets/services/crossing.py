@@ -11,7 +11,7 @@ from apps.budgets.domain import thresholds
 from apps.budgets.domain.crossings import Crossing
 from apps.budgets.domain.states import BudgetState, Unit
 from apps.budgets.domain.thresholds import Action, Threshold
-from apps.budgets.extension_points import tier_model
+from apps.budgets.extension_points import tiers_from
 from apps.budgets.selectors.matching import Rule
 from apps.budgets.services.alerting.raising import raise_alerts, resolve_alerts
 from apps.costs.domain.formats import count, money
@@ -131,9 +131,12 @@ def action_words(threshold: Threshold) -> str:
     """What a threshold does, for people."""
     if threshold.action is not Action.DOWNGRADE:
         return _DOES[threshold.action]
-    model = tier_model.registered(threshold.tier) if tier_model.registered else ""
-    first = f", to {model} first" if model else ""
-    return f"calls of dearer tiers are sent to the tier {threshold.tier}{first}"
+    tiers = tiers_from.registered(threshold.tier) if tiers_from.registered else ()
+    if not tiers:
+        return f"calls of dearer tiers are sent to the tier {threshold.tier}"
+    (_, model), *dearer = tiers
+    old = ", ".join(f"{name} ({first})" for name, first in reversed(dearer)) or "dearer tiers"
+    return f"calls of {old} are sent to the tier {threshold.tier}, to {model} first"
 
 
 def amount_words(amount: Decimal, unit: str) -> str:

@@ -19,6 +19,7 @@ from apps.budgets.forms.alerts import AlertFilterForm, SilenceForm
 from apps.budgets.models import Alert, AlertState
 from apps.budgets.selectors import inbox
 from apps.budgets.services.alerting import acting
+from apps.budgets.services.alerting.lowering import lowered_while
 
 PAGE_SIZE = 50
 TABS = {
@@ -102,6 +103,7 @@ def _shown(request: PageRequest, alert_id: int, form: SilenceForm) -> HttpRespon
         "alert": alert,
         "kind": inbox.kind_words(alert.kind),
         "form": form,
+        "lowered": lowered_while(alert, now=timezone.now()),
         "deliveries": inbox.deliveries_of(alert)[:100],
         "may_silence": request.caller.has_role(Role.ADMIN),
     }

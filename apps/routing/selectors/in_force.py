@@ -85,11 +85,14 @@ def tier_ceiling(name: str) -> Decimal | None:
     return None if cap is None else Decimal(cap)
 
 
-def tier_model(name: str) -> str:
-    """The first model of the tier of this name, as people know it; "" when no tier is called so."""
+def tiers_from(name: str) -> list[tuple[str, str]]:
+    """The tier of this name and those above it, each with its first model as people know it; cheapest first."""
     found = in_force()
-    tier = next((tier for tier in found.policy.tiers if tier.name == name), None) if found else None
-    return "/".join(tier.models[0].key) if tier and tier.models else ""
+    names = found.policy.tier_names() if found else []
+    if found is None or name not in names:
+        return []
+    tiers = found.policy.tiers[names.index(name) :]
+    return [(tier.name, "/".join(tier.models[0].key)) for tier in tiers if tier.models]
 
 
 def look_again() -> None:

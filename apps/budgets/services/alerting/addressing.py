@@ -11,6 +11,7 @@ from django.db import transaction
 from apps.budgets.domain.telling import due_at, is_worth_telling
 from apps.budgets.models import Alert, AlertState, Announcement, Audience, Delivery, DeliveryItem, DeliveryState, Event
 from apps.budgets.selectors.receivers import Receiver, Receivers, audience, chosen_recipients
+from apps.budgets.services.alerting import lowering
 
 BATCH = 200
 _Box = tuple[Receiver, datetime]
@@ -34,6 +35,7 @@ def address_waiting(*, now: datetime) -> int:
     if not waiting:
         return 0
     _silence(waiting, now)
+    lowering.complete(waiting, now=now)
     told = [one for one in waiting if one.event == Event.RESOLVED or one.alert.state != AlertState.SILENCED]
     _write(_plan(told, audience(), now), now)
     Announcement.objects.filter(id__in=[one.pk for one in waiting]).update(addressed_at=now)

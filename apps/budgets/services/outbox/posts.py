@@ -58,7 +58,25 @@ def payload(delivery: Delivery, now: datetime) -> Mapping[str, Any]:
     if delivery.purpose == Purpose.TEST:
         return {"type": "test", "timestamp": _text(now), "data": {"message": "A test from Bursar."}}
     told = told_in(delivery)[0]
-    return {"type": f"alert.{told.event}", "timestamp": _text(told.made_at), "data": alert_data(told.alert)}
+    data = alert_data(told.alert) | ({"downgrades": _downgrades(told)} if told.every_lowered else {})
+    return {"type": f"alert.{told.event}", "timestamp": _text(told.made_at), "data": data}
+
+
+def _downgrades(told: Told) -> dict[str, Any]:
+    """Which models took the place of which because of the budget, and in which time."""
+    return {
+        "since": _text(told.lowered_since) if told.lowered_since else None,
+        "until": _text(told.lowered_until),
+        "calls": told.calls_lowered,
+        "models": [
+            {
+                "from": {"model": one.old, "tier": one.old_tier},
+                "to": {"model": one.new, "tier": one.new_tier},
+                "calls": one.calls,
+            }
+            for one in told.lowered
+        ],
+    }
 
 
 def alert_data(alert: Alert) -> dict[str, Any]:
@@ -89,6 +107,7 @@ def slack_payload(delivery: Delivery) -> Mapping[str, Any]:
 
 def _slack_words(told: Told) -> str:
     facts = "\n".join(f"{_escaped(name)}: {_escaped(value)}" for name, value in told.alert.facts)
+    facts += "".join(f"\n{_escaped(one.words)}" for one in told.lowered)
     severity = "" if told.level == "ok" else f"{told.alert.get_severity_display()}: "
     links = f"<{alert_url(told.alert.pk)}|Open in Bursar>"
     budget = f" · <{budget_url(told.alert.budget_id)}|The budget>" if told.alert.budget_id else ""
