@@ -122,6 +122,91 @@ def test_caches_are_lost_where_another_model_takes_over_and_kept_where_a_switch_
     assert Decimal(other["after_usd"]) == Decimal("0.04") + Decimal("0.004") + Decimal("0.001")
 
 
+def test_suppositions_are_exact_step_by_step(key: HeldKey) -> None:
+    """Prices, models, shorter prompts, cached share and growth together, against the same sums written here."""
+    calls = [
+        used(FULL, input_tokens=3_001, cache_read_input_tokens=1_000, output_tokens=77),
+        used(FULL, input_tokens=2_000, output_tokens=10, compressed=True),
+        used(MINI, input_tokens=999, output_tokens=5),
+        used(FULL, operation="embeddings", input_tokens=1_000, output_tokens=0),
+    ]
+    posted(key, calls)
+    told = replayed(
+        key, moves=[move(FULL, MINI)], compression="0.3", cached_share="0.5", growth_percent="50",
+        price_changes=[{**acts.model(MINI), "percent": "25"}],
+    )  # fmt: skip
+    mtok = Decimal(10) ** -6
+
+    def full(fresh: int, read: int, out: int) -> Decimal:
+        return (fresh * 2 + read * Decimal("0.5") + out * 8) * mtok
+
+    def mini(fresh: int, read: int, out: int, factor: Decimal = Decimal("1.25")) -> Decimal:
+        return (fresh * Decimal("0.4") + read * Decimal("0.1") + out * Decimal("1.6")) * mtok * factor
+
+    same = full(1_000, 0, 0)
+    before = full(2_001, 1_000, 77) + full(2_000, 0, 10) + mini(999, 0, 5, Decimal(1)) + same
+    prices = before + mini(999, 0, 5) - mini(999, 0, 5, Decimal(1))
+    models = mini(2_001, 1_000, 77) + mini(2_000, 0, 10) + mini(999, 0, 5) + same
+    # 3,001 × 0.7 rounded up, its cached part rounded down; the compressed call stays.
+    shorter = mini(2_101 - 700, 700, 77) + mini(2_000, 0, 10) + mini(700, 0, 5) + same
+    # A prompt below the shortest that is cached stays.
+    cache = mini(2_101 - 1_050, 1_050, 77) + mini(1_000, 1_000, 10) + mini(700, 0, 5) + same
+    steps = {row["step"]: Decimal(row["cost_usd"]) for row in told["steps"]}
+    assert steps == {
+        "prices": prices, "models": models, "compression": shorter, "cache": cache, "volume": cache * Decimal("1.5")
+    }  # fmt: skip
+    assert (Decimal(told["before_usd"]), Decimal(told["after_usd"])) == (before, cache * Decimal("1.5"))
+    assert sum(Decimal(row["difference_usd"]) for row in told["steps"]) == -Decimal(told["saved_usd"])
+    assert (told["cached_share_before"], told["cached_share_after"]) == ("0.1667", "0.4270")
+    assert (told["calls_factor"], len(told["assumptions"])) == ("1.5", 4)
+    assert sum(Decimal(row["after_usd"]) for row in told["by_task_type"]) == cache * Decimal("1.5")
+
+
+def test_the_policy_that_is_tried_chooses_at_the_changed_prices(key: HeldKey) -> None:
+    """Within a tier the cheaper model is taken: where it gets dearer than its neighbour, decided calls move."""
+    policy = acts.document()
+    policy["tiers"][0]["models"] = [acts.model(MINI), acts.model(FULL)]
+    policy["tiers"][0]["max_cost_per_1k_tokens"] = None
+    version = acts.draft(policy)
+    assert ask(key.client, id="d1", message="hi")["tier"] == "simple"
+    posted(key, [used(MINI, decision_id="d1"), used(MINI)])
+    change = [{**acts.model(MINI), "percent": "900"}]
+    alone = replayed(key, price_changes=change)
+    assert (alone["moved_calls"], Decimal(alone["after_usd"])) == (0, 20 * MINI_USD), "nothing is tried: models stay"
+    told = replayed(key, policy_id=version, price_changes=change)
+    assert told["moved_calls"] == 1
+    assert Decimal(told["after_usd"]) == FULL_USD + 10 * MINI_USD
+    assert [row["step"] for row in told["steps"]] == ["prices", "models"]
+
+
+def test_pages_of_suppositions(key: HeldKey, alice: User, signed_in: Any) -> None:
+    browser = signed_in(alice)
+    posted(key, [used(FULL, input_tokens=2_000)])
+    wrong = browser.post("/routing/what-if", {"days": "7", "price_changes": "gpt -20", "cached_share": "200"})
+    shown = wrong.content.decode()
+    assert (wrong.status_code, "is not provider/name = percent" in shown) == (422, True)
+    assert '<details class="as-table" open><summary>Suppose' in shown, "what is wrong is not hidden"
+    typed = {"days": "7", "price_changes": "openrouter = -50", "cached_share": "50", "growth_percent": "100"}
+    url = browser.post("/routing/what-if", typed)["Location"]
+    work_on_replays()
+    page = browser.get(url).content.decode()
+    for words in (
+        "Step by step",
+        "Prices that change",
+        "2 times as many calls",
+        "50.0% is",
+        "Change this what-if",
+    ):
+        assert words.lower() in page.lower(), words
+    assert "Make this a draft" not in page
+    refused = browser.post(f"{url}/draft", follow=True)
+    assert "nothing to draft" in refused.content.decode()
+    again = page.split("/routing/what-if?")[1].split('"')[0].replace("&amp;", "&")
+    form = browser.get(f"/routing/what-if?{again}").content.decode()
+    assert "openrouter = -50</textarea>" in form
+    assert 'value="100"' in form
+
+
 def test_what_is_refused(key: HeldKey, settings: Any) -> None:
     settings.REPLAY_MAX_CALLS, settings.REPLAY_MAX_WAITING = 1, 1
     posted(key, [used(FULL)])
@@ -129,6 +214,8 @@ def test_what_is_refused(key: HeldKey, settings: Any) -> None:
     for body, code in (
         ({}, "nothing_changes"),
         ({"days": 0, "moves": one}, "days"),
+        ({"compression": "0.99"}, "bad_scenario"),
+        ({"price_changes": [{"name": "gpt-4.1", "percent": "1"}]}, "bad_scenario"),
         ({"days": 93, "moves": one}, "days"),
         ({"policy_id": 9}, "no_policy"),
         ({"caps": {"huge": "1"}}, "bad_scenario"),

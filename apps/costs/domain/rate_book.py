@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from .matching import Predicate, Rule, compile_rule, stems
 from .price_schedule import Layer, PriceVersion, Step, listed_only, schedule
@@ -52,6 +52,14 @@ class Match:
     provider: str
     model: str
     bills_otherwise: bool = False
+
+
+class PriceSource(Protocol):
+    """Whatever says which price holds: the book, or one in which some prices are supposed to be others."""
+
+    def lookup(self, provider: str, model: str, at: datetime) -> Match | None:
+        """The price of a model, by the names an agent sent, at an aware instant. None when there is none."""
+        ...
 
 
 @dataclass

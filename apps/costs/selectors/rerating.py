@@ -12,7 +12,7 @@ from django.db import connection
 from apps.access.models import Project
 from apps.costs.domain import pricing
 from apps.costs.domain.kinds import CostSource, ServiceTier
-from apps.costs.domain.rate_book import RateBook
+from apps.costs.domain.rate_book import PriceSource
 from apps.costs.domain.rerating import Billing, Listed
 from apps.costs.models import RerateRun
 from apps.costs.selectors import recount
@@ -62,7 +62,7 @@ class Scanned:
         return self.occurred_at, self.project_id, self.usage_id
 
 
-def listed(one: Metered, book: RateBook) -> Listed:
+def listed(one: Metered, book: PriceSource) -> Listed:
     """What the book says of a call, by the resolver and the arithmetic of ingest."""
     match = book.lookup(one.provider, one.model, one.occurred_at)
     if match is None:

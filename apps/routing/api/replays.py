@@ -16,6 +16,7 @@ from apps.access.api.paging import IdPages, page_of
 from apps.access.authentication import ApiRequest
 from apps.access.domain.identity import Scope
 from apps.access.selectors.places import project_id_of
+from apps.routing.domain.levers import Levers, plain
 from apps.routing.domain.predicting import Compared, Predicted
 from apps.routing.domain.scenarios import Changes, Move
 from apps.routing.models import ReplayRun, ReplayState
@@ -39,7 +40,7 @@ class ReplayOut(serializers.ModelSerializer[ReplayRun]):
     class Meta:
         model = ReplayRun
         fields = (
-            "id", "state", "why", "scenario", "policy_id", "moves", "start", "end", "priced_at", "asked_by",
+            "id", "state", "why", "scenario", "policy_id", "moves", "levers", "start", "end", "priced_at", "asked_by",
             "asked_at", "done_at", "percent", "result",
         )  # fmt: skip
 
@@ -49,6 +50,13 @@ class ReplayOut(serializers.ModelSerializer[ReplayRun]):
     @extend_schema_field({"type": ["object", "null"]})
     def get_result(self, run: ReplayRun) -> dict[str, Any] | None:
         return told(run) if run.state == ReplayState.DONE else None
+
+
+def _number(decimals: int, *, help_text: str) -> serializers.DecimalField:
+    return serializers.DecimalField(
+        max_digits=5 + decimals, decimal_places=decimals, required=False, allow_null=True, default=None,
+        help_text=help_text,
+    )  # fmt: skip
 
 
 class ModelIn(serializers.Serializer[Any]):
@@ -67,8 +75,18 @@ class MoveIn(serializers.Serializer[Any]):
         return super().get_fields() | {"from": ModelIn()}
 
 
+class PriceChangeIn(serializers.Serializer[Any]):
+    """Token prices of a model; without a name of all models of the provider, without both of all."""
+
+    provider = serializers.CharField(max_length=NAME, required=False, allow_blank=True, default="")
+    name = serializers.CharField(max_length=NAME, required=False, allow_blank=True, default="")
+    percent = serializers.DecimalField(max_digits=9, decimal_places=4)
+
+
 class ReplayIn(serializers.Serializer[Any]):
-    """A what-if over the last days: a draft or version, changes of it or of the policy in force, moves of models."""
+    """A what-if over the last days: a draft or version, changes of it or of the policy in force, moves of models; and
+    what is supposed beside: other prices, cached share, shorter prompts, more calls.
+    """
 
     days = serializers.IntegerField(required=False, default=7)
     project = serializers.CharField(max_length=NAME, required=False)
@@ -86,6 +104,10 @@ class ReplayIn(serializers.Serializer[Any]):
     quality_threshold = serializers.FloatField(
         min_value=0, max_value=1, required=False, allow_null=True, default=None
     )  # fmt: skip
+    price_changes = PriceChangeIn(many=True, required=False, default=list)
+    cached_share = _number(6, help_text="of the input that is read from the cache, 0 to 1")
+    compression = _number(6, help_text="share of prompts that is taken out, 0 to 0.95")
+    growth_percent = _number(4, help_text="change of the number of calls, −99 to 10,000")
 
 
 class ReplaysView(APIView):
@@ -153,7 +175,8 @@ def _wanted(request: ApiRequest, given: dict[str, Any]) -> WhatIf:
             raise ValidationError({"project": "There is no such project."})
     moves = [Move(_key(one["from"]), _key(one["to"]), one.get("task_type", "")) for one in given["moves"]]
     changes = Changes(given["caps"], given["thresholds"], given["strategy"], given["quality_threshold"])
-    return WhatIf(given["days"], project_id, given["policy_id"], changes, moves)
+    levers = {name: given[name] for name in ("price_changes", "cached_share", "compression", "growth_percent")}
+    return WhatIf(given["days"], project_id, given["policy_id"], changes, moves, levers)
 
 
 def _key(model: dict[str, str]) -> tuple[str, str]:
@@ -164,6 +187,7 @@ def told(run: ReplayRun) -> dict[str, Any]:
     """What a run came to. Shares are exact decimals; null where something cannot be known."""
     found = outcome_of(run)
     tally, saving, quality = found.tally, found.saving, found.quality
+    shares = [_text(one) for one in found.cached_shares or (None, None)]
     return {
         "calls": tally.calls,
         "compared_calls": tally.whole.calls,
@@ -183,18 +207,24 @@ def told(run: ReplayRun) -> dict[str, Any]:
         "quality": None if quality is None else told_quality(quality),
         "latency_before_ms": found.latency_before_ms,
         "latency_after_ms": found.latency_after_ms,
-        "by_task_type": _rows(tally.by_task_type, "task_type"),
+        "steps": [
+            {"step": one.name, "cost_usd": one.after_usd, "difference_usd": one.difference_usd} for one in found.steps
+        ],
+        "calls_factor": plain(found.levers.volume),
+        **dict(zip(("cached_share_before", "cached_share_after"), shares, strict=True)),
+        "assumptions": found.assumptions,
+        "by_task_type": _rows(tally.by_task_type, "task_type", found.levers),
         "by_move": [
             {"from": name[0], "to": name[1], "calls": side.calls, "before_usd": before, "after_usd": after}
-            for name, side, before, after in sides(tally.by_move)[:MOST_ROWS]
+            for name, side, before, after in sides(tally.by_move, found.levers)[:MOST_ROWS]
         ],
     }
 
 
-def _rows(named: Any, label: str) -> list[dict[str, Any]]:
+def _rows(named: Any, label: str, levers: Levers) -> list[dict[str, Any]]:
     return [
         {label: name, "calls": side.calls, "moved_calls": side.moved, "before_usd": before, "after_usd": after}
-        for name, side, before, after in sides(named)[:MOST_ROWS]
+        for name, side, before, after in sides(named, levers)[:MOST_ROWS]
     ]
 
 

@@ -21,6 +21,7 @@ LEAST_BLOCKS = 30
 Group = tuple[str, str]
 """A model as `provider/name`, and a task type."""
 _STEP = Decimal("0.0001")
+NO_STEPS: Mapping[str, int | None] = {}
 
 
 @dataclass(slots=True)
@@ -66,10 +67,15 @@ class Tally:
     succeeded_tasks: int = 0
     latency: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By model: calls that reported a latency, and its sum in milliseconds."""
+    steps: dict[str, int] = field(default_factory=dict)
+    """What the compared calls cost after each step of domain/levers.py that takes part, the steps before in it."""
+    tokens: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Input tokens of the compared calls, and of them those from the cache; before, and after."""
 
     def add(
-        self, task: str, task_type: str, models: tuple[str, str], costs: tuple[int | None, int | None], *, calls: int
-    ) -> None:
+        self, task: str, task_type: str, models: tuple[str, str], costs: tuple[int | None, int | None], *, calls: int,
+        steps: Mapping[str, int | None] = NO_STEPS, tokens: tuple[int, int, int, int] = (0, 0, 0, 0),
+    ) -> None:  # fmt: skip
         """One call with the models that serve it before and after, and what it costs there."""
         before, after = costs
         if before is None or after is None:
@@ -82,6 +88,10 @@ class Tally:
             sides.append(self.by_move.setdefault(models, Side()))
         for side in sides:
             side.add(before, after, moved=moved, calls=calls)
+        for name, cost in steps.items():
+            self.steps[name] = self.steps.get(name, 0) + (cost or 0)
+        one, two, three, four = self.tokens
+        self.tokens = (one + tokens[0], two + tokens[1], three + tokens[2], four + tokens[3])
 
     def add_task(self, before: Group, after: Group, success: bool | None) -> None:
         """One task, at the models of its first call."""
@@ -94,16 +104,16 @@ class Tally:
         calls, total = self.latency.get(model, (0, 0))
         self.latency[model] = (calls + 1, total + milliseconds)
 
-    def saving(self) -> Saving | None:
-        """How much is saved, and how sure that is; None where the calls cost nothing before."""
+    def saving(self, volume: Decimal = Decimal(1)) -> Saving | None:
+        """How much is saved with so many times the calls, and how sure that is; None where they cost nothing before."""
         if self.whole.before <= 0:
             return None
-        value = (1 - Decimal(self.whole.after) / Decimal(self.whole.before)).quantize(_STEP)
+        value = (1 - volume * self.whole.after / Decimal(self.whole.before)).quantize(_STEP)
         told = [side for side in self.blocks.values() if side.before]
         if len(told) < LEAST_BLOCKS:
             return Saving(value, None, None)
         found = ratio(np.array([side.after for side in told], float), np.array([side.before for side in told], float))
-        return Saving(value, _share(1 - found.high), _share(1 - found.low))
+        return Saving(value, _share(1 - float(volume) * found.high), _share(1 - float(volume) * found.low))
 
     def quality(self, known: Mapping[Group, Quality]) -> Compared | None:
         """The success to be expected before and after; None where no task is known on both sides."""
@@ -131,6 +141,7 @@ class Tally:
         plain["by_move"] = [[*models, *_side(side)] for models, side in sorted(self.by_move.items())]
         plain["tasks"] = [[*before, *after, count] for (before, after), count in sorted(self.tasks.items())]
         plain["latency"] = [[model, *sums] for model, sums in sorted(self.latency.items())]
+        plain["steps"], plain["tokens"] = self.steps, list(self.tokens)
         return plain
 
 
@@ -149,6 +160,8 @@ def tally_of(plain: Mapping[str, Any]) -> Tally:
         by_move={(source, target): Side(*rest) for source, target, *rest in plain["by_move"]},
         tasks={((a, b), (c, d)): count for a, b, c, d, count in plain["tasks"]},
         latency={model: (calls, total) for model, calls, total in plain["latency"]},
+        steps=dict(plain.get("steps", {})),
+        tokens=tuple(plain.get("tokens", (0, 0, 0, 0))),
     )
 
 

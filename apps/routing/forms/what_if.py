@@ -1,7 +1,9 @@
 """The form of a what-if: days, policy, and what changes."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -10,9 +12,10 @@ from apps.access.domain.identity import Caller
 from apps.access.forms import ServiceForm
 from apps.access.selectors.places import projects_of
 from apps.routing.domain.baselines import BadBaseline, read_models
+from apps.routing.domain.levers import levers_of, plain, read_price_changes, written_price_changes
 from apps.routing.domain.policy import ModelKey, Policy
-from apps.routing.domain.scenarios import Changes, Move
-from apps.routing.models import PolicyVersion
+from apps.routing.domain.scenarios import BadScenario, Changes, Move
+from apps.routing.models import PolicyVersion, ReplayRun
 from apps.routing.services.replays.asking import WhatIf
 
 USD = RegexValidator(r"^([0-9]{1,12}(\.[0-9]{1,15})?|none)\Z", "Write USD per 1,000 tokens, or none.")
@@ -24,7 +27,15 @@ STRATEGIES = (
 )
 SHARE = [MinValueValidator(0), MaxValueValidator(1)]
 _NUMBER = {"inputmode": "decimal", "autocomplete": "off"}
+_HUNDRED = Decimal(100)
 _PLAIN = {"autocomplete": "off", "list": "used-models"}
+
+
+def _percent(label: str, help_text: str, least: str, most: str) -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label, required=False, max_digits=9, decimal_places=4, min_value=Decimal(least), max_value=Decimal(most),
+        widget=forms.TextInput(attrs=_NUMBER), help_text=help_text,
+    )  # fmt: skip
 
 
 class WhatIfForm(ServiceForm):
@@ -46,6 +57,14 @@ class WhatIfForm(ServiceForm):
         label="only of the task type", required=False, max_length=128,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )  # fmt: skip
+
+    price_changes = forms.CharField(
+        label="Token prices, in percent", required=False, max_length=8000, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="One per line: openai/gpt-4.1 = -20, openai = 5, or all = 10.",
+    )  # fmt: skip
+    cached_share = _percent("Input read from the cache, %", "Of each prompt long enough for a cache.", "0", "100")
+    compression = _percent("Prompts shorter by, %", "Of each prompt that is not compressed yet.", "0", "95")
+    growth_percent = _percent("Calls more or fewer, %", "50 is half as many again, -20 a fifth fewer.", "-99", "10000")
 
     def __init__(
         self, caller: Caller, policy: Policy | None, drafts: Sequence[PolicyVersion], *args: Any, **kwargs: Any
@@ -72,6 +91,30 @@ class WhatIfForm(ServiceForm):
         """The fields of each tier: its cap and its upper edge."""
         return [self[f"{kind}-{tier}"] for tier in self.tiers for kind in ("cap", "upper")]
 
+    @property
+    def lever_fields(self) -> list[Any]:
+        """The fields of what is supposed beside the choice of models."""
+        return [self[name] for name in ("price_changes", "cached_share", "compression", "growth_percent")]
+
+    @property
+    def supposes(self) -> bool:
+        """Whether a supposition is typed, or wrong."""
+        return any(one.value() not in (None, "") or one.errors for one in self.lever_fields)
+
+    @property
+    def changes_policy(self) -> bool:
+        """Whether a change of the policy is typed, or wrong."""
+        fields = [self["strategy"], self["quality_threshold"], *self.tier_fields]
+        return any(one.value() not in (None, "") or one.errors for one in fields)
+
+    def clean_price_changes(self) -> list[dict[str, Any]]:
+        """The changes, read."""
+        try:
+            found = read_price_changes(self.cleaned_data["price_changes"])
+        except BadScenario as error:
+            raise forms.ValidationError(str(error)) from error
+        return [{"provider": one.model[0], "name": one.model[1], "percent": one.percent} for one in found]
+
     def clean(self) -> dict[str, Any]:
         """The models of a move, read."""
         typed = super().clean() or {}
@@ -97,4 +140,55 @@ class WhatIfForm(ServiceForm):
         source: ModelKey | str = typed["source"]
         moves = [Move(source, typed["target"], typed["task_type"])] if isinstance(source, tuple) else []
         project, policy = typed["project"], typed["policy_id"]
-        return WhatIf(typed["days"], int(project) if project else None, int(policy) if policy else None, changes, moves)
+        levers = {
+            "price_changes": typed["price_changes"],
+            "cached_share": _share(typed["cached_share"]),
+            "compression": _share(typed["compression"]),
+            "growth_percent": typed["growth_percent"],
+        }
+        return WhatIf(
+            typed["days"], int(project) if project else None, int(policy) if policy else None, changes, moves, levers
+        )
+
+
+def prefilled(run: ReplayRun) -> str | None:
+    """The query string that fills the form with what a run tried; None where the form cannot say it: several moves."""
+    if len(run.moves) > 1:
+        return None
+    levers = levers_of(run.levers)
+    typed: dict[str, Any] = {
+        "days": (run.end - run.start).days,
+        "policy_id": run.policy_id,
+        "project": run.project_ids[0] if run.project_ids and len(run.project_ids) == 1 else None,
+        "price_changes": written_price_changes(levers.prices),
+        "cached_share": None if levers.cached_share is None else plain(levers.cached_share * _HUNDRED),
+        "compression": None if levers.compression is None else plain(levers.compression * _HUNDRED),
+        "growth_percent": None if levers.growth is None else plain(levers.growth),
+        **(_typed_changes(run) if run.policy_id is None else {}),
+    }
+    for move in run.moves:
+        typed |= {"source": "/".join(move["from"]), "target": "/".join(move["to"]), "task_type": move["task_type"]}
+    return urlencode({name: value for name, value in typed.items() if value not in (None, "")})
+
+
+def _typed_changes(run: ReplayRun) -> dict[str, Any]:
+    """What a run changes of the policy that was in force, as it was typed."""
+    if run.document is None or run.before_document is None:
+        return {}
+    typed: dict[str, Any] = {}
+    before = {tier["name"]: tier for tier in run.before_document["tiers"]}
+    for tier in run.document["tiers"]:
+        name, old = tier["name"], before.get(tier["name"], {})
+        if (cap := tier.get("max_cost_per_1k_tokens")) != old.get("max_cost_per_1k_tokens"):
+            typed[f"cap-{name}"] = "none" if cap is None else cap
+        if tier.get("upper") != old.get("upper"):
+            typed[f"upper-{name}"] = tier.get("upper")
+    for field in ("strategy", "quality_threshold"):
+        key = f"model_routing_{field}"
+        if run.document.get(key) != run.before_document.get(key):
+            typed[field] = run.document.get(key)
+    return typed
+
+
+def _share(percent: Decimal | None) -> Decimal | None:
+    return None if percent is None else percent / _HUNDRED

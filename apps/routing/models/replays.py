@@ -27,6 +27,7 @@ class ReplayRun(models.Model):
     document = models.JSONField(null=True, help_text="the policy as replayed; NULL: calls keep their models")
     before_document = models.JSONField(null=True, help_text="the policy in force when it was asked for")
     moves = models.JSONField(default=list, help_text="as in domain/scenarios.py")
+    levers = models.JSONField(default=dict, blank=True, help_text="what is supposed, as in domain/levers.py")
     asked_by = models.TextField()
     asked_at = models.DateTimeField(db_default=Now())
     priced_at = models.DateTimeField(help_text="the prices of this instant hold on both sides")

@@ -10,7 +10,7 @@ import msgspec
 from django.conf import settings
 
 from apps.costs.domain.providers import canonical_provider
-from apps.costs.domain.rate_book import RateBook
+from apps.costs.domain.rate_book import PriceSource
 from apps.costs.selectors.rerating import Metered, listed
 from apps.routing.domain.asked import Asked
 from apps.routing.domain.baselines import Baseline
@@ -23,7 +23,7 @@ from apps.routing.selectors.policies import price_facts
 from apps.routing.selectors.recorded_calls import Decided, RecordedCall
 
 
-def cost_at(one: Metered, model: ModelKey, book: RateBook) -> int | None:
+def cost_at(one: Metered, model: ModelKey, book: PriceSource) -> int | None:
     """Femto-dollars of the same tokens at another model; None without a price."""
     return listed(replace(one, provider=model[0], model=model[1]), book).cost
 
@@ -42,7 +42,7 @@ def with_cache(one: Metered, tokens: int) -> Metered | None:
     return replace(one, usage=replace(usage, cache_read=cached, cache_creation=made, cache_creation_1h=made_1h))
 
 
-def cache_worth(one: Metered, tokens: int, model: ModelKey, book: RateBook) -> tuple[int, int]:
+def cache_worth(one: Metered, tokens: int, model: ModelKey, book: PriceSource) -> tuple[int, int]:
     """The tokens that a warm cache would have answered beyond those it did, and what that would have saved there."""
     warm = with_cache(one, tokens)
     if warm is None:
@@ -57,7 +57,7 @@ class AtBaseline:
     """Sets recorded calls beside one baseline."""
 
     def __init__(
-        self, baseline: Baseline, policy: Policy | None, decided: Mapping[tuple[int, str], Decided], book: RateBook
+        self, baseline: Baseline, policy: Policy | None, decided: Mapping[tuple[int, str], Decided], book: PriceSource
     ) -> None:
         self._baseline, self._policy, self._decided, self._book = baseline, policy, decided, book
         self._chooser = Chooser(policy, book) if policy is not None else None
@@ -102,7 +102,7 @@ class Chooser:
     """
 
     def __init__(
-        self, policy: Policy, book: RateBook, qualities: Mapping[str, Mapping[ModelKey, Any]] | None = None
+        self, policy: Policy, book: PriceSource, qualities: Mapping[str, Mapping[ModelKey, Any]] | None = None
     ) -> None:
         self._policy, self._book, self._qualities = policy, book, qualities or {}
         self._windows: dict[ModelKey, int | None] | None = None

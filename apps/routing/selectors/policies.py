@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.costs.domain import pricing
 from apps.costs.domain.pricing.units import INPUT, OUTPUT
-from apps.costs.domain.rate_book import RateBook
+from apps.costs.domain.rate_book import PriceSource
 from apps.costs.models import LanguageModel
 from apps.costs.selectors.rate_book import current_rate_book
 from apps.routing.domain.policy import ModelKey, Policy, policy_of
@@ -41,7 +41,9 @@ def checked(document: Mapping[str, Any], *, now: datetime) -> tuple[Policy, list
     return policy, problems_of(policy, price_facts(keys, now=now))
 
 
-def price_facts(keys: Iterable[ModelKey], *, now: datetime, book: RateBook | None = None) -> dict[ModelKey, PriceFacts]:
+def price_facts(
+    keys: Iterable[ModelKey], *, now: datetime, book: PriceSource | None = None
+) -> dict[ModelKey, PriceFacts]:
     """What the price book says of these models now."""
     book = book or current_rate_book()
     matches = {key: book.lookup(*key, now) for key in set(keys)}

@@ -42,6 +42,7 @@ class RecordedCall:
     latency_ms: int | None
     cost: int | None
     is_untouched: bool
+    is_compressed: bool
     metered: Metered
 
     @property
@@ -52,8 +53,8 @@ class RecordedCall:
 
 _COLUMNS = """r.project_id, r.usage_id, r.occurred_at, r.cell_id, c.model_id, m.provider, c.role_id, c.task_type_id,
     c.tier_id, c.status, r.conversation_id, r.task_id, r.decision_id, r.latency_ms, r.cost_usd, r.cost_source,
-    coalesce(o.name, 'chat')"""
-_WIDTH = 17
+    r.compressed OR r.compression_id IS NOT NULL, coalesce(o.name, 'chat')"""
+_WIDTH = 18
 
 
 def calls_between(
@@ -82,12 +83,12 @@ def calls_between(
 
 def _call(row: tuple[Any, ...], labels: Mapping[int, str]) -> RecordedCall:
     (project_id, usage_id, at, cell_id, model_id, provider, role_id, task_type_id, tier_id, status, conversation_id,
-     task_id, decision_id, latency_ms, cost, source, operation) = row[:_WIDTH]  # fmt: skip
+     task_id, decision_id, latency_ms, cost, source, is_compressed, operation) = row[:_WIDTH]  # fmt: skip
     return RecordedCall(
         project_id, usage_id, at, cell_id, model_id, provider, role_id, labels.get(role_id, ""), task_type_id,
         labels.get(task_type_id, ""), labels.get(tier_id, ""), status, conversation_id, task_id, decision_id,
         latency_ms, femto(cost), source in UNTOUCHED_SOURCES or operation not in CONVERSING,
-        metered_of_row(at, row[_WIDTH:]),
+        is_compressed, metered_of_row(at, row[_WIDTH:]),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@
 
 Both sides are priced at one instant, with the tokens as they were. A call that another model takes over in the middle
 of a conversation finds no prompt cache there; one that follows it at the same model finds what the call before left.
+Then what the scenario supposes beside (`domain/levers.py`) changes prices, prompts and caches, step by step.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +22,12 @@ from django.conf import settings
 from django.db import connection
 
 from apps.costs.domain.providers import canonical_provider
-from apps.costs.domain.rate_book import RateBook
+from apps.costs.domain.rate_book import PriceSource
 from apps.costs.selectors.rerating import Metered, listed
 from apps.routing.domain.asked import Asked
 from apps.routing.domain.candidates import Quality
 from apps.routing.domain.deciding import Sizes
+from apps.routing.domain.levers import ChangedPrices, Levers, shortened, with_cached_share
 from apps.routing.domain.policy import ModelKey, Policy, Tier
 from apps.routing.domain.policy_checks import UNKNOWN, why_left_out
 from apps.routing.domain.scenarios import Move
@@ -47,9 +49,20 @@ class Scenario:
     before: Policy | None
     policy: Policy | None
     moves: Sequence[Move]
-    book: RateBook
+    book: PriceSource
     priced_at: datetime
     qualities: Mapping[str, Mapping[ModelKey, Quality]]
+    levers: Levers = Levers()
+
+
+@dataclass(slots=True)
+class Costs:
+    """What a call costs before, after, and after each step between; None is unpriced. Its input and cached tokens."""
+
+    before: int | None
+    after: int | None
+    steps: Mapping[str, int | None]
+    tokens: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
 @dataclass(slots=True)
@@ -73,7 +86,7 @@ def replay_piece(
     for call in calls_between(start - LEAD, end, project_ids=project_ids):
         found = decided.get((call.project_id, call.decision_id)) if call.decision_id else None
         model = serving.model_of(call, found)
-        before, after = serving.costs(call, model, places)
+        costs = serving.costs(call, model, places)
         if call.occurred_at < start:
             continue
         own, other = _own(call), "/".join(model) if model else _own(call)
@@ -81,7 +94,10 @@ def replay_piece(
         tally.undecided_calls += call.metered.calls if found is None else 0
         tally.billed += call.cost or 0
         task = f"{call.project_id}:{call.task_id or call.conversation_id or call.usage_id}"
-        tally.add(task, call.task_type, (own, other), (before, after), calls=call.metered.calls)
+        tally.add(
+            task, call.task_type, (own, other), (costs.before, costs.after), calls=call.metered.calls,
+            steps=costs.steps, tokens=costs.tokens,
+        )  # fmt: skip
         if call.latency_ms is not None and call.metered.calls == 1:
             tally.add_latency(own, call.latency_ms)
         key = (call.project_id, call.usage_id)
@@ -93,13 +109,14 @@ class _Serving:
     """Which model serves each call, and what it costs."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._scenario, self._book = scenario, scenario.book
+        self._scenario, self._levers = scenario, scenario.levers
+        self._book = ChangedPrices(scenario.book, self._levers.prices) if self._levers.prices else scenario.book
         self._pairs: tuple[Chooser, Chooser] | None = None
         if scenario.policy is not None and scenario.before is not None:
             before, policy = scenario.before, scenario.policy
             self._pairs = (
                 Chooser(before, scenario.book, scenario.qualities),
-                Chooser(policy, scenario.book, scenario.qualities),
+                Chooser(policy, self._book, scenario.qualities),
             )
         self._tiers = {tier.name: self._working(tier) for tier in scenario.policy.tiers} if scenario.policy else {}
         self._moves = {_canonical(move.source): move for move in reversed(scenario.moves) if not move.task_type}
@@ -139,20 +156,53 @@ class _Serving:
         facts = price_facts({model.key for model in tier.models}, now=self._scenario.priced_at, book=self._book)
         return [model.key for model in tier.models if why_left_out(model, tier, facts.get(model.key, UNKNOWN)) is None]
 
-    def costs(
-        self, call: RecordedCall, model: ModelKey | None, places: dict[Any, _Place]
-    ) -> tuple[int | None, int | None]:
-        """What a call costs before and after, with the prompt cache each side finds."""
+    def costs(self, call: RecordedCall, model: ModelKey | None, places: dict[Any, _Place]) -> Costs:
+        """What a call costs before and after, with the prompt cache each side finds, and between the steps."""
+        levers = self._levers
         if call.is_untouched:
-            return call.cost, call.cost
+            return Costs(call.cost, call.cost, dict.fromkeys(self._steps, call.cost))
         metered = replace(call.metered, occurred_at=self._scenario.priced_at)
-        before = listed(metered, self._book).cost
-        serving = "/".join(model) if model else _own(call)
-        after = self._cached(call, metered, serving, places)
-        if after is metered and model is None:
-            return before, before
-        target = model or (metered.provider, metered.model)
-        return before, listed(replace(after, provider=target[0], model=target[1]), self._book).cost
+        before = cost = listed(metered, self._scenario.book).cost
+        steps: dict[str, int | None] = {}
+        if levers.prices:
+            steps["prices"] = cost = listed(metered, self._book).cost
+        after = self._cached(call, metered, "/".join(model) if model else _own(call), places)
+        if model is not None:
+            after = replace(after, provider=model[0], model=model[1])
+        if after is not metered:
+            cost = listed(after, self._book).cost
+        if self._tries_models:
+            steps["models"] = cost
+        if levers.compression is not None:
+            share = levers.compression if not call.is_compressed else Decimal(0)
+            after = replace(after, usage=shortened(after.usage, share))
+            steps["compression"] = cost = listed(after, self._book).cost
+        if levers.cached_share is not None:
+            after = self._with_share(after, levers.cached_share)
+            steps["cache"] = cost = listed(after, self._book).cost
+        unpriced = before is None or any(one is None for one in steps.values())
+        was, then = metered.usage, after.usage
+        tokens = (was.input_tokens, was.cache_read, then.input_tokens, then.cache_read)
+        return Costs(before, None if unpriced else cost, steps, tokens)
+
+    @property
+    def _tries_models(self) -> bool:
+        return bool(self._scenario.policy or self._scenario.moves)
+
+    @property
+    def _steps(self) -> list[str]:
+        """The steps that take part, but for the number of calls."""
+        levers, taking_part = self._levers, []
+        taking_part += ["prices"] if levers.prices else []
+        taking_part += ["models"] if self._tries_models else []
+        taking_part += ["compression"] if levers.compression is not None else []
+        return taking_part + (["cache"] if levers.cached_share is not None else [])
+
+    def _with_share(self, one: Metered, share: Decimal) -> Metered:
+        """The call with this share of its prompt cached, where it is long enough for a cache; sums by their mean."""
+        if one.usage.input_tokens < settings.PROMPT_CACHE_LEAST_TOKENS * one.calls:
+            return one
+        return replace(one, usage=with_cached_share(one.usage, share))
 
     def _cached(self, call: RecordedCall, metered: Metered, serving: str, places: dict[Any, _Place]) -> Metered:
         """The call with the cache it finds at the model that serves it in the replay."""

@@ -1,25 +1,42 @@
 """Runs of replays, within what a caller may see, and what they came to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from apps.access.domain.identity import Caller
 from apps.costs.domain.pricing import usd
+from apps.routing.domain.levers import STEPS, Levers, grown, levers_of
 from apps.routing.domain.predicting import Compared
 from apps.routing.domain.tally import Saving, Side, Tally, tally_of
 from apps.routing.models import ReplayRun, ReplayState
 from apps.routing.selectors.replaying import by_group, known_qualities
 
+STEP = Decimal("0.0001")
 ENDED = frozenset({ReplayState.DONE, ReplayState.STOPPED, ReplayState.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
+class StepTaken:
+    """One step of a what-if: what it is, what all calls cost after it, and what it changed."""
+
+    name: str
+    after_usd: Decimal
+    difference_usd: Decimal
+
+    @property
+    def words(self) -> str:
+        """As a person reads it."""
+        return STEPS[self.name]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a replay came to; amounts in USD, at the prices of one instant."""
+    """What a replay came to; amounts in USD, at the prices of one instant. After is at the supposed number of calls."""
 
     tally: Tally
     before_usd: Decimal
@@ -29,6 +46,21 @@ class Outcome:
     quality: Compared | None
     latency_before_ms: int | None
     latency_after_ms: int | None
+    levers: Levers = Levers()
+    steps: tuple[StepTaken, ...] = ()
+
+    @property
+    def cached_shares(self) -> tuple[Decimal, Decimal] | None:
+        """The share of the input that is read from the cache, before and after; None without input."""
+        before, cached_before, after, cached_after = self.tally.tokens
+        if not before or not after:
+            return None
+        return (Decimal(cached_before) / before).quantize(STEP), (Decimal(cached_after) / after).quantize(STEP)
+
+    @property
+    def assumptions(self) -> list[str]:
+        """What the suppositions take for granted."""
+        return self.levers.assumptions(settings.PROMPT_CACHE_LEAST_TOKENS)
 
     @property
     def difference_usd(self) -> Decimal:
@@ -62,20 +94,35 @@ def percent(run: ReplayRun) -> int:
 
 def outcome_of(run: ReplayRun, known: Mapping[Any, Any] | None = None) -> Outcome:
     """The sums of a run as figures; `known` are the statistics of quality by group, read once for several runs."""
-    tally = tally_of(run.sums)
-    latency = tally.mean_latency()
+    tally, levers = tally_of(run.sums), levers_of(run.levers)
     return Outcome(
         tally,
         usd(tally.whole.before),
-        usd(tally.whole.after),
+        usd(grown(tally.whole.after, levers)),
         usd(tally.billed),
-        tally.saving(),
+        tally.saving(levers.volume),
         tally.quality(by_group(known_qualities()) if known is None else known),
-        *latency,
+        *tally.mean_latency(),
+        levers,
+        tuple(_steps(tally, levers)),
     )
 
 
-def sides(named: Mapping[Any, Side]) -> list[tuple[Any, Side, Decimal, Decimal]]:
-    """Sums by name with their amounts, the largest difference first."""
-    rows = [(name, side, usd(side.before), usd(side.after)) for name, side in named.items()]
+def _steps(tally: Tally, levers: Levers) -> Iterator[StepTaken]:
+    """The steps in their order; what they changed adds up to the whole difference."""
+    before = tally.whole.before
+    for name in STEPS:
+        if name == "volume" and levers.growth is not None:
+            after = grown(tally.whole.after, levers)
+        elif name in tally.steps:
+            after = tally.steps[name]
+        else:
+            continue
+        yield StepTaken(name, usd(after), usd(after - before))
+        before = after
+
+
+def sides(named: Mapping[Any, Side], levers: Levers) -> list[tuple[Any, Side, Decimal, Decimal]]:
+    """Sums by name with their amounts, those after at the supposed number of calls; the largest difference first."""
+    rows = [(name, side, usd(side.before), usd(grown(side.after, levers))) for name, side in named.items()]
     return sorted(rows, key=lambda row: (-abs(row[2] - row[3]), str(row[0])))

@@ -17,7 +17,7 @@ from apps.costs.models import UsedModel
 from apps.routing.domain.baselines import BadBaseline, read_models
 from apps.routing.domain.policy import ModelKey, policy_of
 from apps.routing.domain.scenarios import Move
-from apps.routing.forms.what_if import WhatIfForm
+from apps.routing.forms.what_if import WhatIfForm, prefilled
 from apps.routing.models import PolicyVersion, ReplayRun, ReplayState
 from apps.routing.selectors.advice import advised
 from apps.routing.selectors.policies import current_version
@@ -30,6 +30,7 @@ MOST_RUNS = 20
 MOST_ROWS = 20
 MOST_ADVICE = 10
 MOST_NAMES = 2000
+TIER_FIELDS = ("cap-", "upper-")
 WAITS_LONG = timedelta(seconds=60)
 
 
@@ -49,7 +50,8 @@ def what_if(request: PageRequest) -> HttpResponse:
             except Refused as refusal:
                 form.refuse(refusal)
     else:
-        given = {name: request.GET[name] for name in WhatIfForm.base_fields if name in request.GET}
+        named = (*WhatIfForm.base_fields, *(name for name in request.GET if name.startswith(TIER_FIELDS)))
+        given = {name: request.GET[name] for name in named if name in request.GET}
         form = WhatIfForm(request.caller, policy, versions, initial={"days": 7, **given})
     context = _context(request, form, now)
     return render(request, "routing/what_if.html", context, status=422 if form.errors else 200)
@@ -91,12 +93,14 @@ def replay(request: PageRequest, run_id: int) -> HttpResponse:
         return render(request, "routing/_replay_progress.html", context) if is_working else HttpResponseClientRefresh()
     context["tabs"] = tabs("routing:what-if")
     context["days"] = (run.end - run.start).days
+    context["can_be_draft"] = run.document is not None or bool(run.moves)
+    context["again"] = prefilled(run)
     if run.state == ReplayState.DONE:
         found = outcome_of(run)
         context |= {
             "found": found,
-            "by_task_type": sides(found.tally.by_task_type)[:MOST_ROWS],
-            "by_move": sides(found.tally.by_move)[:MOST_ROWS],
+            "by_task_type": sides(found.tally.by_task_type, found.levers)[:MOST_ROWS],
+            "by_move": sides(found.tally.by_move, found.levers)[:MOST_ROWS],
         }
     return render(request, "routing/replay.html", context)
 

@@ -1,6 +1,6 @@
 """A scenario becomes a run; a run is cancelled, or what it tried becomes a draft. One audit entry each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from apps.access.models import Project
 from apps.access.services import audit
 from apps.costs.selectors import metrics
 from apps.costs.selectors.rate_book import current_rate_book
+from apps.routing.domain.levers import Levers, levers_of
 from apps.routing.domain.policy import PolicyError, policy_of
 from apps.routing.domain.scenarios import BadScenario, Changes, Move, changed, with_moves
 from apps.routing.models import PolicyVersion, ReplayRun, ReplayState
@@ -26,13 +27,17 @@ MOST_MOVES = 20
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """What to replay over the last days: a draft or version, changes of it or of the policy in force, moves."""
+    """What to replay over the last days: a draft or version, changes of it or of the policy in force, moves of models,
+    and what is supposed beside.
+    """
 
     days: int
     project_id: int | None = None
     policy_id: int | None = None
     changes: Changes = Changes()
     moves: Sequence[Move] = field(default_factory=tuple)
+    levers: Mapping[str, Any] = field(default_factory=dict)
+    """As JSON values of domain/levers.py."""
 
 
 @transaction.atomic
@@ -43,12 +48,13 @@ def ask(*, caller: Caller, wanted: WhatIf, now: datetime) -> ReplayRun:
     """
     if not 1 <= wanted.days <= settings.REPLAY_MAX_DAYS:
         raise Refused(f"From 1 to {settings.REPLAY_MAX_DAYS} days.", code="days", path="days")
-    document, before, named = _document(wanted, now)
+    levers = _levers(wanted)
+    document, before, named = _document(wanted, levers, now)
     _check_moves(wanted.moves, now)
     projects = _projects(caller, wanted.project_id)
     start = now - timedelta(days=wanted.days)
     _check_size(start, now, projects)
-    words = "; ".join([*named, *(move.words for move in wanted.moves)])
+    words = "; ".join([*named, *(move.words for move in wanted.moves), *levers.words])
     run = ReplayRun.objects.create(
         words=words,
         project_ids=projects,
@@ -58,6 +64,7 @@ def ask(*, caller: Caller, wanted: WhatIf, now: datetime) -> ReplayRun:
         document=document,
         before_document=before,
         moves=[_plain(move) for move in wanted.moves],
+        levers=levers.as_plain() if levers else {},
         asked_by=caller.actor,
         priced_at=now,
         done_until=start,
@@ -84,6 +91,9 @@ def as_draft(*, caller: Caller, run_id: int) -> PolicyVersion:
     """A draft of what a run tried. Raises Refused where there is no policy, or no tier holds a model that moves."""
     run = _locked(caller, run_id)
     moves = moves_of(run)
+    if run.document is None and not moves:
+        message = "This what-if tried no policy and moved no model, so there is nothing to draft."
+        raise Refused(message, code="nothing_to_draft", path="id")
     return draft_of(caller=caller, document=run.document, moves=moves, note=f"Replay {run.pk}: {run.words}")
 
 
@@ -109,11 +119,20 @@ def moves_of(run: ReplayRun) -> list[Move]:
     return [Move(tuple(one["from"]), tuple(one["to"]), one.get("task_type", "")) for one in run.moves]
 
 
-def _document(wanted: WhatIf, now: datetime) -> tuple[dict[str, Any] | None, dict[str, Any] | None, list[str]]:
+def _levers(wanted: WhatIf) -> Levers:
+    try:
+        return levers_of(wanted.levers)
+    except BadScenario as error:
+        raise Refused(str(error), code="bad_scenario", path=error.path) from error
+
+
+def _document(
+    wanted: WhatIf, levers: Levers, now: datetime
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None, list[str]]:
     """The policy to replay, the one in force, and both in words."""
     current = current_version()
     if wanted.policy_id is None and not wanted.changes:
-        if not wanted.moves:
+        if not wanted.moves and not levers:
             raise Refused("Choose a policy, or say what changes.", code="nothing_changes", path="policy_id")
         return None, None, []
     row = current if wanted.policy_id is None else PolicyVersion.objects.filter(pk=wanted.policy_id).first()

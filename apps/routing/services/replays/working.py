@@ -15,6 +15,7 @@ from django.db import connection
 
 from apps.costs.selectors.pace import background_transaction
 from apps.costs.selectors.rate_book import current_rate_book
+from apps.routing.domain.levers import levers_of
 from apps.routing.domain.policy import PolicyError, policy_of
 from apps.routing.domain.tally import tally_of
 from apps.routing.models import ReplayRun, ReplayState
@@ -93,7 +94,7 @@ def _scenario(run: ReplayRun) -> Scenario:
 
     return Scenario(
         read(run.before_document), read(run.document), moves_of(run), current_rate_book(), run.priced_at,
-        known_qualities(),
+        known_qualities(), levers_of(run.levers),
     )  # fmt: skip
 
 
