@@ -20,7 +20,7 @@ run: runtime ## set up and run everything on this machine; Ctrl-C stops it
 	@exec $(RUN) controlplane.launch
 
 test: tools packages ## set up and run the tests
-	@$(RUN) pytest -q -rs -n $(WORKERS) --dist loadfile
+	@$(RUN) pytest -q -rs -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: tools ## lint, types, layers, templates, migrations, deployment, locks
 	@echo "ruff"; $(RUN) ruff check .
