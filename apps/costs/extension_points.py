@@ -43,6 +43,7 @@ class Recharge:
     occurred_at: datetime
     usage_id: str
     calls: int
+    tokens: int
     key_id: int | None
     user_id: int
     tool_id: int

@@ -3,6 +3,7 @@
 import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from apps.budgets.services.reserving import reserve
 from apps.costs.services.ingest import record_usage
 from tests.budgets.acts import OWNER, REPORTER, assert_ledger_balances, facts, make_budget, spend, spent, state
 from tests.costs.factories import any_usages
-from tests.costs.rerating.steps import applied, set_price
+from tests.costs.rerating.steps import applied, reversed_again, set_price
 from tests.routing import acts as routing
 
 pytestmark = pytest.mark.django_db
@@ -83,10 +84,18 @@ def test_unpriced_calls_hold_what_their_tier_costs_at_most_until_they_are_priced
     with pytest.raises(BudgetRefused):
         reserve(facts=facts(tier="simple"), amount_usd=Decimal("0.0001"))
     set_price("made-up", "2", "8")
-    applied()
+    run = applied()
     now = state(budget, tier="simple", agent=None)
     assert [now.spent, now.reserved, now.unpriced_calls] == [Decimal("0.006"), 0, 0]
     assert UnpricedHold.objects.count() == 0
+    assert_books_balance()
+    # Undone, it is unpriced again, and held as it was.
+    reversed_again(run)
+    now = state(budget, tier="simple", agent=None)
+    assert [now.spent, now.reserved, now.unpriced_calls] == [0, Decimal("0.003"), 1]
+    assert_books_balance()
+    applied()
+    assert [state(budget, tier="simple", agent=None).reserved, UnpricedHold.objects.count()] == [0, 0]
     assert_books_balance()
 
 
@@ -175,6 +184,31 @@ def test_a_change_is_counted_anew_by_the_next_sweep() -> None:
     Counter.objects.update(in_force=["actual:80%:notify"], period_end=datetime.now(UTC))
     assert tending.end_periods(now=datetime.now(UTC)) == 1
     assert Counter.objects.get().in_force == []
+
+
+def test_many_values_are_counted_some_a_sweep_and_none_is_missed(settings: Settings) -> None:
+    settings.BUDGET_VALUES_PER_SWEEP = 2
+    for number in range(5):
+        spend("1", user=f"u{number}")
+    budget = make_budget("1.5", each="user", thresholds=[{"percent": 100, "action": "notify"}])
+    opened = [Counter.objects.count()]
+    spend("1", user="u4")
+    spend("1", user="new")
+    Budget.objects.update(changed_at=datetime.now(UTC) - timedelta(hours=1))
+    for _ in range(4):
+        tending.tend(now=datetime.now(UTC))
+        opened.append(Counter.objects.count())
+    assert opened[0] == 2
+    assert opened[-1] == 6
+    assert max(after - before for before, after in pairwise(opened[1:])) <= 2
+    budget.refresh_from_db()
+    assert budget.recounted_at is not None
+    assert sorted(spent(budget)) == [1, 1, 1, 1, 1, 2]
+    assert list(Alert.objects.values_list("subject", flat=True)) == [f"{budget.pk}:u4"]
+    assert tending.tend(now=datetime.now(UTC)).recounted == 0
+    assert_books_balance()
+    change(budget, limit_usd="3", each="user", thresholds=[{"percent": 100, "action": "notify"}])
+    assert Counter.objects.exclude(in_force=[]).count() == 0
 
 
 def test_a_budget_stands_that_a_sweep_did_not_let_evaluate(

@@ -217,16 +217,13 @@ def _conversation_of(rule: Rule, cell: Facts, one: Charge) -> Wanted | None:
 def _holds(known: Matcher, rows: Sequence[Charge], charged: Charged) -> list[Hold]:
     """Unpriced calls whose tier says what they may cost at most: that much is held until they are priced."""
     found = []
-    ceiling_of = tier_ceiling.registered
     for one in rows:
         cell = known.cells[one.cell_id]
-        if one.cost is not None or not cell.tier or ceiling_of is None:
+        if one.cost is not None:
             continue
-        most = ceiling_of(cell.tier)
-        tokens = (one.fields.input_tokens or 0) + (one.fields.output_tokens or 0)
-        if most is None or not tokens:
+        amount = most_of(cell.tier, (one.fields.input_tokens or 0) + (one.fields.output_tokens or 0))
+        if amount is None:
             continue
-        amount = femto_of(format((most * tokens * _THOUSANDTH).quantize(_FEMTO), "f"))
         facts = replace(
             cell, key_id=one.key_id, user=one.fields.user, tool=one.fields.tool,
             conversation=one.fields.conversation_id, tags=one.fields.tags or {},
@@ -237,6 +234,12 @@ def _holds(known: Matcher, rows: Sequence[Charge], charged: Charged) -> list[Hol
                 found.append(Hold(one.project_id, one.usage_id, wanted.place, amount))
                 charged.places[wanted.place][1].held += amount
     return found
+
+
+def most_of(tier: str | None, tokens: int) -> int | None:
+    """What so many tokens may cost at most in a tier, in femto-dollars; None where nothing says so."""
+    most = tier_ceiling.registered(tier) if tier_ceiling.registered and tier and tokens else None
+    return None if most is None else femto_of(format((most * tokens * _THOUSANDTH).quantize(_FEMTO), "f"))
 
 
 def _settlements(rows: Sequence[Charge]) -> list[Settlement]:

@@ -1,4 +1,8 @@
-"""Correcting counters when records are billed otherwise, in the transaction that does so."""
+"""Correcting counters when records are billed otherwise, in the transaction that does so.
+
+Calls that are priced now hold no longer what their tier costs at most; calls that lose their price, as when a run of
+re-rating is undone, hold it again.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +15,7 @@ from apps.budgets.domain.scopes import Facts, each_label, each_value
 from apps.budgets.domain.states import Unit
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.matching import Matcher, Place
-from apps.budgets.services.charging import Charged, Sums, move
+from apps.budgets.services.charging import Charged, Hold, Sums, most_of, move
 from apps.budgets.services.opening import Wanted, known_counters
 from apps.costs.domain.pricing import femto_of
 from apps.costs.extension_points import ChangedMeanwhile, Recharge
@@ -32,6 +36,7 @@ def recharge(rows: Sequence[Recharge]) -> None:
         ids = known_counters(list(charged.places))
         charged.places = {place: pair for place, pair in charged.places.items() if place in ids}
         _free_holds(charged, ids, rows)
+        charged.holds = [one for one in charged.holds if one.place in ids]
         if not charged.places:
             return
         try:
@@ -47,6 +52,7 @@ def recharge(rows: Sequence[Recharge]) -> None:
 def _matched(known: Matcher, rows: Sequence[Recharge]) -> Charged:
     charged = Charged({})
     known.learn({one.cell_id for one in rows})
+    holds: list[Hold] = []
     names = _label_names({number for one in rows for number in (one.user_id, one.tool_id) if number})
     for one in rows:
         facts = _facts(known, one, names)
@@ -54,6 +60,7 @@ def _matched(known: Matcher, rows: Sequence[Recharge]) -> Charged:
             cost=(one.after or 0) - (one.before or 0),
             unpriced=one.calls * ((one.after is None) - (one.before is None)),
         )
+        held = most_of(facts.tier, one.tokens) if one.after is None and one.before is not None else None
         for rule in known.of_cell[one.cell_id]:
             if not rule.scope.covers_rest(facts):
                 continue
@@ -65,6 +72,10 @@ def _matched(known: Matcher, rows: Sequence[Recharge]) -> Charged:
             there = charged.places.setdefault(wanted.place, (wanted, Sums()))[1]
             there.add(sums)
             there.seen(one.occurred_at)
+            if held and rule.unit == Unit.USD:
+                holds.append(Hold(one.project_id, one.usage_id, wanted.place, held))
+                there.held += held
+    charged.holds = holds
     return charged
 
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.budgets.domain.cycles import Span
@@ -16,11 +18,11 @@ from apps.budgets.selectors.used import used
 from apps.budgets.services import recounting
 from apps.budgets.services.alerting.raising import resolve_alerts
 from apps.budgets.services.crossing import KIND, note_crossings
-from apps.budgets.services.opening import Wanted, open_counters
+from apps.budgets.services.opening import Wanted, open_counters, terms_of
 
 RECENT = timedelta(minutes=3)
 """For so long after a change a process may have charged by what it knew before."""
-_MOST_VALUES = 5_000
+_MOST_CONVERSATIONS = 5_000
 _CHUNK = 2_000
 _COUNT_MS = 4_000
 
@@ -72,19 +74,28 @@ def _limit_time() -> None:
 
 
 def _count(budget: Budget) -> None:
+    """Open what is missing, so many values a sweep; when nothing is missing any more, count all that stand anew.
+
+    A counter is counted when it is opened, so until then those that stand are left alone, but for the first time.
+    """
     rule = rules_of([budget])[0]
     span = rule.cycle.span(timezone.now())
     _fit_periods(budget, rule)
-    values = _values(rule, span)
-    if values is not None:
-        open_counters([Wanted(rule, value, _label(rule, value), span) for value in values])
-    current = _present(budget, rule, span)
-    for start in range(0, len(current), _CHUNK):
-        recounting.recount(rule=rule, counter_ids=current[start : start + _CHUNK])
-        if is_rolling(rule):
-            recounting.carry(rule=rule, counter_ids=current[start : start + _CHUNK])
-    if values is not None or rule.each == "conversation":
+    values = _missing(rule, span)
+    open_counters([Wanted(rule, value, _label(rule, value), span) for value in values])
+    is_whole = len(values) < settings.BUDGET_VALUES_PER_SWEEP
+    if is_whole or budget.changed_at > timezone.now() - RECENT:
+        _recount(rule, _present(budget, rule, span))
+    if is_whole:
         Budget.objects.filter(id=budget.pk, recounted_at=None).update(recounted_at=timezone.now())
+
+
+def _recount(rule: Rule, counter_ids: Sequence[int]) -> None:
+    for start in range(0, len(counter_ids), _CHUNK):
+        chunk = counter_ids[start : start + _CHUNK]
+        recounting.recount(rule=rule, counter_ids=chunk)
+        if is_rolling(rule):
+            recounting.carry(rule=rule, counter_ids=chunk)
 
 
 def _present(budget: Budget, rule: Rule, span: Span) -> list[int]:
@@ -103,22 +114,30 @@ def _fit_periods(budget: Budget, rule: Rule) -> None:
             Counter.objects.filter(id=counter.pk).update(period_end=span.end)
 
 
-def _values(rule: Rule, span: Span) -> list[str] | None:
-    """The values of `each` in the present period; None when there are too many, and each is opened at its first use."""
+def _missing(rule: Rule, span: Span) -> list[str]:
+    """Values of `each` in the present period that have no counter yet, so many at most.
+
+    There may be too many conversations for that: each is opened at its first use.
+    """
     if not rule.each:
         return [""]
     if rule.each == "conversation":
-        return None
+        return []
     asked = used(rule)
-    parameters = {"start": rule.cycle.window_start(span.start), "end": span.end, "most": _MOST_VALUES + 1}
+    parameters = {
+        "start": rule.cycle.window_start(span.start), "end": span.end, "most": settings.BUDGET_VALUES_PER_SWEEP,
+        "budget": rule.id, "period": span.start,
+    }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT DISTINCT {asked.each} FROM {asked.source} WHERE {asked.time} >= %(start)s"
-            f" AND (%(end)s::timestamptz IS NULL OR {asked.time} < %(end)s) AND {asked.where} LIMIT %(most)s",
+            f"SELECT v.value FROM (SELECT DISTINCT {asked.each} AS value FROM {asked.source}"
+            f" WHERE {asked.time} >= %(start)s AND (%(end)s::timestamptz IS NULL OR {asked.time} < %(end)s)"
+            f" AND {asked.where}) v WHERE v.value <> '' AND NOT EXISTS (SELECT FROM budgets_counter k"
+            " WHERE k.budget_id = %(budget)s AND k.each_value = v.value AND k.period_start = %(period)s)"
+            " LIMIT %(most)s",
             {**asked.parameters, **parameters},
         )
-        found = [row[0] for row in cursor.fetchall() if row[0]]
-    return found if len(found) <= _MOST_VALUES else None
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _label(rule: Rule, value: str) -> str:
@@ -136,12 +155,22 @@ def evaluate(*, budget: Budget) -> None:
     now = timezone.now()
     with transaction.atomic():
         span = rule.cycle.span(now)
-        counters = Counter.objects.filter(budget=budget, period_start=span.start)
-        if rule.each == "conversation":
-            counters = counters.filter(id__in=lively.tightest_lively(rule.id, now=now, most=_MOST_VALUES)[0])
-        counters = counters.order_by("id")[:_MOST_VALUES]
-        states = [state_of(rule, span, counter) for counter in counters]
-        note_crossings(states=states, rules={rule.id: rule}, now=now, afresh=True)
+        ids = _touched(budget, rule, span, now)
+        for start in range(0, len(ids), _CHUNK):
+            counters = Counter.objects.filter(id__in=ids[start : start + _CHUNK]).order_by("id")
+            states = [state_of(rule, span, counter) for counter in counters]
+            note_crossings(states=states, rules={rule.id: rule}, now=now, afresh=True)
+
+
+def _touched(budget: Budget, rule: Rule, span: Span, now: datetime) -> list[int]:
+    """The counters of the present period of which something holds, or has to; of conversations, lively ones."""
+    if rule.each == "conversation":
+        return lively.tightest_lively(rule.id, now=now, most=_MOST_CONVERSATIONS)[0]
+    terms = terms_of([budget])(budget.pk, span.start)
+    levels = [one.level(terms.limit, terms.raised) for one in rule.thresholds if one.on == "actual"]
+    reached = Q(spent__gte=min(levels) - F("carried")) if levels else Q(pk__in=[])
+    counters = Counter.objects.filter(budget=budget, period_start=span.start).filter(reached | ~Q(in_force=[]))
+    return list(counters.order_by("id").values_list("id", flat=True))
 
 
 def end_periods(*, now: datetime, most: int = 500) -> int:

@@ -48,6 +48,7 @@ class Moved:
     conversation_id: str | None
     task_id: str | None
     calls: int
+    tokens: int
 
     @property
     def shift(self) -> Shift:
@@ -96,10 +97,10 @@ _CHANGE = f"""
             AND ({", ".join(f"r.{name}" for name in _BILLING)})
                 IS NOT DISTINCT FROM ({", ".join(f"w.was_{name}" for name in _BILLING)})
         RETURNING w.line, r.cell_id, r.key_id, r.user_id, r.tool_id, r.tags, r.conversation_id,
-            {TASK_OF_RECORD} AS task_id, r.calls
+            {TASK_OF_RECORD} AS task_id, r.calls, r.input_tokens + r.output_tokens AS tokens
     )
     SELECT changed.line, changed.cell_id, c.model_id, changed.key_id, changed.user_id, changed.tool_id, changed.tags,
-        changed.conversation_id, changed.task_id, changed.calls
+        changed.conversation_id, changed.task_id, changed.calls, changed.tokens
     FROM changed JOIN costs_cell c ON c.id = changed.cell_id ORDER BY changed.line
 """  # noqa: S608
 
@@ -156,6 +157,7 @@ def _recharge(one: Moved) -> Recharge:
         occurred_at=move.occurred_at,
         usage_id=move.usage_id,
         calls=one.calls,
+        tokens=one.tokens,
         key_id=one.key_id,
         user_id=one.user_id,
         tool_id=one.tool_id,
