@@ -11,7 +11,7 @@ from apps.access.models import User
 from apps.routing import tasks
 from apps.routing.domain.scenarios import BadScenario, Changes, Move, changed, with_moves
 from apps.routing.domain.tally import Side, Tally, tally_of
-from apps.routing.models import ModelQuality, PolicyVersion, QualityState, ReplayRun
+from apps.routing.models import Decision, ModelQuality, PolicyVersion, QualityState, ReplayRun
 from apps.routing.selectors import quality
 from apps.routing.services.replays.working import work_on_replays
 from tests.cast import HeldKey
@@ -205,6 +205,48 @@ def test_pages_of_suppositions(key: HeldKey, alice: User, signed_in: Any) -> Non
     form = browser.get(f"/routing/what-if?{again}").content.decode()
     assert "openrouter = -50</textarea>" in form
     assert 'value="100"' in form
+
+
+def test_tasks_whose_model_was_drawn_tell_what_a_move_would_come_to(key: HeldKey, alice: User, signed_in: Any) -> None:
+    """A policy that explores; every seventh task got the model on trial by a chance of 0.1, and did worse there."""
+    acts.published(acts.document(exploration={"share": 0.05, "most_extra_usd": "0.01"}))
+    known(MINI, "0.80", "0.75", 400)
+    known(FULL, "0.90", "0.85", 400)
+    calls, outcomes = [], []
+    for number in range(280):
+        ask(key.client, id=f"d{number}", message="hi", task_type="code", conversation_id=f"c{number}")
+        model = FULL if number % 7 == 0 else MINI
+        calls.append(used(model, conversation_id=f"c{number}", decision_id=f"d{number}"))
+        well = number % 14 == 0 if model == FULL else number % 5 > 0
+        outcomes.append({"task_id": f"c{number}", "success": well, "source": "tests"})
+    posted(key, calls)
+    assert key.client.post("/api/outcomes", {"outcomes": outcomes}, JSON).status_code == 200
+    for model, chance in ((FULL, "0.1"), (MINI, "0.9")):
+        ids = [f"d{number}" for number in range(280) if (number % 7 == 0) is (model == FULL)]
+        Decision.objects.filter(decision_id__in=ids).update(
+            provider=model[0], model=model[1], action="route", propensity=Decimal(chance)
+        )
+    told = replayed(key, moves=[move(MINI, FULL)])["by_lot"]
+    success, cost = told["success"], told["cost_usd"]
+    assert (success["why"], success["tasks"], success["moved_tasks"], success["taken_tasks"]) == (None, 280, 280, 40)
+    assert (success["effective_tasks"], success["overlap"]) == ("40.0", "1.0000")
+    # 0.9 expected, and 40 weights of 10 whose tasks came to 20 successes, where 36 were expected.
+    assert success["robust"]["value"] == f"{Decimal('0.9') + (200 - 360) / Decimal(280):.4f}"
+    assert (success["normed"]["value"], success["weighed"]["value"]) == ("0.5000", f"{200 / Decimal(280):.4f}")
+    assert Decimal(cost["before"]["value"]) == ((40 * FULL_USD + 240 * MINI_USD) / 280).quantize(Decimal("1e-15"))
+    assert Decimal(cost["normed"]["value"]) == FULL_USD
+    assert abs(Decimal(cost["robust"]["value"]) - FULL_USD) < FULL_USD / 100
+    supposed = replayed(key, moves=[move(MINI, FULL)], compression="0.5")["by_lot"]
+    assert (supposed["cost_usd"]["why"], supposed["success"]["why"]) == ("nothing_drawn", None)
+    run = ReplayRun.objects.latest("pk").pk
+    page = signed_in(alice).get(f"/routing/what-if/{run}").content.decode()
+    for words in ("From tasks whose model was drawn", "doubly robust", "worth 40.0", "no task"):
+        assert words in page, words
+    other = replayed(key, moves=[move(OPUS, FULL)])["by_lot"]["success"]
+    assert (other["why"], other["robust"]) == ("nothing_moves", None)
+    Decision.objects.filter(model=FULL[1]).exclude(decision_id__in=[f"d{7 * n}" for n in range(9)]).update(propensity=1)
+    few = replayed(key, moves=[move(MINI, FULL)])["by_lot"]["success"]
+    assert (few["why"], few["effective_tasks"], few["least_effective_tasks"]) == ("too_few", "9.0", 20)
 
 
 def test_what_is_refused(key: HeldKey, settings: Any) -> None:

@@ -16,6 +16,7 @@ from apps.access.api.paging import IdPages, page_of
 from apps.access.authentication import ApiRequest
 from apps.access.domain.identity import Scope
 from apps.access.selectors.places import project_id_of
+from apps.routing.api.off_policy import told_by_lot
 from apps.routing.domain.levers import Levers, plain
 from apps.routing.domain.predicting import Compared, Predicted
 from apps.routing.domain.scenarios import Changes, Move
@@ -185,7 +186,7 @@ def _key(model: dict[str, str]) -> tuple[str, str]:
 
 def told(run: ReplayRun) -> dict[str, Any]:
     """What a run came to. Shares are exact decimals; null where something cannot be known."""
-    found = outcome_of(run)
+    found = outcome_of(run, with_lot=True)
     tally, saving, quality = found.tally, found.saving, found.quality
     shares = [_text(one) for one in found.cached_shares or (None, None)]
     return {
@@ -213,6 +214,7 @@ def told(run: ReplayRun) -> dict[str, Any]:
         "calls_factor": plain(found.levers.volume),
         **dict(zip(("cached_share_before", "cached_share_after"), shares, strict=True)),
         "assumptions": found.assumptions,
+        "by_lot": told_by_lot(found.by_lot) if found.by_lot else None,
         "by_task_type": _rows(tally.by_task_type, "task_type", found.levers),
         "by_move": [
             {"from": name[0], "to": name[1], "calls": side.calls, "before_usd": before, "after_usd": after}

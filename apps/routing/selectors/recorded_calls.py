@@ -12,6 +12,7 @@ from django.db import connection
 from apps.costs.domain.kinds import CostSource, LabelKind, Status
 from apps.costs.selectors import recount
 from apps.costs.selectors.rerating import METERED, METERED_JOINS, Metered, femto, metered_of_row
+from apps.routing.domain.exploring import WHOLE
 
 CHUNK = timedelta(hours=1)
 CONVERSING = frozenset({"chat", "text_completion", "generate_content"})
@@ -101,22 +102,28 @@ def _labels() -> dict[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision as a replay needs it: the score, the question without the message, what was done."""
+    """A decision as a replay needs it: the score, the question without the message, what was done.
+
+    `chance` is that of the model it got, in millionths.
+    """
 
     score: Decimal | None
     asked: Mapping[str, Any]
     action: str
+    provider: str = ""
+    model: str = ""
+    chance: int = WHOLE
 
 
 def decisions_between(start: datetime, end: datetime) -> dict[tuple[int, str], Decided]:
     """The decisions of [start, end) by project and id."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT project_id, decision_id, score, asked::text, action FROM routing_decision"
-            " WHERE created_at >= %s AND created_at < %s",
-            [start, end],
+            "SELECT project_id, decision_id, score, asked::text, action, provider, model, (propensity * %s)::int"
+            " FROM routing_decision WHERE created_at >= %s AND created_at < %s",
+            [WHOLE, start, end],
         )
-        return {(row[0], row[1]): Decided(row[2], json.loads(row[3]), row[4]) for row in cursor.fetchall()}
+        return {(row[0], row[1]): Decided(row[2], json.loads(row[3]), *row[4:]) for row in cursor.fetchall()}
 
 
 def scores_between(start: datetime, end: datetime) -> dict[tuple[int, str], Decimal]:

@@ -23,17 +23,19 @@ from django.db import connection
 
 from apps.costs.domain.providers import canonical_provider
 from apps.costs.domain.rate_book import PriceSource
-from apps.costs.selectors.rerating import Metered, listed
+from apps.costs.selectors.rerating import Metered, femto, listed
 from apps.routing.domain.asked import Asked
 from apps.routing.domain.candidates import Quality
 from apps.routing.domain.deciding import Sizes
 from apps.routing.domain.levers import ChangedPrices, Levers, shortened, with_cached_share
+from apps.routing.domain.off_policy import Drawn
 from apps.routing.domain.policy import ModelKey, Policy, Tier
 from apps.routing.domain.policy_checks import UNKNOWN, why_left_out
 from apps.routing.domain.scenarios import Move
 from apps.routing.domain.tally import Group, Tally
 from apps.routing.models import ModelQuality
 from apps.routing.selectors.counterfactuals import Chooser, is_model, with_cache
+from apps.routing.selectors.drawn_tasks import FirstCall, drawn
 from apps.routing.selectors.policies import price_facts
 from apps.routing.selectors.quality import qualities
 from apps.routing.selectors.recorded_calls import Decided, RecordedCall, calls_between, decisions_between
@@ -79,7 +81,7 @@ def replay_piece(
     scenario: Scenario, tally: Tally, start: datetime, end: datetime, *, project_ids: Sequence[int]
 ) -> None:
     """Add the calls and tasks of [start, end) to the sums."""
-    decided = decisions_between(start - DECIDED_BEFORE, end) if scenario.policy is not None else {}
+    decided = decisions_between(start - DECIDED_BEFORE, end) if scenario.before is not None else {}
     firsts = _first_calls(start, end, project_ids)
     serving = _Serving(scenario)
     places: dict[Any, _Place] = {}
@@ -101,8 +103,11 @@ def replay_piece(
         if call.latency_ms is not None and call.metered.calls == 1:
             tally.add_latency(own, call.latency_ms)
         key = (call.project_id, call.usage_id)
-        if key in firsts:
-            tally.add_task((own, call.task_type), (other, call.task_type), firsts[key])
+        if (first := firsts.get(key)) is not None:
+            tally.add_task((own, call.task_type), (other, call.task_type), first.success)
+            if found is not None:
+                for what, one in serving.drawn(call, found, first).items():
+                    tally.add_drawn(what, task, one)
 
 
 class _Serving:
@@ -111,13 +116,9 @@ class _Serving:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario, self._levers = scenario, scenario.levers
         self._book = ChangedPrices(scenario.book, self._levers.prices) if self._levers.prices else scenario.book
-        self._pairs: tuple[Chooser, Chooser] | None = None
-        if scenario.policy is not None and scenario.before is not None:
-            before, policy = scenario.before, scenario.policy
-            self._pairs = (
-                Chooser(before, scenario.book, scenario.qualities),
-                Chooser(policy, self._book, scenario.qualities),
-            )
+        self._usual = Chooser(scenario.before, scenario.book, scenario.qualities) if scenario.before else None
+        self._tried = Chooser(scenario.policy, self._book, scenario.qualities) if scenario.policy else None
+        self._chosen: tuple[Decided, ModelKey | None, ModelKey | None] | None = None
         self._tiers = {tier.name: self._working(tier) for tier in scenario.policy.tiers} if scenario.policy else {}
         self._moves = {_canonical(move.source): move for move in reversed(scenario.moves) if not move.task_type}
         self._moves_of = {
@@ -129,22 +130,59 @@ class _Serving:
         if call.is_untouched:
             return None
         model = self._by_policy(call, decided)
-        serving = _canonical(model) if model else (call.provider, call.metered.model)
-        move = self._moves_of.get((serving, call.task_type)) or self._moves.get(serving)
-        model = move.target if move else model
+        model = self._moved(model or (call.provider, call.metered.model), call.task_type) or model
         return None if model is None or is_model(call, model) else model
 
+    def _moved(self, model: ModelKey, task_type: str) -> ModelKey | None:
+        """Where the moves lead from a model; None where they leave it."""
+        key = _canonical(model)
+        move = self._moves_of.get((key, task_type)) or self._moves.get(key)
+        return move.target if move else None
+
     def _by_policy(self, call: RecordedCall, decided: Decided | None) -> ModelKey | None:
-        if self._pairs is not None and decided is not None:
-            if decided.action != "route" or decided.score is None or "sizes" not in decided.asked:
+        if self._tried is not None and self._usual is not None and decided is not None:
+            if not _can_be_asked(decided):
                 return None
-            was, then = (self._choice(chooser, decided) for chooser in self._pairs)
+            was, then = self._choices(decided)
             return then if then != was else None
         models = self._tiers.get(call.tier)
         own = (call.provider, call.metered.model)
         if not models or any(_canonical(model) == own for model in models):
             return None
         return models[0]
+
+    def _choices(self, decided: Decided) -> tuple[ModelKey | None, ModelKey | None]:
+        """What the policy in force and the one that is tried choose; the same one where none is tried."""
+        if self._chosen is None or self._chosen[0] is not decided:
+            usual, tried = self._usual, self._tried or self._usual
+            was = self._choice(usual, decided) if usual else None
+            then = was if tried is usual or tried is None else self._choice(tried, decided)
+            self._chosen = (decided, was, then)
+        return self._chosen[1:]
+
+    def drawn(self, call: RecordedCall, decided: Decided, first: FirstCall) -> dict[str, Drawn]:
+        """The task that a call began, by what is measured, where chance had a part in its first decision.
+
+        Costs are left out where the scenario supposes other prices or prompts: what came knows nothing of them.
+        """
+        if self._usual is None or not _can_be_asked(decided):
+            return {}
+        usual, tried = self._choices(decided)
+        if usual is None or tried is None:
+            return {}
+        tried = self._moved(tried, call.task_type) or tried
+        success, cost = drawn(
+            call, decided, first, usual=usual, tried=tried, quality_of=self._quality, book=self._scenario.book,
+            at=self._scenario.priced_at,
+        )  # fmt: skip
+        supposes = bool(self._levers.prices) or any(
+            one is not None for one in (self._levers.compression, self._levers.cached_share)
+        )
+        measured = {"success": success, "cost": None if supposes else cost}
+        return {what: one for what, one in measured.items() if one is not None}
+
+    def _quality(self, model: ModelKey, task_type: str) -> Quality | None:
+        return self._scenario.qualities.get(task_type, {}).get(model)
 
     def _choice(self, chooser: Chooser, decided: Decided) -> ModelKey | None:
         asked = msgspec.convert({name: value for name, value in decided.asked.items() if name != "sizes"}, Asked)
@@ -235,15 +273,22 @@ def by_group(known: Mapping[str, Mapping[ModelKey, Quality]]) -> dict[Group, Qua
     }
 
 
-def _first_calls(start: datetime, end: datetime, project_ids: Sequence[int]) -> dict[tuple[int, str], bool | None]:
-    """The first calls of the tasks that began in [start, end), with how the task went."""
+def _first_calls(start: datetime, end: datetime, project_ids: Sequence[int]) -> dict[tuple[int, str], FirstCall]:
+    """The first calls of the tasks that began in [start, end), with how the task went and what it cost."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT project_id, first_id, success FROM costs_tasktotal"
+            "SELECT project_id, first_id, success, CASE WHEN unpriced_calls = 0 THEN cost_usd END FROM costs_tasktotal"
             " WHERE first_at >= %s AND first_at < %s AND calls > 0 AND project_id = ANY(%s)",
             [start, end, list(project_ids)],
         )
-        return {(project_id, first_id): success for project_id, first_id, success in cursor.fetchall()}
+        return {
+            (project_id, first_id): FirstCall(success, femto(cost))
+            for project_id, first_id, success, cost in cursor.fetchall()
+        }
+
+
+def _can_be_asked(decided: Decided) -> bool:
+    return decided.action == "route" and decided.score is not None and "sizes" in decided.asked
 
 
 def _own(call: RecordedCall) -> str:

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from apps.access.domain.identity import Caller
 from apps.costs.domain.pricing import usd
 from apps.routing.domain.levers import STEPS, Levers, grown, levers_of
+from apps.routing.domain.off_policy import OffPolicy
 from apps.routing.domain.predicting import Compared
 from apps.routing.domain.tally import Saving, Side, Tally, tally_of
 from apps.routing.models import ReplayRun, ReplayState
@@ -35,6 +36,20 @@ class StepTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class ByLot:
+    """What the tasks whose model was drawn tell of the choice on trial: their success, and the USD they cost."""
+
+    success: OffPolicy
+    cost: OffPolicy
+
+    @property
+    def overlap(self) -> Decimal:
+        """The smaller share of moved tasks that could have got the model on trial."""
+        told = [one.overlap for one in (self.success, self.cost) if not one.why]
+        return min(told, default=Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a replay came to; amounts in USD, at the prices of one instant. After is at the supposed number of calls."""
 
@@ -48,6 +63,7 @@ class Outcome:
     latency_after_ms: int | None
     levers: Levers = Levers()
     steps: tuple[StepTaken, ...] = ()
+    by_lot: ByLot | None = None
 
     @property
     def cached_shares(self) -> tuple[Decimal, Decimal] | None:
@@ -92,7 +108,7 @@ def percent(run: ReplayRun) -> int:
     return int((run.done_until - run.start) * 100 // whole) if whole else 0
 
 
-def outcome_of(run: ReplayRun, known: Mapping[Any, Any] | None = None) -> Outcome:
+def outcome_of(run: ReplayRun, known: Mapping[Any, Any] | None = None, *, with_lot: bool = False) -> Outcome:
     """The sums of a run as figures; `known` are the statistics of quality by group, read once for several runs."""
     tally, levers = tally_of(run.sums), levers_of(run.levers)
     return Outcome(
@@ -105,6 +121,7 @@ def outcome_of(run: ReplayRun, known: Mapping[Any, Any] | None = None) -> Outcom
         *tally.mean_latency(),
         levers,
         tuple(_steps(tally, levers)),
+        ByLot(*tally.off_policy()) if with_lot else None,
     )
 
 

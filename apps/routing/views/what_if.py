@@ -96,7 +96,7 @@ def replay(request: PageRequest, run_id: int) -> HttpResponse:
     context["can_be_draft"] = run.document is not None or bool(run.moves)
     context["again"] = prefilled(run)
     if run.state == ReplayState.DONE:
-        found = outcome_of(run)
+        found = outcome_of(run, with_lot=True)
         context |= {
             "found": found,
             "by_task_type": sides(found.tally.by_task_type, found.levers)[:MOST_ROWS],
