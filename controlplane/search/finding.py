@@ -134,7 +134,8 @@ def _conversations(caller: Caller, text: str) -> list[Hit]:
     rows = _read(
         "SELECT p.name, t.conversation_id, t.cost_usd FROM ("
         f"SELECT * FROM (SELECT * FROM costs_conversationtotal t WHERE true{_only(caller, 't.project_id')}"
-        f" ORDER BY t.last_at DESC LIMIT {NEWEST_CONVERSATIONS}) newest WHERE newest.conversation_id ILIKE %(like)s"
+        f" ORDER BY t.last_hour DESC, t.last_at DESC LIMIT {NEWEST_CONVERSATIONS}) newest"
+        " WHERE newest.conversation_id ILIKE %(like)s"
         " UNION SELECT * FROM costs_conversationtotal t WHERE t.conversation_id = %(text)s"
         " AND t.project_id = ANY(SELECT id FROM access_project)"
         f"{_only(caller, 't.project_id')}"

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.utils import timezone
 
+from apps.costs.domain.coarse import hour_of
 from apps.costs.models import BooksState, DayFold, ProvenHour, RetentionRun, RollupDifference
 from apps.costs.selectors.pace import background_transaction
 from apps.costs.selectors.partitions import Partition, partitions_of
@@ -34,7 +35,10 @@ MAX_BATCHES = 200
 PATIENCE_SECONDS = 120
 
 
-_OF_NO_TASK = """received_at < %s AND settled_at IS NOT NULL AND NOT EXISTS (
+_NOT_HEARD_OF = f"last_at < %(before)s AND last_hour <= {hour_of('%(before)s')}"
+"""Conversations; the second follows from the first, but only it can use an index."""
+_RESTING = "first_at IS NOT NULL AND last_at < %(before)s"
+_OF_NO_TASK = """received_at < %(before)s AND settled_at IS NOT NULL AND NOT EXISTS (
     SELECT FROM costs_tasktotal t WHERE t.project_id = costs_outcome.project_id AND t.task_id = costs_outcome.task_id
 )"""
 
@@ -87,12 +91,12 @@ def enforce(*, now: datetime, dry_run: bool = False) -> Report:
         _drop(partition, report)
     forget_known()
     _clear_folds(report)
-    report.conversations = _delete_in_batches("costs_conversationtotal", "last_at < %s", report.rollups_before)
-    report.tasks = _delete_in_batches("costs_tasktotal", "first_at IS NOT NULL AND last_at < %s", report.rollups_before)
+    report.conversations = _delete_in_batches("costs_conversationtotal", _NOT_HEARD_OF, report.rollups_before)
+    report.tasks = _delete_in_batches("costs_tasktotal", _RESTING, report.rollups_before)
     _delete_in_batches("costs_outcome", _OF_NO_TASK, report.rollups_before)
     RollupDifference.objects.filter(found_at__lt=report.rollups_before).delete()
     if rollups:
-        _delete_in_batches("costs_rerateline", "occurred_at < %s", report.rollups_before)
+        _delete_in_batches("costs_rerateline", "occurred_at < %(before)s", report.rollups_before)
     if report.dropped or report.errors or report.conversations:
         _keep(report, started)
     return report
@@ -156,7 +160,7 @@ def _clear_folds(report: Report) -> None:
     state = BooksState.objects.filter(id=1).first()
     if state and state.rollups_from:
         DayFold.objects.filter(bucket__lt=state.rollups_from).delete()
-        report.slices = _delete_in_batches("costs_dayslice", "bucket < %s", state.rollups_from)
+        report.slices = _delete_in_batches("costs_dayslice", "bucket < %(before)s", state.rollups_from)
     gone = (
         max((moment for moment in (state.records_from, state.rollups_from) if moment), default=None) if state else None
     )
@@ -172,7 +176,7 @@ def _delete_in_batches(table: str, condition: str, before: datetime) -> int:
             cursor.execute(
                 f"DELETE FROM {table} WHERE ctid = ANY(ARRAY("
                 f"SELECT ctid FROM {table} WHERE {condition} LIMIT {BATCH}))",
-                [before],
+                {"before": before},
             )
             deleted += cursor.rowcount
             if cursor.rowcount < BATCH:
@@ -182,7 +186,7 @@ def _delete_in_batches(table: str, condition: str, before: datetime) -> int:
 
 def _count_conversations(before: datetime) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM costs_conversationtotal WHERE last_at < %s", [before])
+        cursor.execute(f"SELECT count(*) FROM costs_conversationtotal WHERE {_NOT_HEARD_OF}", {"before": before})
         return int(cursor.fetchone()[0])
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection
 
+from apps.costs.domain.coarse import class_of, hour_of
 from apps.costs.domain.kinds import OutcomeSource
 from apps.costs.selectors.metrics.filters import conditions
 from apps.costs.selectors.metrics.from_records import bounded
@@ -86,6 +87,8 @@ _SELECT = """
     LEFT JOIN costs_tasktotal k ON k.project_id = t.project_id AND k.task_id = t.conversation_id
 """
 _COLUMN = {Order.COST: "t.cost_usd", Order.NEWEST: "t.last_at"}
+_COARSE = {Order.COST: ("t.cost_class", class_of), Order.NEWEST: ("t.last_hour", hour_of)}
+"""What is indexed instead of these columns, and how it follows from their values."""
 _WENT = {
     Verdict.SUCCEEDED: "k.success",
     Verdict.FAILED: "NOT k.success",
@@ -118,16 +121,17 @@ def conversation_page(
     if own_agents is not None:
         where.append(_OTHERS)
         parameters["own_agents"] = list(own_agents)
-    column = _COLUMN[order]
+    column, (coarse, coarse_of) = _COLUMN[order], _COARSE[order]
     if after:
         # The first comparison is implied by the second, but only it can use an index.
         where.append(
-            f"{column} <= %(value)s AND ({column} < %(value)s"
-            " OR (t.conversation_id, t.project_id) > (%(id)s, %(after_project)s))"
+            f"{coarse} <= {coarse_of('%(value)s')} AND ({column} < %(value)s"
+            f" OR ({column} = %(value)s AND (t.conversation_id, t.project_id) > (%(id)s, %(after_project)s)))"
         )
         parameters |= {"value": after.value, "id": after.id, "after_project": after.project_id}
     sql = (
-        f"{_SELECT} WHERE {' AND '.join(where)} ORDER BY {column} DESC, t.conversation_id, t.project_id LIMIT %(limit)s"
+        f"{_SELECT} WHERE {' AND '.join(where)}"
+        f" ORDER BY {coarse} DESC, {column} DESC, t.conversation_id, t.project_id LIMIT %(limit)s"
     )
     with bounded() if reads_records or own_agents is not None else nullcontext():
         found = _read(sql, {**parameters, "limit": limit + 1})
@@ -178,7 +182,10 @@ def _conditions(query: UsageQuery) -> tuple[list[str], dict[str, Any], bool]:
     """Conditions on t, their parameters, and whether they look into the records."""
     of_project = {name: values for name, values in query.filters.items() if name == "project"}
     projects = conditions(replace(query, filters=of_project)).projects
-    where = ["t.project_id = ANY(%(seen)s)", "t.first_at < %(end)s AND t.last_at >= %(start)s"]
+    where = [
+        "t.project_id = ANY(%(seen)s)",
+        f"t.first_at < %(end)s AND t.last_at >= %(start)s AND t.last_hour >= {hour_of('%(start)s')}",
+    ]
     parameters: dict[str, Any] = {"seen": list(projects), "start": query.start, "end": query.end}
     if not set(query.filters) - {"project"}:
         return where, parameters, False
