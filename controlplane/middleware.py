@@ -3,11 +3,13 @@
 import re
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.security import SecurityMiddleware
 from django.utils.cache import patch_vary_headers
 
 from apps.access import request_context
@@ -34,7 +36,7 @@ class RequestIdMiddleware:
         self.trusted = parse_networks(settings.TRUSTED_PROXIES)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        origin = request_context.Origin(request_id=_request_id(request), address=self._address(request))
+        origin = self.origin_of(request)
         token = request_context.enter(origin)
         try:
             response = self.get_response(request)
@@ -42,6 +44,10 @@ class RequestIdMiddleware:
             request_context.leave(token)
         response["X-Request-Id"] = origin.request_id
         return response
+
+    def origin_of(self, request: HttpRequest) -> request_context.Origin:
+        """The id and the client of a request."""
+        return request_context.Origin(request_id=_request_id(request), address=self._address(request))
 
     def _address(self, request: HttpRequest) -> str | None:
         meta = request.META
@@ -56,9 +62,7 @@ class ContentSecurityPolicyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        if not response.has_header("Cache-Control"):
-            response["Cache-Control"] = "no-store"
+        _set_constant(response)
         if response.get("Content-Type", "").startswith("text/html"):
             patch_vary_headers(response, ["HX-Request", "Cookie"])
         return response
@@ -85,9 +89,10 @@ class DatabaseAwayMiddleware:
 
 
 class ShortWayMiddleware:
-    """Answers what agents ask all the time ahead of what only people need: sessions, messages, the table of addresses.
+    """Answers what agents ask all the time ahead of all that others need: files, sessions, the table of addresses.
 
-    The views declare who may ask, as all do. Whatever a view does not answer so goes on as if this were not here.
+    The views declare who may ask, as all do; the answer has the id and the headers that every answer has. Whatever a
+    view does not answer so goes on as if this were not here.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -101,19 +106,30 @@ class ShortWayMiddleware:
             "/api/routing/config": ConfigView(),
             "/api/routing/decisions": DecisionsView(),
         }
+        self.origin_of = RequestIdMiddleware(get_response).origin_of
+        self.security = SecurityMiddleware(get_response)
+        self.answer = convert_exception_to_response(cast(Any, self._answer))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        view = self.views.get(request.path_info)
-        answer = self._answer(view, request) if view is not None else None
-        if answer is None:
+        if request.path_info not in self.views or _has_nul(request) or self.security.process_request(request):
             return self.get_response(request)
+        origin = self.origin_of(request)
+        token = request_context.enter(origin)
+        try:
+            answer = self.answer(request)
+        finally:
+            request_context.leave(token)
+        if not isinstance(answer, HttpResponse):
+            return self.get_response(request)
+        _set_constant(answer)
+        answer.headers["X-Request-Id"] = origin.request_id
         answer.headers["Content-Length"] = str(len(answer.content))
-        return answer
+        return self.security.process_response(request, answer)
 
-    def _answer(self, view: QuickView, request: HttpRequest) -> HttpResponse | None:
+    def _answer(self, request: HttpRequest) -> HttpResponse | None:
         request.get_host()  # raises for a host that is not this installation
         try:
-            return view.answer_at_once(request)
+            return self.views[request.path_info].answer_at_once(request)
         except Exception as error:
             answer = problems.exception_handler(error, {})
             if answer is None:
@@ -139,6 +155,12 @@ class DenyUndeclaredMiddleware:
         return problems.answer(request, 403, "This address declares nobody who may use it.")
 
 
+def _set_constant(response: HttpResponseBase) -> None:
+    response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    if not response.has_header("Cache-Control"):
+        response["Cache-Control"] = "no-store"
+
+
 def _request_id(request: HttpRequest) -> str:
     """The caller's own id if it is safe to log and store, else a new one."""
     sent = request.META.get("HTTP_X_REQUEST_ID", "")
@@ -149,5 +171,6 @@ def _has_nul(request: HttpRequest) -> bool:
     return (
         "%00" in request.META.get("QUERY_STRING", "")
         or "\0" in request.path
-        or any("\0" in value for value in request.COOKIES.values())
+        or "HTTP_COOKIE" in request.META
+        and any("\0" in value for value in request.COOKIES.values())
     )

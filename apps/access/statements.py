@@ -1,17 +1,162 @@
-"""Statements that every request of an agent makes: prepared, on the driver's own cursor."""
+"""Statements that every request of an agent makes: prepared, and sent without the driver's cursor.
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+A cursor asks the types of all values, keeps a state, and lets go of the interpreter's lock four times a statement; that
+took longer than the server did. Here values go as text beside the statement, so those whose type does not follow from
+their place need a cast, and the driver's library waits in one call. Whatever is unusual goes through a cursor, and so
+does a statement within a transaction, which could not go on after a plan was found to be gone.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from itertools import count
+from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import connection
+from psycopg.adapt import Transformer
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
+from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq.abc import PGresult
+
+Rows = list[tuple[Any, ...]]
+_Values = list[bytes | None]
+_READY = frozenset((ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK))
+_PLACE = re.compile(r"%(?:\((\w+)\)s|(s)|(%))")
+_OUTDATED = (FeatureNotSupported, InvalidSqlStatementName)
+"""What a server says of a plan whose columns have changed, and of one that a connection has lost."""
 
 
-def prepared(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def prepared(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Rows:
     """The rows of a statement that is planned once for each connection: planning joins costs more than running them.
 
-    Values go to the server beside the statement, so those whose type does not follow from their place need a cast.
+    Outside of a transaction, and where this request has no connection yet, one is borrowed for the statement alone.
     """
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        return cursor.execute(sql, parameters, prepare=True).fetchall()
+    with connection.wrap_database_errors, _connection() as driver:
+        values = _written(sql, parameters)
+        if values is None or driver.prepare_threshold is None or not driver.autocommit:
+            with psycopg.Cursor(driver) as cursor:
+                return cursor.execute(sql, parameters, prepare=True).fetchall()
+        return _run(driver, sql, values)
+
+
+@contextmanager
+def _connection() -> Iterator[psycopg.Connection[Any]]:
+    is_free = connection.connection is None and not connection.in_atomic_block
+    pool = cast(Any, connection).pool if is_free else None
+    if pool is None:
+        connection.ensure_connection()
+        yield connection.connection
+        return
+    pool.open()
+    driver = pool.getconn()
+    try:
+        if not driver.autocommit:
+            driver.autocommit = True
+        yield driver
+    finally:
+        pool.putconn(driver)
+
+
+class _Statement:
+    """A statement that one connection has planned, and what reads its rows."""
+
+    def __init__(self, driver: psycopg.Connection[Any], name: bytes) -> None:
+        self.name = name
+        self.reader = Transformer(driver)
+        self.knows_columns = False
+
+    def rows(self, result: PGresult) -> Rows:
+        """The rows of a result; what reads a column is looked up once, since the columns of a plan stay as they are."""
+        if not result.nfields:
+            return []
+        self.reader.set_pgresult(result, set_loaders=not self.knows_columns)
+        self.knows_columns = True
+        rows: Rows = self.reader.load_rows(0, result.ntuples, tuple)
+        self.reader.set_pgresult(None, set_loaders=False)
+        return rows
+
+
+_numbers = count(1)
+_planned: WeakKeyDictionary[psycopg.Connection[Any], dict[str, _Statement]] = WeakKeyDictionary()
+
+
+def _run(driver: psycopg.Connection[Any], sql: str, values: _Values) -> Rows:
+    known = _planned.get(driver)
+    if known is None:
+        known = _planned[driver] = {}
+    if statement := known.get(sql):
+        result = _sent(driver, statement, values)
+        if result.status in _READY:
+            return statement.rows(result)
+        error = _error(driver, result)
+        if not isinstance(error, _OUTDATED):
+            raise error
+        del known[sql]
+    statement = _plan(driver, sql)
+    result = _sent(driver, statement, values)
+    if result.status not in _READY:
+        raise _error(driver, result)
+    known[sql] = statement
+    return statement.rows(result)
+
+
+def _sent(driver: psycopg.Connection[Any], statement: _Statement, values: _Values) -> PGresult:
+    return driver.pgconn.exec_prepared(statement.name, cast("Sequence[bytes]", values))  # None is NULL
+
+
+def _plan(driver: psycopg.Connection[Any], sql: str) -> _Statement:
+    statement = _Statement(driver, b"bursar_%d" % next(_numbers))
+    result = driver.pgconn.prepare(statement.name, _numbered(sql)[0])
+    if result.status not in _READY:
+        raise _error(driver, result)
+    return statement
+
+
+def _error(driver: psycopg.Connection[Any], result: PGresult) -> psycopg.Error:
+    if driver.pgconn.status == ConnStatus.BAD:
+        return psycopg.OperationalError(driver.pgconn.get_error_message())
+    return error_from_result(result, encoding="utf-8")
+
+
+@lru_cache(maxsize=64)
+def _numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
+    """The statement with numbered places, and the names of them where they have any; a name has one place."""
+    names: dict[str, int] = {}
+    placed = 0
+
+    def place(found: re.Match[str]) -> str:
+        nonlocal placed
+        if found[3]:
+            return "%"
+        if found[1] is None:
+            placed += 1
+            return f"${placed}"
+        return f"${names.setdefault(found[1], len(names) + 1)}"
+
+    return _PLACE.sub(place, sql).encode(), tuple(names)
+
+
+def _written(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> _Values | None:
+    """The values as text; None where one is of a type, or has a sign, that only a cursor knows."""
+    names = _numbered(sql)[1]
+    values = [parameters[name] for name in names] if isinstance(parameters, Mapping) else parameters
+    try:
+        written = [None if value is None else _WRITERS[type(value)](value) for value in values]
+    except (KeyError, UnicodeEncodeError):
+        return None
+    return None if any(value is not None and b"\0" in value for value in written) else written
+
+
+_WRITERS: Mapping[type, Callable[[Any], bytes]] = {
+    str: str.encode,
+    int: lambda value: b"%d" % value,
+    bool: lambda value: b"t" if value else b"f",
+    Decimal: lambda value: str(value).encode(),
+    datetime: lambda value: value.isoformat().encode(),
+    bytes: lambda value: b"\\x" + value.hex().encode(),
+}

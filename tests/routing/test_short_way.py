@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 
 from apps.access import statements
 from apps.access.domain.identity import Scope
@@ -132,3 +132,18 @@ def test_a_decision_that_another_request_kept_first_holds_nothing(
     again = asked(held.client, id="r1", reserve=True)
     assert (again.status_code, again.json()["reservation"]) == (200, kept["reservation"])
     assert Reservation.objects.count() == 1
+
+
+def test_the_short_way_has_the_headers_of_every_answer(held: HeldKey) -> None:
+    """What browsers and proxies are told does not depend on the way; nor does a host that is not this installation."""
+    tag = held.client.get("/api/routing/config").headers["ETag"]
+    quick = held.client.get("/api/routing/config", headers={"If-None-Match": tag, "X-Request-Id": "mine-12345"})
+    slow = held.client.get("/api/routing/config", headers={"If-None-Match": tag, "Accept": "application/*"})
+    assert quick.status_code == 304
+    for name in ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy"):
+        assert quick.headers[name] == slow.headers[name], name
+    assert (quick.headers["X-Request-Id"], quick.headers["Cache-Control"]) == ("mine-12345", "private, no-cache")
+    assert held.client.get("/api/routing/config", headers={"Host": "elsewhere.example"}).status_code == 400
+    assert held.client.get("/api/routing/config?project=%00").status_code == 400
+    with override_settings(SECURE_SSL_REDIRECT=True):
+        assert held.client.get("/api/routing/config").status_code == 301
