@@ -52,6 +52,8 @@ FIRST: dict[str, Any] = {"conversation_id": "42", "message": "one", "current": O
         ({}, {**FIRST, "pinned": OWN}, 2),
         ({}, {**FIRST, "failed_attempts": [{"provider": "openai", "name": "small", "error_type": "429"}]}, 2),
         ({}, {**FIRST, "reserve": True}, 2),
+        ({"budget_blocks": True}, {**FIRST, "reserve": True}, 2),
+        ({"budget_blocks": False}, {**FIRST, "reserve": True, "message": "two"}, 1),
         ({"sticky": False}, FIRST, 1),
         ({"sticky": False}, {**FIRST, "message": "two"}, 2),
         ({"ttl_s": 0}, FIRST, 2),
@@ -67,6 +69,28 @@ def test_how_long_a_decision_holds(
     again = client.decide(**second)
     assert fake.paths().count(DECISIONS) == asked
     assert again.source == ("cache" if asked == 1 else "server")
+
+
+def test_what_is_held_is_held_for_one_call(fake: Fake, make_client: MakeClient) -> None:
+    fake.decision = {"reservation": {"id": "r"}, "budget_blocks": True}
+    client = make_client(fake)
+    asked = {**FIRST, "reserve": True}
+    assert [client.decide(**asked).reservation for _ in range(2)] == [{"id": "r"}] * 2
+    # Where nothing blocks, the answer is remembered without the hold.
+    fake.decision |= {"budget_blocks": False}
+    assert [client.decide(**asked).reservation for _ in range(3)] == [{"id": "r"}, None, None]
+    assert fake.paths().count(DECISIONS) == 3
+
+
+def test_a_hold_of_an_answer_that_came_too_late_is_given_back(fake: Fake, make_client: MakeClient) -> None:
+    client = make_client(fake, project="p", decision_timeout=0.2)
+    fake.next[DECISIONS] = [Answer(201, {}, delay=1)]
+    assert client.decide(reserve=True, current=OWN).source == "agent"
+    assert client.decide(reserve=True, current=OWN).source == "agent"  # nobody is asked for a while
+    assert client.flush(10)
+    [(identity, project)] = [(body["id"], body["project"]) for _, path, body in fake.asked if path == DECISIONS]
+    released = [(path, body) for _, path, body in fake.asked if path.endswith("/release")]
+    assert (released, project) == ([(f"/api/reservations/{identity}/release", {"project": "p"})], "p")
 
 
 def test_without_the_server_the_last_decision_stays(fake: Fake, make_client: MakeClient) -> None:

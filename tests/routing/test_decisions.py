@@ -48,9 +48,8 @@ def test_the_contract(agent: Client) -> None:
     told = ask(agent, message=HARD, conversation_id="c1", role="chat", requires=["tools"], rule="x")
     assert set(told) == {
         "id", "action", "tier", "model", "fallbacks", "complexity", "expected", "considered", "reason_code", "reason",
-        "below_quality", "budget", "downgrade", "reservation", "compress", "policy_version", "ttl_s", "sticky",
-        "propensity",
-        "warnings",
+        "below_quality", "budget", "budget_blocks", "downgrade", "reservation", "compress", "policy_version", "ttl_s",
+        "sticky", "propensity", "warnings",
     }  # fmt: skip
     assert (told["action"], told["policy_version"], told["ttl_s"]) == ("route", 1, 300)
     assert (told["budget"]["name"], told["budget"]["limit_usd"], told["budget"]["state"]) == (
@@ -272,6 +271,36 @@ def test_what_does_not_fit_goes_to_a_cheaper_model_or_is_blocked(agent: Client) 
     blocked = reserving(agent, message="hi")
     assert (blocked["action"], blocked["model"], blocked["reservation"]) == ("block", None, None)
     assert "“All” has 0.00 spent and 0.00252 reserved of 0.003 USD" in blocked["reason"]
+
+
+def test_what_a_person_pinned_is_held_too(agent: Client) -> None:
+    budgets.make_budget("0.01")
+    pinned = reserving(agent, message="hi", pinned=acts.model(acts.OPUS), reserve_ttl_s=900)
+    # 1.5 x 0.006
+    assert (pinned["action"], pinned["reservation"]["amount_usd"]) == ("keep", "0.009")
+    left = datetime.fromisoformat(pinned["reservation"]["expires_at"]) - datetime.now(UTC)
+    assert timedelta(minutes=14) < left < timedelta(minutes=16)
+    blocked = reserving(agent, message="hi", pinned=acts.model(acts.OPUS))
+    assert (blocked["action"], blocked["reservation"]) == ("block", None)
+
+
+def test_a_budget_of_calls_holds_calls_whose_price_nobody_knows(agent: Client) -> None:
+    budgets.make_budget(limit_usd=None, limit_calls=2)
+    stranger = {"provider": "acme", "name": "x"}
+    told = [reserving(agent, message="hi", pinned=stranger) for _ in range(3)]
+    assert [one["reservation"] and one["reservation"]["amount_usd"] for one in told] == ["0.00", "0.00", None]
+    assert [one["action"] for one in told] == ["keep", "keep", "block"]
+
+
+def test_it_says_whether_a_budget_can_block(agent: Client) -> None:
+    warns = [{"percent": 50, "action": "notify"}]
+    budgets.make_budget("10", thresholds=warns)
+    assert ask(agent, message="hi")["budget_blocks"] is False
+    budgets.make_budget("10", name="Dear", scope={"model": acts.OPUS[1], "role": "chat"})
+    assert ask(agent, message="hi", role="utility")["budget_blocks"] is False
+    # Which model it goes to is not known before.
+    assert ask(agent, message="hi", role="chat")["budget_blocks"] is True
+    assert reserving(agent, message="hi", role="chat")["reservation"] is not None
 
 
 def test_a_used_up_budget_blocks_and_says_who_can_raise_it(agent: Client) -> None:

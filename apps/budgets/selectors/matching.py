@@ -15,9 +15,11 @@ from django.db import connection
 
 from apps.budgets.domain.cycles import Cycle, Period, Span
 from apps.budgets.domain.scopes import OF_RECORD, TAG, Facts, Scope, each_value
-from apps.budgets.domain.thresholds import Threshold, kept
+from apps.budgets.domain.thresholds import Action, Threshold, kept
 from apps.budgets.models import Budget
 
+OF_MODEL = ("provider", "model", "tier")
+"""What is not known of a call before it is decided where it goes."""
 _SEEN_SECONDS = 1
 _KEPT_SECONDS = 30
 
@@ -49,6 +51,11 @@ class Rule:
         """True if it has a counter for every conversation, and its scope asks only for what a cell shares."""
         scope = self.scope
         return self.each == "conversation" and scope.keys is None and not scope.tags and scope.is_of_cells
+
+    @property
+    def blocks(self) -> bool:
+        """True if it holds calls up once it is used up."""
+        return not self.paused and any(one.action is Action.BLOCK for one in self.thresholds)
 
     def counting(self, at: datetime) -> Span | None:
         """The period that counts what happens at this instant; None before the budget counts anything."""
@@ -83,6 +90,8 @@ class Matcher:
         self.cells: dict[int, Facts] = {}
         self.of_cell: dict[int, tuple[Rule, ...]] = {}
         self.former_names = _former_names() if any(rule.each == "agent" for rule in self.rules) else {}
+        # Those that hold calls up, with what their scopes ask of a call whose model is not chosen yet.
+        self.blocking = tuple((rule, _of_any_model(rule.scope)) for rule in self.rules if rule.blocks)
         # What records of one cell differ in, as far as any budget asks for it.
         self.record_fields, self.tag_names = _asked_of_records(self.rules)
         # In the quarter-hour in which counting begins, the instant decides.
@@ -108,6 +117,13 @@ class Matcher:
             if value is not None and (span := rule.counting(at)) is not None:
                 found.append((rule, value, span))
         return found
+
+    def may_block(self, facts: Facts) -> bool:
+        """True if a budget that blocks covers a call of these facts, to whichever model it goes."""
+        if not self.blocking:
+            return False
+        facts = self._by_present_name(facts)
+        return any(scope.covers(facts) and not rule.is_exempt(facts) for rule, scope in self.blocking)
 
     def _by_present_name(self, facts: Facts) -> Facts:
         """A renamed agent has one counter, whichever of its names a call says."""
@@ -193,6 +209,10 @@ def rules_of(budgets: Iterable[Budget]) -> list[Rule]:
         )
         for row in rows
     ]
+
+
+def _of_any_model(scope: Scope) -> Scope:
+    return replace(scope, plain=tuple(pair for pair in scope.plain if pair[0] not in OF_MODEL))
 
 
 def _asked_of_records(rules: Iterable[Rule]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -34,7 +34,8 @@ _ANSWERED = {
     "type": "object",
     "required": [
         "id", "action", "tier", "model", "fallbacks", "complexity", "expected", "considered", "reason_code", "reason",
-        "budget", "downgrade", "reservation", "compress", "policy_version", "ttl_s", "sticky", "propensity",
+        "budget", "budget_blocks", "downgrade", "reservation", "compress", "policy_version", "ttl_s", "sticky",
+        "propensity",
     ],
     "properties": {
         "id": TEXT,
@@ -44,6 +45,10 @@ _ANSWERED = {
         "fallbacks": {"type": "array", "items": _MODEL},
         "reason_code": TEXT,
         "reason": TEXT,
+        "budget_blocks": {
+            "type": "boolean",
+            "description": "a budget that blocks applies: what is not reserved may overrun it",
+        },
         "policy_version": {"type": "integer"},
         "ttl_s": {"type": "integer"},
         "sticky": {"type": "boolean"},

@@ -59,6 +59,7 @@ class Asked(msgspec.Struct, frozen=True):
     failed_attempts: Annotated[list[FailedAttempt], Meta(max_length=MAX_FAILED)] = []
     reserve: bool = False
     parent_reservation_id: Name | None = None
+    reserve_ttl_s: Annotated[int, Meta(ge=1, le=3600)] | None = None
 
     @property
     def tools_count(self) -> int | None:

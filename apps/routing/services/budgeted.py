@@ -13,12 +13,12 @@ from apps.budgets.selectors import matching
 from apps.budgets.selectors.states import contacts_of
 from apps.budgets.services.reserving import Together, reserve
 from apps.costs.domain.money_format import format_money
-from apps.costs.domain.pricing import usd
+from apps.costs.domain.pricing import femto_of, usd
 from apps.costs.domain.providers import canonical_provider
 from apps.routing.domain.candidates import BudgetLimit, Candidate
 from apps.routing.domain.deciding import Sizes
 from apps.routing.domain.pacing import STEADY, Pace, Used, pace_of
-from apps.routing.domain.policy import Policy
+from apps.routing.domain.policy import ModelKey, Policy
 
 HELD_PERCENT = 150
 """A reservation is so much of the expected cost: answers are sometimes longer than expected."""
@@ -65,9 +65,12 @@ def hold(
     identity: str,
     parent_id: str | None,
     key_id: int | None,
+    seconds: int | None,
     together: Together,
 ) -> Held:
     """Hold the amount for a call to this model, and write the decision with it. Outside of a transaction.
+
+    It holds for `seconds`, or as long as is usual.
 
     A repeat is a reservation that stood before, with which nothing was written.
     """
@@ -75,7 +78,7 @@ def hold(
     try:
         made = reserve(
             facts=known, amount_usd=amount, id=identity, parent_id=parent_id, key_id=key_id,
-            tokens=sizes.input_tokens + sizes.output_tokens, together=together,
+            ttl_seconds=seconds, tokens=sizes.input_tokens + sizes.output_tokens, together=together,
         )  # fmt: skip
     except BudgetRefused as refusal:
         return Held(refused=refusal.denial.sentence)
@@ -84,16 +87,35 @@ def hold(
     return Held(told, is_repeat=not made.is_new)
 
 
-def amount_to_hold(one: Candidate, sizes: Sizes) -> Decimal | None:
-    """What is held for a call; an unpriced one holds its tier's ceiling, and nothing when that has none."""
+def amount_to_hold(one: Candidate, sizes: Sizes) -> Decimal:
+    """What is held for a call; an unpriced one holds its tier's ceiling, and no money when that has none.
+
+    Budgets of calls and tokens hold theirs all the same.
+    """
     femto = one.cost
     if femto is None:
-        femto = None if one.cap is None else one.cap * (sizes.input_tokens + sizes.output_tokens) // 1000
-    return None if femto is None else usd(femto * HELD_PERCENT // 100)
+        femto = (one.cap or 0) * (sizes.input_tokens + sizes.output_tokens) // 1000
+    return usd(femto * HELD_PERCENT // 100)
+
+
+def may_block(facts: Facts) -> bool:
+    """Whether a budget that blocks applies to a call, to whichever model it goes."""
+    return matching.matcher().may_block(facts)
+
+
+def own_model(model: ModelKey | None, policy: Policy, cost: int | None) -> Candidate:
+    """What the agent goes on with itself, as far as it said, in the lowest tier that holds it."""
+    ceilings = [tier for tier in policy.tiers if model in {one.key for one in tier.models}]
+    tier = ceilings[0] if ceilings else None
+    cap = None if tier is None or tier.max_cost_per_1k_tokens is None else femto_of(tier.max_cost_per_1k_tokens)
+    return Candidate(model or ("", ""), tier.name if tier else "", 0, 0, cost, cap)
 
 
 def _with_model(facts: Facts, one: Candidate) -> Facts:
-    return replace(facts, provider=canonical_provider(one.model[0]), model=one.model[1], tier=one.tier)
+    provider, model = one.model
+    return replace(
+        facts, provider=canonical_provider(provider) if provider else None, model=model or None, tier=one.tier or None
+    )
 
 
 def _limit(states: Sequence[BudgetState], policy: Policy) -> BudgetLimit | None:

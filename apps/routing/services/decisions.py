@@ -9,7 +9,6 @@ import hmac
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -30,7 +29,7 @@ from apps.routing.domain.asked import SCANNED, Asked
 from apps.routing.domain.candidates import Candidate
 from apps.routing.domain.complexity import Ask, Complexity, Weights, analyze
 from apps.routing.domain.conversation import Conversation
-from apps.routing.domain.deciding import DEFAULT_OUTPUT, Choice, Known, Sizes, choose
+from apps.routing.domain.deciding import DEFAULT_OUTPUT, Known, Sizes, choose
 from apps.routing.domain.exploring import WHOLE
 from apps.routing.domain.policy import ModelKey
 from apps.routing.selectors.catalogue import Catalogue, catalogue_of
@@ -39,10 +38,11 @@ from apps.routing.selectors.health import states
 from apps.routing.selectors.in_force import InForce, in_force
 from apps.routing.selectors.quality import qualities_of
 from apps.routing.selectors.seen import Seen, see
-from apps.routing.services.budgeted import Held, Standing, amount_to_hold, hold, standing
+from apps.routing.services.budgeted import Held, Standing, amount_to_hold, hold, may_block, own_model, standing
 from apps.routing.services.keeping import Asking, Reached, keep, together_with_hold
 
 COUNTED_AS = "gpt-4.1"
+HOLDING_NOTHING = ("routing_disabled", "budget_block")
 PREVIEW = "not kept"
 """The id of an answer that is not kept and holds nothing: with a blank, which no id of a question has."""
 
@@ -86,9 +86,10 @@ def decide_for_key(*, known: KnownKey, asked: Asked, now: datetime) -> Decided |
 def _decided(asking: Asking, seen: Seen) -> Decided:
     if seen.before is not None:
         return _repeated(asking, seen.before)
-    answer, reached = _answer(asking, in_force(), seen)
-    if asking.asked.reserve and reached.choice is not None:
-        return _holding(asking, answer, reached, reached.choice)
+    found = in_force()
+    answer, reached = _answer(asking, found, seen)
+    if asking.asked.reserve and found is not None and answer["reason_code"] not in HOLDING_NOTHING:
+        return _holding(asking, found, answer, reached, seen)
     return _kept_once(asking, answer, reached)
 
 
@@ -146,13 +147,14 @@ def _answer(asking: Asking, found: InForce | None, seen: Seen) -> tuple[dict[str
     budgets = standing(seen.states, found.policy if found else None, now=asking.now)
     kept = _kept(asking, found, budgets)
     if kept is not None:
-        return {**kept, "budget": budgets.told}, Reached()
+        blocks = kept["reason_code"] != "routing_disabled" and may_block(_facts(asking))
+        return {**kept, "budget": budgets.told, "budget_blocks": blocks}, Reached()
     assert found is not None
     reached = _reached(asking, found, budgets, seen.conversation)
     assert reached.choice is not None
     assert reached.complexity is not None
     answer = answers.routed(reached.choice, found.policy, found.version, reached.complexity, asking.identity)
-    return {**answer, "budget": budgets.told}, reached
+    return {**answer, "budget": budgets.told, "budget_blocks": may_block(_facts(asking))}, reached
 
 
 def _facts(asking: Asking) -> Facts:
@@ -164,19 +166,20 @@ def _facts(asking: Asking) -> Facts:
     )  # fmt: skip
 
 
-def _holding(asking: Asking, answer: dict[str, Any], reached: Reached, choice: Choice) -> Decided:
+def _holding(asking: Asking, found: InForce, answer: dict[str, Any], reached: Reached, seen: Seen) -> Decided:
     """The answer with the amount that is held; where it does not fit, for the next cheaper model, or blocked."""
-    chosen = choice.selection.chosen
-    if chosen is None:
-        return _kept_once(asking, answer, reached)
-    cheaper = [one for one in choice.selection.fallbacks if (one.cost or 0) < (chosen.cost or 0)]
+    choice = reached.choice
+    chosen = choice.selection.chosen if choice else None
+    sizes = choice.sizes if choice else _sizes(asking.asked, seen.conversation)
+    if choice and chosen:
+        cheaper = [one for one in choice.selection.fallbacks if (one.cost or 0) < (chosen.cost or 0)]
+        tries = [chosen, *sorted(cheaper, key=lambda each: -(each.cost or 0))]
+    else:
+        tries = [_own(asking, found, sizes)]
     refused = None
-    for one in (chosen, *sorted(cheaper, key=lambda each: -(each.cost or 0))):
-        told = answers.held(answer, choice, one, None, refused)
-        amount = amount_to_hold(one, choice.sizes)
-        if amount is None:
-            return _kept_once(asking, told, reached)
-        held = _hold(asking, told, reached, one, amount)
+    for one in tries:
+        told = answers.held(answer, choice, one, None, refused) if choice and chosen else answer
+        held = _hold(asking, told, reached, one, sizes)
         if held is None:
             before = answer_of(asking.project_id, asking.identity)
             return _repeated(asking, before) if before else _kept_once(asking, told, reached)
@@ -187,15 +190,23 @@ def _holding(asking: Asking, answer: dict[str, Any], reached: Reached, choice: C
     return _kept_once(asking, answers.blocked(answer, refused or ""), reached)
 
 
-def _hold(asking: Asking, told: dict[str, Any], reached: Reached, one: Candidate, amount: Decimal) -> Held | None:
+def _own(asking: Asking, found: InForce, sizes: Sizes) -> Candidate:
+    """The model that a person pinned, or that the agent goes on with where none can be chosen."""
+    model = asking.asked.pinned or asking.asked.current
+    key = model.key if model else None
+    cost_of = _cost_of(catalogue_of(found, now=asking.now), asking.now)
+    return own_model(key, found.policy, cost_of(key, sizes.input_tokens, sizes.output_tokens, 0) if key else None)
+
+
+def _hold(asking: Asking, told: dict[str, Any], reached: Reached, one: Candidate, sizes: Sizes) -> Held | None:
     """The amount held and the decision kept with it; None when a decision was kept under this id meanwhile."""
-    assert reached.choice is not None
+    amount = amount_to_hold(one, sizes)
     kept = {**told, "reservation": {"id": asking.identity, "amount_usd": format_money(amount), "expires_at": None}}
     try:
         return hold(
-            _facts(asking), one, reached.choice.sizes, amount,
-            identity=asking.identity, parent_id=asking.asked.parent_reservation_id, key_id=asking.caller.key_id,
-            together=together_with_hold(asking, kept, reached),
+            _facts(asking), one, sizes, amount, identity=asking.identity,
+            parent_id=asking.asked.parent_reservation_id, key_id=asking.caller.key_id,
+            seconds=asking.asked.reserve_ttl_s, together=together_with_hold(asking, kept, reached),
         )  # fmt: skip
     except Conflict:
         if answer_of(asking.project_id, asking.identity) is None:

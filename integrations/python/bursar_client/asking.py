@@ -17,6 +17,10 @@ FIRST_REST = 1.0
 LONGEST_REST = 30.0
 
 
+class LeftAlone(Unreachable):
+    """The server was not even asked."""
+
+
 class Breaker:
     """After a question without an answer the next ones are not asked for a while: 1 s, doubling up to 30 s."""
 
@@ -28,7 +32,7 @@ class Breaker:
     def check(self) -> None:
         """Raises Unreachable while the server is left alone."""
         if time.monotonic() < self._closed_until:
-            raise Unreachable(self._why)
+            raise LeftAlone(self._why)
 
     def note(self, error: Exception | None) -> None:
         """Learn from a question that was asked."""

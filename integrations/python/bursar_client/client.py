@@ -68,12 +68,13 @@ class Client(Core):
 
     def extend(self, reservation: Reservation, ttl_s: int) -> bool:
         """Hold it for longer, at most an hour. Whether the server does."""
-        identity = reservation.id
-        if identity is None:
+        if reservation.id is None:
             return False
         seconds = self.settings.decision_timeout
         try:
-            return ask(lambda: reservations.extend(self._transport, identity, ttl_s, seconds), seconds, self._checked())
+            return ask(
+                lambda: reservations.extend(self._transport, reservation, ttl_s, seconds), seconds, self._checked()
+            )
         except Unreachable:
             return False
 

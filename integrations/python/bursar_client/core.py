@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import forks
 from .about import present
-from .asking import Breaker
+from .asking import Breaker, LeftAlone
 from .compressions import Compression, Messages, unchanged
 from .decisions import Decider
 from .fields import Decision, plain
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from . import fields
 
 logger = logging.getLogger("bursar_client")
-_OFF = Unreachable("this client has no server")
+_OFF = LeftAlone("this client has no server")
 
 
 class Core:
@@ -119,7 +119,9 @@ class Core:
     def _question(self, question: Mapping[str, Any]) -> dict[str, Any]:
         names = ("conversation_id", "project", "agent", "user", "role", "task_type", "tool", "tags")
         known = {**self._defaults, **present()}
-        return {**{name: known[name] for name in names if name in known}, **question}
+        asked = {**{name: known[name] for name in names if name in known}, **question}
+        # Whatever becomes of the answer, it is known what may be held: it has this id.
+        return {"id": new_id(), **asked} if asked.get("reserve") else asked
 
     def _checked(self) -> Breaker:
         """What to ask with. Raises Unreachable when the client is off."""
@@ -152,6 +154,9 @@ class Core:
         threading.Thread(target=refresh, name="bursar-config", daemon=True).start()
 
     def _decide_alone(self, question: Mapping[str, Any], error: Exception) -> Decision:
+        if question.get("reserve") and not isinstance(error, LeftAlone):
+            # The server may have held something although its answer came too late to be known.
+            self._release_later(str(question["id"]), question.get("project"))
         try:
             return self._decider.alone(question, str(error))
         except Exception as another:
@@ -164,8 +169,16 @@ class Core:
     def _held(self, reservation: Reservation) -> Reservation:
         return dataclasses.replace(reservation, _release=self._release_later)
 
-    def _release_later(self, identity: str) -> None:
-        self._reporter.accept(RELEASE, {"id": identity})
+    def release(self, identity: str, project: str | None = None) -> None:
+        """Give back what a decision holds for a call that will not be made. Like `report`: it waits for nothing.
+
+        A call that is reported with `reservation_id` needs none of it.
+        """
+        self._release_later(identity, project or self.settings.project)
+
+    def _release_later(self, identity: str, project: str | None) -> None:
+        if self.is_on:
+            self._reporter.accept(RELEASE, {"id": identity, **({"project": project} if project else {})})
 
     def _may_go_on(self, amount_usd: object, error: Unreachable) -> Reservation | None:
         """A reservation of nothing when the server is away; None when the policy is to wait for it."""

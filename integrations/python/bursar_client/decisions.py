@@ -19,6 +19,7 @@ MOST_REMEMBERED = 10_000
 # A conversation has one model for one purpose; what else the question says does not change a sticky answer.
 _STICKY = ("conversation_id", "project", "agent", "user", "role", "task_type", "tool")
 _EXACT = ("strategy", "quality_threshold", "max_cost_usd", "parent_reservation_id")
+_OF_ONE_CALL = ("id", "reserve", "reserve_ttl_s")
 Key = tuple[Any, ...]
 
 
@@ -31,13 +32,18 @@ class Decider:
         self.lock = threading.Lock()
 
     def remembered(self, question: Mapping[str, Any]) -> Decision | None:
-        """The server's answer to this question, if it still holds. Takes microseconds."""
-        if question.get("failed_attempts") or question.get("reserve"):
+        """The server's answer to this question, if it still holds. Takes microseconds.
+
+        A question that reserves is asked anew while a budget that blocks applies, and held for each time.
+        """
+        if question.get("failed_attempts"):
             return None
         now = time.monotonic()
         for key in (_sticky_key(question), _key(question)):
             found = self._remembered.get(key) if key else None
-            if found is not None and now < found[0]:
+            if found is None or now >= found[0]:
+                continue
+            if not question.get("reserve") or found[1].raw.get("budget_blocks") is False:
                 return found[1]
         return None
 
@@ -68,10 +74,14 @@ class Decider:
     def _remember(self, question: Mapping[str, Any], decision: Decision) -> None:
         ttl = decision.raw.get("ttl_s")
         # A block is asked for anew: whoever raises the budget wants the agent to go on at once.
-        if decision.action == "block" or decision.reservation or not isinstance(ttl, int | float) or ttl <= 0:
+        if decision.action == "block" or not isinstance(ttl, int | float) or ttl <= 0:
+            return
+        # What is held is held for one call; where nothing blocks, the next ones need no hold of their own.
+        if decision.reservation and decision.raw.get("budget_blocks") is not False:
             return
         sticky = _sticky_key(question) if decision.raw.get("sticky") is True else None
-        kept = Decision(**{**decision.__dict__, "source": "cache"})
+        raw = {**decision.raw, "reservation": None}
+        kept = Decision(**{**decision.__dict__, "source": "cache", "reservation": None, "raw": raw})
         with self.lock:
             self._remembered[sticky or _key(question)] = (time.monotonic() + ttl, kept)
             while len(self._remembered) > MOST_REMEMBERED:
@@ -105,7 +115,8 @@ def _sticky_key(question: Mapping[str, Any]) -> Key | None:
 
 def _key(question: Mapping[str, Any]) -> Key:
     """The whole question."""
-    sent = json.dumps({name: plain(value) for name, value in question.items()}, sort_keys=True, default=repr)
+    told = {name: plain(value) for name, value in question.items() if name not in _OF_ONE_CALL}
+    sent = json.dumps(told, sort_keys=True, default=repr)
     return ("exact", hashlib.sha256(sent.encode()).digest())
 
 

@@ -122,6 +122,7 @@ class Question(TypedDict, total=False):
     max_cost_usd: Decimal | str
     failed_attempts: Sequence[Mapping[str, str]]
     reserve: bool
+    reserve_ttl_s: int
     parent_reservation_id: str
 
 

@@ -32,7 +32,8 @@ class Reservation:
     amount_usd: str
     expires_at: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
-    _release: Callable[[str], None] | None = None
+    project: str | None = None
+    _release: Callable[[str, str | None], None] | None = None
     _about: contextlib.AbstractContextManager[None] | None = None
 
     @property
@@ -52,7 +53,7 @@ class Reservation:
             self._about.__exit__(None, None, None)
             self._about = None
         if self.id is not None and self._release is not None:
-            self._release(self.id)
+            self._release(self.id, self.project)
             self._release = None
 
 
@@ -66,12 +67,14 @@ def ask_for(transport: Transport, fields: Mapping[str, Any], seconds: float) -> 
         raise BudgetRefused(raw)
     if answer.status not in (200, 201) or not raw.get("id"):
         raise Unreachable(f"{answer.status}: {answer.detail}")
-    return Reservation(str(raw["id"]), str(raw.get("amount_usd", body["amount_usd"])), raw.get("expires_at"), raw)
+    amount = str(raw.get("amount_usd", body["amount_usd"]))
+    return Reservation(str(raw["id"]), amount, raw.get("expires_at"), raw, body.get("project"))
 
 
-def extend(transport: Transport, identity: str, ttl_s: int, seconds: float) -> bool:
+def extend(transport: Transport, held: Reservation, ttl_s: int, seconds: float) -> bool:
     """Hold it for longer. Raises Unreachable."""
-    answer = transport.ask("POST", f"/api/reservations/{identity}/extend", body={"ttl_s": ttl_s}, seconds=seconds)
+    body = {"ttl_s": ttl_s, **({"project": held.project} if held.project else {})}
+    answer = transport.ask("POST", f"/api/reservations/{held.id}/extend", body=body, seconds=seconds)
     if answer.status >= 500 or answer.status == 429:
         raise Unreachable(f"{answer.status}: {answer.detail}")
     return answer.status in (200, 201)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from .transport import Answer, Transport, Unreachable
 
@@ -110,8 +111,9 @@ def _count(answer: Answer, lines: list[bytes], refuse: Refuse, counts: Counts) -
 
 
 def _release(line: bytes, transport: Transport, seconds: float) -> None:
-    identity = str(json.loads(line[2:])["id"])
-    answer = _answered(transport, f"/api/reservations/{identity}/release", b"{}", seconds)
+    told = json.loads(line[2:])
+    body = json.dumps({"project": told["project"]} if told.get("project") else {}).encode()
+    answer = _answered(transport, f"/api/reservations/{quote(str(told['id']), safe='')}/release", body, seconds)
     # 403, 404, 409 and their like: it was settled, released or has expired, or is not ours. Nothing to release then.
     if answer.status in (401, 429) or answer.status >= 500:
         raise _try_later(answer)

@@ -1,14 +1,17 @@
 """Runs inside a copy of Agent Zero, under its own Python: sends messages through the real loop, prints what came of it.
 
-Arguments: a JSON object with `chats`, each a list of messages, and `then`: `compact` or `browse`. The last line printed
-is a JSON object.
+Arguments: a JSON object with `chats`, each a list of messages; `patience`, how many seconds at most a person reads
+before the next message, for each chat; `late`, true when no report gets through before the last message was answered;
+and `then`: `compact` or `browse`. The last line printed is a JSON object.
 """
 
+import contextlib
 import json
 import os
 import sys
 import time
 import types
+from collections.abc import Iterator
 from typing import Any
 
 ASKED = json.loads(sys.argv[1])
@@ -56,17 +59,22 @@ def settle(seconds: float) -> list[bool]:
     return [client.flush(max(0.1, deadline - time.monotonic())) for client in clients]
 
 
+@contextlib.contextmanager
+def late() -> Iterator[None]:
+    """No report reaches Bursar."""
+    from usr.plugins.bursar.bursar_client import reporter  # type: ignore[import-not-found]
+
+    def not_yet(*_: Any, **__: Any) -> Any:
+        raise reporter.TryLater("late")
+
+    own, reporter.send = reporter.send, not_yet
+    yield
+    reporter.send = own
+
+
 def main() -> None:
-    answers, contexts = [], []
-    for messages in ASKED["chats"]:
-        context = AgentContext(config=initialize.initialize_agent())
-        contexts.append(context.id)
-        for message in messages:
-            try:
-                answers.append(str(context.communicate(UserMessage(message, [])).result_sync(timeout=60)))
-            except Exception as error:
-                answers.append(f"{type(error).__name__}: {error}")
-            settle(2)  # people read before they answer
+    with late() if ASKED.get("late") else contextlib.nullcontext():
+        answers, contexts, context = talk()
     then = {"compact": compact, "browse": browse}.get(ASKED.get("then"))
     done = context.run_task(then, context.agent0).result_sync(timeout=60) if then else ""
     if then:
@@ -81,6 +89,21 @@ def main() -> None:
         "override": context.get_data("chat_model_override"),
     }
     print("\n" + json.dumps(told), flush=True)
+
+
+def talk() -> tuple[list[str], list[str], Any]:
+    """The answers, the ids of the chats, and the last chat."""
+    answers, contexts = [], []
+    for number, messages in enumerate(ASKED["chats"]):
+        context = AgentContext(config=initialize.initialize_agent())
+        contexts.append(context.id)
+        for message in messages:
+            try:
+                answers.append(str(context.communicate(UserMessage(message, [])).result_sync(timeout=60)))
+            except Exception as error:
+                answers.append(f"{type(error).__name__}: {error}")
+            settle(ASKED["patience"][number] if "patience" in ASKED else 2)  # people read before they answer
+    return answers, contexts, context
 
 
 main()

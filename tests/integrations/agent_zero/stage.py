@@ -111,6 +111,7 @@ class FakeClient:
         self.records: list[dict[str, Any]] = []
         self.outcomes: list[dict[str, Any]] = []
         self.questions: list[dict[str, Any]] = []
+        self.released: list[str] = []
         self.decision: Any = None
         self.policy: dict[str, Any] = {}
         self.budgets: list[dict[str, Any]] = []
@@ -121,6 +122,9 @@ class FakeClient:
 
     def outcome(self, **told: Any) -> None:
         self.outcomes.append(told)
+
+    def release(self, identity: str) -> None:
+        self.released.append(identity)
 
     def decide(self, **question: Any) -> Any:
         self.questions.append(question)

@@ -106,6 +106,48 @@ def test_a_failed_model_is_followed_by_the_next_and_both_are_told(stage: Stage) 
     ]
 
 
+HELD = {"id": "r1", "amount_usd": "0.01"}
+
+
+def test_what_is_held_is_settled_by_the_last_attempt(stage: Stage) -> None:
+    stage.script |= {"gpt-4.1": {"errors": [ProviderError(429)]}, "backup": {"usage": USAGE}}
+    stage.client.decision = decision("keep", "gpt-4.1", fallbacks=(fallback("backup"),), reservation=HELD)
+
+    stage.call()
+
+    settling = [(record["reservation_id"], record["reservation_final"]) for record in stage.told(2)]
+    assert settling == [("r1", False), ("r1", True)]
+    [question] = stage.client.questions
+    assert (question["reserve"], question["reserve_ttl_s"]) == (True, 900)
+    assert stage.client.released == []
+
+
+def test_what_is_held_is_given_back_by_a_call_that_is_not_made(stage: Stage) -> None:
+    stage.config |= {"attempt_pause_seconds": 30}
+    stage.script |= {"errors": [ProviderError(429)]}
+    stage.client.decision = decision("keep", "gpt-4.1", reservation=HELD)
+
+    async def stopped() -> None:
+        model = await stage.metered()
+        task = asyncio.create_task(model.unified_call())
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(stopped())
+    [record] = stage.told()
+    assert (record["reservation_id"], record["reservation_final"]) == ("r1", False)
+    assert stage.client.released == ["r1"]
+
+
+def test_nothing_is_held_where_the_settings_say_so(stage: Stage) -> None:
+    stage.config |= {"hold_seconds": 0}
+    stage.call()
+    assert "reserve" not in stage.client.questions[0]
+    assert "reservation_id" not in stage.told()[0]
+
+
 def test_a_lone_model_is_tried_three_times_not_eighteen(stage: Stage) -> None:
     stage.script["errors"] = [ProviderError(429) for _ in range(20)]
 

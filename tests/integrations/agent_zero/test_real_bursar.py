@@ -15,7 +15,7 @@ import psutil
 import psycopg
 
 from controlplane.launch.places import BASE_DIR
-from tests.integrations.agent_zero.prepare import PRICES
+from tests.integrations.agent_zero.prepare import MOST_CALLS, PRICES
 from tests.integrations.agent_zero.provider import Answer, say, tool
 from tests.integrations.agent_zero.tree import NEEDS_TREE, USAGE, Zero, is_main, zero
 from tests.proofs.installation import Installation, installation
@@ -101,7 +101,8 @@ def test_two_conversations_with_a_bursar_that_is_killed(zero: Zero, tmp_path: Pa
             "api_key": place.key,
             "route_utility": False,
         }
-        told, provider = zero.drive([FIRST, SECOND], story, settings)
+        # What is spent is known from reports. The first chat goes down a tier by it, so they come in before it goes on.
+        told, provider = zero.drive([FIRST, SECOND], story, settings, patience=[30, 2])
 
         assert told["flushed"] == [True]
         calls = [one for one in ask(place, "usage")["results"] if one["operation"] == "chat"][::-1]
@@ -133,6 +134,28 @@ def test_two_conversations_with_a_bursar_that_is_killed(zero: Zero, tmp_path: Pa
         assert failed["request_id"] == went_on["request_id"]
         headings = [heading for _, heading, _ in told["lines"]]
         assert "Bursar: openai/strong-model failed (429), openai/spare-model goes on." in headings
+
+
+def test_no_call_goes_past_a_budget_although_no_report_has_come(zero: Zero, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def play(body: dict[str, Any], _: int) -> Answer:
+        if is_main(body):
+            asked.append(body["model"])
+        return Answer(say("Done.") if is_main(body) else "title", usage=USAGE)
+
+    with installation(tmp_path / "bursar") as place:
+        prepared(place)
+        settings = {"base_url": f"http://127.0.0.1:{place.web.port}", "api_key": place.key, "route_utility": False}
+        told, _ = zero.drive([FIRST], play, settings, late=True)
+
+        assert told["answers"].count("Done.") == MOST_CALLS
+        assert len(asked) == MOST_CALLS
+        assert told["flushed"] == [True]
+        states = ask(place, f"budgets/status?role=chat&agent=agent-zero&conversation_id={told['context']}")["results"]
+        few = next(one for one in states if one["name"] == "Few calls")
+        assert (few["spent_calls"], few["reserved_calls"]) == (MOST_CALLS, 0)
+        assert all(one.get("reserved_usd", "0.00") == "0.00" for one in states)
 
 
 def test_prompts_are_made_shorter_and_stay_the_same_in_front(zero: Zero, tmp_path: Path) -> None:

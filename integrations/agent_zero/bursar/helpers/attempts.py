@@ -25,6 +25,8 @@ class Call:
     known: Mapping[str, Any]
     count: Count
     prompt: Callable[[], str]
+    reservation: str | None = None
+    """What the decision holds for it: the last attempt's record settles it."""
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Attempt:
     id: str
     model: tuple[str, str]
     number: int = 1
+    is_final: bool = True
     occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     answer: str = ""
     first_token_at: float | None = None
@@ -60,8 +63,12 @@ class Attempt:
         if self._ended is not None:
             self._tell()
 
-    def end(self, error: BaseException | None = None) -> None:
-        """The call is over. Reports now if the counts are there, else waits for them in the background."""
+    def end(self, error: BaseException | None = None, *, is_final: bool = True) -> None:
+        """The call is over. Reports now if the counts are there, else waits for them in the background.
+
+        `is_final` is false where another attempt follows.
+        """
+        self.is_final = is_final
         self._took_ms = round((time.monotonic() - self._began) * 1000)
         status = {"status": "ok"} if error is None else {"status": status_of(error), "error_type": error_type(error)}
         with self._lock:
@@ -95,8 +102,10 @@ class Attempt:
         provider, name = self.model
         counts = self._usage if self._usage is not None else self._estimate()
         first = self.first_token_at
+        held = {"reservation_id": self.call.reservation, "reservation_final": self.is_final}
         return {
             **self.call.known,
+            **(held if self.call.reservation else {}),
             "id": self.id,
             "occurred_at": self.occurred_at.isoformat(),
             "provider": provider,
@@ -117,6 +126,15 @@ class Attempt:
             "output_tokens": self.call.count(self.answer),
             "usage_source": "estimate",
         }
+
+
+def release(call: Call) -> None:
+    """Give back what is held for a call of which no attempt follows."""
+    try:
+        if call.reservation and (found := plane.client(call.options)) is not None:
+            found.release(call.reservation)
+    except Exception:
+        plane.logger.exception("What a decision holds could not be given back; its time will end.")
 
 
 def waiting() -> dict[str, Attempt]:

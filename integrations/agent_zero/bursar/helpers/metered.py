@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from .attempts import TAG, Attempt, Call, waiting
+from .attempts import TAG, Attempt, Call, release, waiting
 from .errors import another_model_may_do, is_momentary
 from .usage import usage_fields
 
@@ -59,16 +60,25 @@ class MeteredModel:
             try:
                 return await self._once(attempt, make(), method, args, _prepared(kwargs, is_other=place > 0))
             except BaseException as error:
-                attempt.end(error)
-                if attempt.first_token_at is not None:
-                    raise
-                if not is_last and another_model_may_do(error):
+                may_go_on = attempt.first_token_at is None
+                changes = may_go_on and not is_last and another_model_may_do(error)
+                repeats = may_go_on and not changes and is_momentary(error) and tries < self._call.options.attempts
+                attempt.end(error, is_final=not (changes or repeats))
+                if changes:
                     place, tries = place + 1, 0
                     self._went_on(name, models[place][0], error)
-                elif is_momentary(error) and tries < self._call.options.attempts:
-                    await asyncio.sleep(self._call.options.attempt_pause_seconds)
+                elif repeats:
+                    await self._pause()
                 else:
                     raise
+
+    async def _pause(self) -> None:
+        try:
+            await asyncio.sleep(self._call.options.attempt_pause_seconds)
+        except BaseException:
+            # The next attempt, which was to settle what is held, is not made.
+            release(self._call)
+            raise
 
     async def _once(
         self, attempt: Attempt, model: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -142,7 +152,7 @@ class Drain:
 
 
 def _with(call: Call, request_id: str) -> Call:
-    return Call(call.options, {**call.known, "request_id": request_id}, call.count, call.prompt)
+    return replace(call, known={**call.known, "request_id": request_id})
 
 
 def _prepared(kwargs: dict[str, Any], *, is_other: bool) -> dict[str, Any]:

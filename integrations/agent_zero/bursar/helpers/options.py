@@ -20,6 +20,7 @@ class Options:
     route_utility: bool = True
     send_message: bool = True
     decision_seconds: float = 0.3
+    hold_seconds: int = 900
     compress: bool = False
     compress_seconds: float = 1.0
     drain_chunks: int = 4

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from . import plane, shortening, turns, zero
-from .attempts import Call
+from .attempts import Call, release
 from .metered import Made, MeteredModel
 from .options import Options
 from .origins import asking_agent, role_of, task_type
 
 Named = tuple[str, str]
 MOST_LETTERS = 64_000
+LONGEST_HOLD = 3600
 
 
 async def meter(agent: Any, call_data: dict[str, Any], role: str) -> None:
@@ -38,13 +40,28 @@ async def meter(agent: Any, call_data: dict[str, Any], role: str) -> None:
     if decision is not None and decision.action == "block":
         zero.say(agent, "error", "Bursar: the budget is used up", decision.reason)
         raise zero.refusal(decision.reason)
+    if decision is not None and decision.id:
+        known["decision_id"] = decision.id
+    held = getattr(decision, "reservation", None)
+    prompt = partial(prompt_of, call_data)
+    call = Call(options, known, zero.approximate_tokens, prompt, str(held["id"]) if held else None)
+    try:
+        await _put(agent, call_data, role, call, decision, inner, named)
+    except BaseException:
+        release(call)
+        raise
+
+
+async def _put(
+    agent: Any, call_data: dict[str, Any], role: str, call: Call, decision: Any | None, inner: Any, named: Named
+) -> None:
+    """The chosen model in the place of the agent's own, with a prompt that may be shorter."""
+    options = call.options
     model, name = _chosen(agent, inner, named, decision, options)
     if role == "chat":
         turns.tell_switch(agent, name if name != named else None, getattr(decision, "reason", ""))
-        known |= await shortening.shorten(agent, call_data, options, name, model)
-    if decision is not None and decision.id:
-        known["decision_id"] = decision.id
-    call = Call(options, known, zero.approximate_tokens, partial(prompt_of, call_data))
+        shorter = await shortening.shorten(agent, call_data, options, name, model)
+        call = replace(call, known={**call.known, **shorter})
     call_data["model"] = MeteredModel(
         model,
         name,
@@ -98,6 +115,8 @@ def question_of(
     }
     if pinned:
         question["pinned"] = {"provider": pinned[0], "name": pinned[1]}
+    if options.hold_seconds:
+        question |= {"reserve": True, "reserve_ttl_s": min(options.hold_seconds, LONGEST_HOLD)}
     if options.send_message and ask:
         question["message"] = ask[:MOST_LETTERS]
     if zero.has_images(call_data.get("messages")):
