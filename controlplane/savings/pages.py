@@ -21,7 +21,7 @@ from apps.costs.selectors import metrics
 from apps.costs.selectors.demo import demo_state
 from apps.costs.selectors.metrics import UsageQuery
 from apps.costs.selectors.reporting import reporting_zone
-from apps.routing.selectors.effects import bands, switches
+from apps.routing.selectors.effects import bands, by_lot, switches
 from apps.routing.selectors.savings import NO_BASELINE, savings_of
 from apps.routing.selectors.savings_adjusted import adjusted
 from apps.routing.selectors.savings_quality import quality_beside
@@ -94,6 +94,7 @@ def _answer(question: Asked) -> dict[str, Any]:
         "quality": figures.quality_line(quality_beside(query, found.baselines)),
         "steps": figures.steps(found),
         "adjusted": adjusted(query, found),
+        **_by_lot(query),
         **effects,
         "tables": [
             {
@@ -107,6 +108,14 @@ def _answer(question: Asked) -> dict[str, Any]:
         "uncompared": found.whole.calls - found.whole.compared_calls,
         "announcement": f"{question.period.label}. {found.words}.",
     }
+
+
+def _by_lot(query: UsageQuery) -> dict[str, Any]:
+    """What drawn tasks tell of the baseline: of all projects together, so never beside a part of the usage."""
+    if query.project_ids is not None or query.filters:
+        return {}
+    found = by_lot()
+    return {"lot": found[0], "lot_days": found[1].days} if found else {}
 
 
 def _effects(query: UsageQuery) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A small price book for routing, policies over it, and acts on them, ready to be sent by a page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.test import Client
@@ -12,7 +13,7 @@ from apps.access.services.keys import create_key
 from apps.costs.domain.pricing import Rates
 from apps.routing.domain.asked import Asked
 from apps.routing.domain.scenarios import Move
-from apps.routing.models import PolicyVersion
+from apps.routing.models import Decision, PolicyVersion
 from apps.routing.selectors.in_force import in_force
 from apps.routing.services.examples import Labelled, keep_example
 from apps.routing.services.health import watch_models
@@ -135,6 +136,18 @@ def example(owner: User) -> int:
     assert found is not None
     labelled = Labelled(Asked(message="Why does it deadlock?"), "premium")
     return keep_example(caller=owner.caller(), labelled=labelled, found=found).pk
+
+
+def drawn(given: Sequence[tuple[tuple[str, str], str]]) -> None:
+    """The decision d0 once for each model and chance, as d0, d1, … of conversations c0, c1, …: as if drawn by lot."""
+    one = Decision.objects.get(decision_id="d0")
+    Decision.objects.all().delete()
+    fields = {field.name: getattr(one, field.name) for field in Decision._meta.concrete_fields}
+    Decision.objects.bulk_create(
+        Decision(**fields | {"decision_id": f"d{number}", "conversation_id": f"c{number}", "action": "route",
+                             "provider": model[0], "model": model[1], "propensity": Decimal(chance)})
+        for number, (model, chance) in enumerate(given)
+    )  # fmt: skip
 
 
 def removal_of_example(owner: User) -> str:

@@ -106,6 +106,41 @@ def test_bands_and_tokens_against_the_baseline(key: HeldKey, alice: User, signed
     assert learned_at >= now
 
 
+def test_tasks_whose_model_was_drawn_tell_what_the_baseline_would_have_cost(
+    key: HeldKey, alice: User, signed_in: Any
+) -> None:
+    """Every fifth task got the baseline's model by a chance of 0.2, and took half of the tokens there."""
+    ask(key.client, id="d0", message="hi", conversation_id="c0", task_type="code")
+    acts.drawn([(MINI, "0.8") if number % 5 else (FULL, "0.2") for number in range(200)])
+    calls = [
+        used(MINI if number % 5 else FULL, decision_id=f"d{number}", conversation_id=f"c{number}", output_tokens=0,
+             input_tokens=1_000 if number % 5 else 500)
+        for number in range(200)
+    ]  # fmt: skip
+    posted(key, calls)
+    acts.baseline(alice, days=1)
+    tasks.derive_savings()
+    lot = told(key)["by_lot"]
+    cost = lot["cost_usd"]
+    # 160 tasks of 1,000 tokens at 0.4 per million, 40 of 500 at 2; at the baseline every task 500 at 2.
+    assert (cost["why"], cost["tasks"], cost["moved_tasks"], cost["taken_tasks"]) == (None, 200, 200, 40)
+    assert (Decimal(cost["before"]["value"]), Decimal(cost["normed"]["value"])) == (
+        Decimal("0.00052"),
+        Decimal("0.001"),
+    )
+    assert abs(Decimal(cost["robust"]["value"]) - Decimal("0.001")) < Decimal("1e-9")
+    assert (lot["success"]["why"], lot["days"]) == ("nothing_drawn", 30), "nobody judged them"
+    assert told(key, project="support")["by_lot"] is None, "it is of all projects together"
+    page = signed_in(alice).get("/routing/savings").content.decode()
+    assert "By lot</a> (doubly robust): 200 tasks" in page
+    assert "saved <strong>48.0%" in page
+    Decision.objects.update(propensity=1)
+    BaselineLearned.objects.all().delete()
+    tasks.derive_savings()
+    assert told(key)["by_lot"]["cost_usd"]["why"] == "nothing_drawn"
+    assert "no task of 30 days had its model drawn" in signed_in(alice).get("/routing/savings").content.decode()
+
+
 def test_a_ratio_of_tokens_compares_equal_difficulty() -> None:
     easy, hard = Stratum([100] * 20, [200] * 80), Stratum([400] * 80, [800] * 20)
     found = token_ratio({"easy": easy, "hard": hard, "rare": Stratum([1] * 19, [320] * 100)})

@@ -214,18 +214,14 @@ def test_tasks_whose_model_was_drawn_tell_what_a_move_would_come_to(key: HeldKey
     known(FULL, "0.90", "0.85", 400)
     calls, outcomes = [], []
     for number in range(280):
-        ask(key.client, id=f"d{number}", message="hi", task_type="code", conversation_id=f"c{number}")
         model = FULL if number % 7 == 0 else MINI
         calls.append(used(model, conversation_id=f"c{number}", decision_id=f"d{number}"))
         well = number % 14 == 0 if model == FULL else number % 5 > 0
         outcomes.append({"task_id": f"c{number}", "success": well, "source": "tests"})
     posted(key, calls)
     assert key.client.post("/api/outcomes", {"outcomes": outcomes}, JSON).status_code == 200
-    for model, chance in ((FULL, "0.1"), (MINI, "0.9")):
-        ids = [f"d{number}" for number in range(280) if (number % 7 == 0) is (model == FULL)]
-        Decision.objects.filter(decision_id__in=ids).update(
-            provider=model[0], model=model[1], action="route", propensity=Decimal(chance)
-        )
+    ask(key.client, id="d0", message="hi", task_type="code", conversation_id="c0")
+    acts.drawn([(MINI, "0.9") if number % 7 else (FULL, "0.1") for number in range(280)])
     told = replayed(key, moves=[move(MINI, FULL)])["by_lot"]
     success, cost = told["success"], told["cost_usd"]
     assert (success["why"], success["tasks"], success["moved_tasks"], success["taken_tasks"]) == (None, 280, 280, 40)

@@ -15,7 +15,8 @@ from apps.costs.api.schema import RANGE
 from apps.costs.selectors import metrics
 from apps.costs.selectors.metrics import BadQuery
 from apps.routing.api import schema
-from apps.routing.selectors.effects import Around, BandSide, bands, switches
+from apps.routing.api.off_policy import told_by_lot
+from apps.routing.selectors.effects import Around, BandSide, bands, by_lot, switches
 from apps.routing.selectors.savings import savings_of
 from apps.routing.selectors.savings_adjusted import adjusted
 
@@ -28,8 +29,9 @@ class EffectsView(APIView):
     @extend_schema(operation_id="routing_effects", parameters=RANGE, responses=schema.ANY_OBJECT)
     def get(self, request: ApiRequest) -> Response:
         """Calls before and after switches of model with the cache they lost; calls by complexity at the baseline's
-        model and at others; and the saving by the tokens that the baseline is seen to take, null where that is not
-        known. Whole days of the reporting zone, filtered by nothing but the project.
+        model and at others; the saving by the tokens that the baseline is seen to take; and what tasks whose model was
+        drawn tell of the baseline, of the last weeks and all projects. Null where it is not known. Whole days of
+        the reporting zone, filtered by nothing but the project.
         """
         query = usage_query(request.query_params, request.auth)
         try:
@@ -37,6 +39,7 @@ class EffectsView(APIView):
                 switched, banded = switches(query), bands(query)
                 found = savings_of(query)
                 by_tokens = adjusted(query, found)
+                lot = by_lot() if query.project_ids is None and not query.filters else None
         except BadQuery as error:
             raise ValidationError({error.path: error.message}) from error
         return Response(
@@ -67,6 +70,9 @@ class EffectsView(APIView):
                     "coverage": f"{by_tokens.coverage:f}",
                     "baseline_tasks": by_tokens.baseline_tasks,
                     "other_tasks": by_tokens.other_tasks,
+                },
+                "by_lot": None if lot is None else {
+                    **told_by_lot(lot[0]), "days": lot[1].days, "learned_at": lot[1].learned_at,
                 },
             }
         )  # fmt: skip

@@ -2,29 +2,12 @@
 
 from typing import Any
 
-from apps.routing.domain.off_policy import LEAST_EFFECTIVE, OffPolicy, Told
-from apps.routing.selectors.replays import ByLot
-
-ESTIMATES = ("before", "weighed", "normed", "robust", "change")
+from apps.routing.domain.off_policy import ByLot
 
 
 def told_by_lot(found: ByLot) -> dict[str, Any]:
-    """Success is a share, cost USD a task; estimates are null, and `why` says why, where too few tasks tell."""
-    return {"success": told_estimates(found.success), "cost_usd": told_estimates(found.cost)}
+    """Success is a share, cost USD a task; estimates are null, and `why` says why, where too few tasks tell.
 
-
-def told_estimates(found: OffPolicy) -> dict[str, Any]:
-    """Inverse propensity (`weighed`), self-normalised (`normed`), doubly robust (`robust`), each with its interval."""
-    counts = {"tasks": found.tasks, "moved_tasks": found.moved, "taken_tasks": found.moved_taken}
-    return {
-        "why": found.why or None,
-        **counts,
-        "effective_tasks": f"{found.effective:f}",
-        "least_effective_tasks": LEAST_EFFECTIVE,
-        "overlap": f"{found.overlap:f}",
-        **{name: _told(getattr(found, name)) for name in ESTIMATES},
-    }
-
-
-def _told(one: Told | None) -> dict[str, str] | None:
-    return None if one is None else {name: f"{getattr(one, name):f}" for name in ("value", "low", "high")}
+    Inverse propensity (`weighed`), self-normalised (`normed`), doubly robust (`robust`), each with its interval.
+    """
+    return {"success": found.success.as_plain(), "cost_usd": found.cost.as_plain()}

@@ -13,10 +13,11 @@ and blocks are drawn again for the intervals. Weights are not cut: instead nothi
 for the change are worth fewer than `LEAST_EFFECTIVE`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
+from zlib import crc32
 
 import numpy as np
 
@@ -25,7 +26,11 @@ from .replay.table import Vector
 
 WHOLE = 1_000_000
 LEAST_EFFECTIVE = 20
+BLOCKS = 200
 LEAST_BLOCKS = 30
+FEMTO = 10**15
+_SHARE, _USD = Decimal("0.0001"), Decimal("1e-15")
+ESTIMATES = ("before", "weighed", "normed", "robust", "change")
 Why = Literal["", "nothing_drawn", "nothing_moves", "too_few"]
 
 
@@ -85,6 +90,30 @@ class DrawnSums:
         return list(astuple(self))
 
 
+Blocks = dict[int, DrawnSums]
+"""Sums by the block that a hash of the task puts it into."""
+
+
+def block_of(task: str) -> int:
+    """The block of a task, so that what belongs to one stays together."""
+    return crc32(task.encode()) % BLOCKS
+
+
+def count(blocks: Blocks, task: str, one: Drawn) -> None:
+    """Count a task in its block."""
+    blocks.setdefault(block_of(task), DrawnSums()).add(one)
+
+
+def plain_blocks(blocks: Blocks) -> list[list[int]]:
+    """Blocks as JSON values; `blocks_of` is the inverse."""
+    return [[number, *sums.as_plain()] for number, sums in sorted(blocks.items())]
+
+
+def blocks_of(plain: Iterable[Sequence[int]]) -> Blocks:
+    """Blocks from their JSON values."""
+    return {number: DrawnSums(*rest) for number, *rest in plain}
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A mean over the tasks, with the middle 95 % of what it is when blocks of tasks are drawn again."""
@@ -115,6 +144,59 @@ class OffPolicy:
     robust: Told | None = None
     change: Told | None = None
     """The robust estimate less what came: its interval is that of the difference."""
+
+    def as_plain(self) -> dict[str, Any]:
+        """As JSON values with exact decimals; `off_policy_of` is the inverse."""
+        told = {name: getattr(self, name) for name in ESTIMATES}
+        return {
+            "why": self.why or None,
+            "tasks": self.tasks,
+            "moved_tasks": self.moved,
+            "taken_tasks": self.moved_taken,
+            "effective_tasks": f"{self.effective:f}",
+            "least_effective_tasks": LEAST_EFFECTIVE,
+            "overlap": f"{self.overlap:f}",
+            **{
+                name: None if one is None else {end: f"{getattr(one, end):f}" for end in ("value", "low", "high")}
+                for name, one in told.items()
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ByLot:
+    """What the tasks whose model was drawn tell of the choice on trial: their success, and the USD they cost."""
+
+    success: OffPolicy
+    cost: OffPolicy
+
+    @property
+    def overlap(self) -> Decimal:
+        """The smaller share of moved tasks that could have got the model on trial."""
+        told = [one.overlap for one in (self.success, self.cost) if not one.why]
+        return min(told, default=Decimal(0))
+
+
+def off_policy_of(plain: Mapping[str, Any]) -> OffPolicy:
+    """What was told, from its JSON values."""
+    told = [
+        None if plain[name] is None else Told(*(Decimal(plain[name][end]) for end in ("value", "low", "high")))
+        for name in ESTIMATES
+    ]
+    return OffPolicy(
+        plain["why"] or "", plain["tasks"], plain["moved_tasks"], plain["taken_tasks"],
+        Decimal(plain["effective_tasks"]), Decimal(plain["overlap"]), *told,
+    )  # fmt: skip
+
+
+def of_success(blocks: Blocks) -> OffPolicy:
+    """The share of tasks that succeed."""
+    return estimated(list(blocks.values()), is_scaled=False, unit=WHOLE, step=_SHARE)
+
+
+def of_cost(blocks: Blocks) -> OffPolicy:
+    """The cost of a task in USD."""
+    return estimated(list(blocks.values()), is_scaled=True, unit=FEMTO, step=_USD)
 
 
 def estimated(blocks: Sequence[DrawnSums], *, is_scaled: bool, unit: int, step: Decimal) -> OffPolicy:

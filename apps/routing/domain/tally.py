@@ -8,22 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 
 from .candidates import Quality
-from .off_policy import WHOLE, Drawn, DrawnSums, OffPolicy, estimated
+from .off_policy import Blocks, Drawn, OffPolicy, block_of, blocks_of, count, of_cost, of_success, plain_blocks
 from .predicting import Compared, compared
 from .replay.intervals import ratio
 
-BLOCKS = 200
 LEAST_BLOCKS = 30
 Group = tuple[str, str]
 """A model as `provider/name`, and a task type."""
 _STEP = Decimal("0.0001")
-FEMTO = 10**15
-_FEMTO_STEP = Decimal("1e-15")
 NO_STEPS: Mapping[str, int | None] = {}
 
 
@@ -75,7 +71,7 @@ class Tally:
     tokens: tuple[int, int, int, int] = (0, 0, 0, 0)
     """Input tokens of the compared calls, and of them those from the cache; before, and after."""
 
-    drawn: dict[str, dict[int, DrawnSums]] = field(default_factory=lambda: {"success": {}, "cost": {}})
+    drawn: dict[str, Blocks] = field(default_factory=lambda: {"success": {}, "cost": {}})
     """By what is measured, and by block: the tasks whose first decision chance had a part in."""
 
     def add(
@@ -90,7 +86,7 @@ class Tally:
         moved = models[0] != models[1]
         sides = [
             self.whole,
-            self.blocks.setdefault(_block(task), Side()),
+            self.blocks.setdefault(block_of(task), Side()),
             self.by_task_type.setdefault(task_type, Side()),
         ]
         if moved:
@@ -110,15 +106,11 @@ class Tally:
 
     def add_drawn(self, what: str, task: str, one: Drawn) -> None:
         """One task whose first decision was drawn, as domain/off_policy.py counts it."""
-        self.drawn[what].setdefault(_block(task), DrawnSums()).add(one)
+        count(self.drawn[what], task, one)
 
     def off_policy(self) -> tuple[OffPolicy, OffPolicy]:
         """What the drawn tasks tell of the success, and of the cost of a task in USD."""
-        success, cost = (list(self.drawn[what].values()) for what in ("success", "cost"))
-        return (
-            estimated(success, is_scaled=False, unit=WHOLE, step=_STEP),
-            estimated(cost, is_scaled=True, unit=FEMTO, step=_FEMTO_STEP),
-        )
+        return of_success(self.drawn["success"]), of_cost(self.drawn["cost"])
 
     def add_latency(self, model: str, milliseconds: int) -> None:
         """The latency of one call as it was."""
@@ -162,10 +154,7 @@ class Tally:
         plain["by_move"] = [[*models, *_side(side)] for models, side in sorted(self.by_move.items())]
         plain["tasks"] = [[*before, *after, count] for (before, after), count in sorted(self.tasks.items())]
         plain["latency"] = [[model, *sums] for model, sums in sorted(self.latency.items())]
-        plain["drawn"] = {
-            what: [[number, *sums.as_plain()] for number, sums in sorted(blocks.items())]
-            for what, blocks in self.drawn.items()
-        }
+        plain["drawn"] = {what: plain_blocks(blocks) for what, blocks in self.drawn.items()}
         plain["steps"], plain["tokens"] = self.steps, list(self.tokens)
         return plain
 
@@ -185,17 +174,10 @@ def tally_of(plain: Mapping[str, Any]) -> Tally:
         by_move={(source, target): Side(*rest) for source, target, *rest in plain["by_move"]},
         tasks={((a, b), (c, d)): count for a, b, c, d, count in plain["tasks"]},
         latency={model: (calls, total) for model, calls, total in plain["latency"]},
-        drawn={
-            what: {number: DrawnSums(*rest) for number, *rest in plain.get("drawn", {}).get(what, ())}
-            for what in ("success", "cost")
-        },
+        drawn={what: blocks_of(plain.get("drawn", {}).get(what, ())) for what in ("success", "cost")},
         steps=dict(plain.get("steps", {})),
         tokens=tuple(plain.get("tokens", (0, 0, 0, 0))),
     )
-
-
-def _block(task: str) -> int:
-    return crc32(task.encode()) % BLOCKS
 
 
 def _side(side: Side) -> list[int]:

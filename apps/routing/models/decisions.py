@@ -6,6 +6,9 @@ from django.db.models.functions import Now
 SENT_DOWN = models.Q(reason_code__startswith="left_", reason_code__endswith="budget")
 """Decisions that a budget sent to a cheaper tier."""
 
+DRAWN = models.Q(propensity__lt=1)
+"""Decisions that chance had a part in."""
+
 
 class Decision(models.Model):
     """One row is one decision, never changed. Its id is unique within its project, as that of a usage record."""
@@ -41,6 +44,7 @@ class Decision(models.Model):
             models.Index(fields=["created_at"], name="decision_by_time"),
             models.Index(fields=["decision_id"], name="decision_by_id"),
             models.Index(fields=["created_at"], name="decision_sent_down", condition=SENT_DOWN),
+            models.Index(fields=["created_at"], name="decision_drawn", condition=DRAWN),
         ]
 
     def __str__(self) -> str:

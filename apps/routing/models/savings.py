@@ -149,6 +149,7 @@ class BaselineLearned(models.Model):
     tasks = models.IntegerField(help_text="tasks that were read")
     ratios = models.JSONField(default=dict, help_text="by task type, as in domain/token_ratio.py")
     success = models.JSONField(default=list, help_text="[band, at the baseline, judged tasks, succeeded tasks]")
+    by_lot = models.JSONField(default=dict, help_text="success and cost of drawn tasks, as in domain/off_policy.py")
 
     def __str__(self) -> str:
         return f"baseline {self.baseline_id}: {self.tasks} tasks"

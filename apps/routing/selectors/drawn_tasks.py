@@ -7,7 +7,7 @@ tried, or of the one in force, after the moves of models; nothing is explored un
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from apps.costs.domain.providers import canonical_provider
 from apps.costs.domain.rate_book import PriceSource
@@ -30,38 +30,47 @@ class FirstCall(NamedTuple):
 def drawn(
     call: RecordedCall, decided: Decided, task: FirstCall, *, usual: ModelKey, tried: ModelKey, quality_of: QualityOf,
     book: PriceSource, at: datetime,
-) -> tuple[Drawn | None, Drawn | None]:  # fmt: skip
-    """A task as its success counts, and as its cost does; None where it takes no part.
-
-    The agent must have taken the model that was drawn, and what is expected must be known at both models.
-    """
+) -> dict[str, Drawn]:  # fmt: skip
+    """A task of a replay by what is measured; nothing where the agent did not take the model that was drawn."""
     own = (call.provider, call.metered.model)
-    if not 0 < decided.chance < WHOLE or decided.action != "route":
-        return None, None
-    if own != canonical(decided.provider, decided.model):
-        return None, None
-    is_taken, is_moved = canonical(*tried) == own, canonical(*tried) != canonical(*usual)
-
-    def counted(came: int | None, here: int | None, there: int | None) -> Drawn | None:
-        if came is None or here is None or there is None:
-            return None
-        return Drawn(decided.chance, is_taken, is_moved, came, here, there)
-
-    known = [_chance_of_success(quality_of(canonical(*model), call.task_type)) for model in (own, tried)]
-    priced = [expected_cost(model, decided.asked["sizes"], book, at) for model in (own, tried)]
-    return (
-        counted(None if task.success is None else WHOLE * task.success, *known),
-        counted(task.cost, *priced),
-    )
+    if not 0 < decided.chance < WHOLE or own != canonical(decided.provider, decided.model):
+        return {}
+    sizes = decided.asked["sizes"]
+    return drawn_task(
+        own, tried, call.task_type, chance=decided.chance, is_moved=canonical(*tried) != canonical(*usual),
+        sizes=(sizes["input_tokens"], sizes["output_tokens"]), task=task, quality_of=quality_of, book=book, at=at,
+    )  # fmt: skip
 
 
-def expected_cost(model: ModelKey, sizes: dict[str, Any], book: PriceSource, at: datetime) -> int | None:
+def drawn_task(
+    own: ModelKey, tried: ModelKey, task_type: str, *, chance: int, is_moved: bool, sizes: tuple[int, int],
+    task: FirstCall, quality_of: QualityOf, book: PriceSource, at: datetime,
+) -> dict[str, Drawn]:  # fmt: skip
+    """A task by what is measured, "success" and "cost"; left out is what has not come, or is not expected at both
+    models: the one it got and the one on trial.
+    """
+    is_taken = canonical(*tried) == own
+    models = (own, canonical(*tried))
+    expected = {
+        "success": [_chance_of_success(quality_of(model, task_type)) for model in models],
+        "cost": [expected_cost(model, sizes, book, at) for model in (own, tried)],
+    }
+    came = {"success": None if task.success is None else WHOLE * task.success, "cost": task.cost}
+    found = {}
+    for what, (here, there) in expected.items():
+        value = came[what]
+        if value is not None and here is not None and there is not None:
+            found[what] = Drawn(chance, is_taken, is_moved, value, here, there)
+    return found
+
+
+def expected_cost(model: ModelKey, sizes: tuple[int, int], book: PriceSource, at: datetime) -> int | None:
     """What the first call was expected to cost at a model when it was decided, in femto-dollars."""
     match = book.lookup(*model, at)
     if match is None:
         return None
     minute = at.hour * 60 + at.minute
-    return match.card.charge(sizes["input_tokens"], sizes["output_tokens"], minute_of_day=minute)[0]
+    return match.card.charge(*sizes, minute_of_day=minute)[0]
 
 
 def canonical(provider: str, name: str) -> ModelKey:

@@ -12,6 +12,7 @@ from apps.costs.domain.latency import percentile, unpacked
 from apps.costs.selectors.metrics import BadQuery, UsageQuery
 from apps.costs.selectors.metrics.filters import conditions
 from apps.costs.selectors.reporting import reporting_zone
+from apps.routing.domain.off_policy import ByLot, off_policy_of
 from apps.routing.models import BaselineLearned, SavingsDay
 from apps.routing.selectors.baselines import declared
 from apps.routing.selectors.in_force import in_force
@@ -161,6 +162,14 @@ def learned() -> BaselineLearned | None:
     """What was learned of the baseline that was declared last."""
     standing = declared()
     return BaselineLearned.objects.filter(baseline_id=standing[0].id).first() if standing else None
+
+
+def by_lot() -> tuple[ByLot, BaselineLearned] | None:
+    """What drawn tasks tell of the baseline that was declared last, and when that was learned."""
+    row = learned()
+    if row is None or not row.by_lot:
+        return None
+    return ByLot(off_policy_of(row.by_lot["success"]), off_policy_of(row.by_lot["cost"])), row
 
 
 def _judged() -> dict[tuple[str, bool], tuple[int, int]]:

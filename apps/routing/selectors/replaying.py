@@ -171,15 +171,14 @@ class _Serving:
         if usual is None or tried is None:
             return {}
         tried = self._moved(tried, call.task_type) or tried
-        success, cost = drawn(
+        measured = drawn(
             call, decided, first, usual=usual, tried=tried, quality_of=self._quality, book=self._scenario.book,
             at=self._scenario.priced_at,
         )  # fmt: skip
         supposes = bool(self._levers.prices) or any(
             one is not None for one in (self._levers.compression, self._levers.cached_share)
         )
-        measured = {"success": success, "cost": None if supposes else cost}
-        return {what: one for what, one in measured.items() if one is not None}
+        return {what: one for what, one in measured.items() if what != "cost" or not supposes}
 
     def _quality(self, model: ModelKey, task_type: str) -> Quality | None:
         return self._scenario.qualities.get(task_type, {}).get(model)

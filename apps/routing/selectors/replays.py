@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from apps.access.domain.identity import Caller
 from apps.costs.domain.pricing import usd
 from apps.routing.domain.levers import STEPS, Levers, grown, levers_of
-from apps.routing.domain.off_policy import OffPolicy
+from apps.routing.domain.off_policy import ByLot
 from apps.routing.domain.predicting import Compared
 from apps.routing.domain.tally import Saving, Side, Tally, tally_of
 from apps.routing.models import ReplayRun, ReplayState
@@ -33,20 +33,6 @@ class StepTaken:
     def words(self) -> str:
         """As a person reads it."""
         return STEPS[self.name]
-
-
-@dataclass(frozen=True, slots=True)
-class ByLot:
-    """What the tasks whose model was drawn tell of the choice on trial: their success, and the USD they cost."""
-
-    success: OffPolicy
-    cost: OffPolicy
-
-    @property
-    def overlap(self) -> Decimal:
-        """The smaller share of moved tasks that could have got the model on trial."""
-        told = [one.overlap for one in (self.success, self.cost) if not one.why]
-        return min(told, default=Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from apps.routing.domain.off_policy import of_cost, of_success
 from apps.routing.domain.token_ratio import TokenRatio, token_ratio
 from apps.routing.models import BaselineLearned
+from apps.routing.selectors.baseline_by_lot import drawn_beside
 from apps.routing.selectors.baseline_evidence import evidence_of
 from apps.routing.selectors.baselines import declared
 
@@ -19,7 +21,7 @@ def learn(*, now: datetime) -> bool:
     known = BaselineLearned.objects.filter(baseline_id=used.id).first()
     if known is not None and now - known.learned_at < timedelta(seconds=settings.SAVINGS_LEARN_SECONDS):
         return False
-    found = evidence_of(used.baseline, now=now)
+    found, lots = evidence_of(used.baseline, now=now), drawn_beside(used.baseline, now=now)
     ratios = {kind: ratio for kind, strata in found.strata.items() if (ratio := token_ratio(strata)) is not None}
     BaselineLearned.objects.update_or_create(
         baseline_id=used.id,
@@ -29,6 +31,10 @@ def learn(*, now: datetime) -> bool:
             "tasks": found.tasks,
             "ratios": {kind: _plain(ratio) for kind, ratio in sorted(ratios.items())},
             "success": [[*key, *counts] for key, counts in sorted(found.success.items())],
+            "by_lot": {
+                "success": of_success(lots["success"]).as_plain(),
+                "cost": of_cost(lots["cost"]).as_plain(),
+            },
         },
     )
     return True
