@@ -5,7 +5,6 @@
 (() => {
   "use strict";
   const drawn = new Map();   // canvas -> Chart
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const probe = document.createElement("i");
 
   /** A token's colour as the browser resolves it in the current theme. */
@@ -104,7 +103,8 @@
     const ticks = { color: colour("muted"), font };
     return {
       responsive: true, maintainAspectRatio: false, locale: "en-US", interaction: { mode: "index", intersect: false },
-      animation: calm.matches ? false : { duration: 200 },
+      // A chart is a state to be read at once, also after each click on a filter.
+      animation: false,
       plugins: { legend: { display: false }, tooltip: { ...tooltip(data, titles), titleFont: { ...font, weight: 600 }, bodyFont: font, footerFont: { ...font, weight: 600 } } },
       scales: {
         x: { stacked: !data.lines, offset: true, grid: { display: false }, border: { color: colour("edge") }, ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 12 } },
