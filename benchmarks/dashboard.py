@@ -92,10 +92,13 @@ def _prepare(records: int, days: int, *, independent: bool = False) -> None:
 def _fold(now: datetime, say: Callable[[str], None]) -> None:
     from apps.costs.services.folding import fold_closed_days
     from apps.costs.services.task_folding import fold_tasks
+    from apps.costs.services.waste_folding import fold_waste
 
     while (run := fold_closed_days(now=now, seconds=600)).folded:
         say(f"folded {run.folded} days")
     say(fold_tasks(now=now, seconds=600).words)
+    while (waste := fold_waste(seconds=60)).left:
+        say(waste.words)
 
 
 def _measure(requests: int, per_day: float) -> None:

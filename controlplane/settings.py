@@ -232,6 +232,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "clear-sessions": {"task": "controlplane.tasks.clear_sessions", "schedule": 86400.0, "options": {"expires": 3600}},
     "fold-tasks": {"task": "apps.costs.tasks.fold_tasks", "schedule": 60.0, "options": {"expires": 60}},
     "fold-days": {"task": "apps.costs.tasks.fold_days", "schedule": 60.0, "options": {"expires": 60}},
+    "fold-waste": {"task": "apps.costs.tasks.fold_waste", "schedule": 60.0, "options": {"expires": 60}},
     "prove-rollups": {"task": "apps.costs.tasks.prove_rollups", "schedule": 60.0, "options": {"expires": 60}},
     "merge-hours": {"task": "apps.costs.tasks.merge_hours", "schedule": 600.0, "options": {"expires": 600}},
     "retention": {"task": "apps.costs.tasks.drop_old_months", "schedule": 3600.0, "options": {"expires": 3600}},

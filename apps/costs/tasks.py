@@ -17,6 +17,7 @@ from apps.costs.services import (
     retention,
     sweeps,
     task_folding,
+    waste_folding,
 )
 from apps.costs.services.outcomes import settling
 
@@ -33,6 +34,13 @@ def fold_tasks() -> None:
     """Adds up tasks that rest, by the day they began."""
     run = task_folding.fold_tasks(now=timezone.now())
     sweeps.note("fold-tasks", words=run.words, behind=run.left)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def fold_waste() -> None:
+    """Adds up what folded days and hours wasted."""
+    run = waste_folding.fold_waste()
+    sweeps.note("fold-waste", words=run.words, behind=run.left > 0)
 
 
 @shared_task(soft_time_limit=50, time_limit=60)

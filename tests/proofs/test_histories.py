@@ -25,13 +25,15 @@ from apps.access.domain.identity import ALL_SCOPES, Caller
 from apps.access.services import places
 from apps.costs.extension_points import charging
 from apps.costs.models import LanguageModel, Price, Provider, UsageRecord
-from apps.costs.selectors import rate_book
+from apps.costs.selectors import proof, rate_book
 from apps.costs.selectors.metrics import GroupRow, Totals, UsageQuery, grouped, totals
+from apps.costs.selectors.waste_backlog import waste_folds_between
 from apps.costs.services import names, partitions
 from apps.costs.services.folding import fold_closed_days
 from apps.costs.services.ingest import Outcome, placing, record_usage
 from apps.costs.services.ingest.reading import Window
 from apps.costs.services.task_folding import fold_tasks
+from apps.costs.services.waste_folding import fold_waste
 from tests.proofs.model import Model, Rate, Record, is_possible, key_of
 from tests.proofs.truth import differences, task_differences
 
@@ -146,6 +148,7 @@ class Histories(RuleBasedStateMachine):
         """What comes late for a folded day must be seen at once."""
         fold_closed_days(now=NOW, at_most=2)
         fold_tasks(now=NOW)
+        fold_waste()
         self._check([(batch, send(batch))])
 
     def teardown(self) -> None:
@@ -153,6 +156,7 @@ class Histories(RuleBasedStateMachine):
         with connection.cursor() as cursor:
             assert differences(cursor) == []
             assert task_differences(cursor, NOW - timedelta(days=40), NOW + timedelta(days=1)) == []
+        assert waste_differences() == []
         self._totals_are_the_models()
 
     def _add_price(self, model: str, start: datetime | None, input_rate: str, output_rate: str) -> None:
@@ -203,6 +207,11 @@ class Histories(RuleBasedStateMachine):
             for row in grouped(UsageQuery(begin, end), (dimension,), edges=()):
                 group = self.model.sums(partial(_has, dimension, row.values[0]))
                 assert _sums(row.totals, group) == group, (dimension, row.values)
+
+
+def waste_differences() -> list[proof.Difference]:
+    folds = waste_folds_between(NOW - timedelta(days=400), NOW + timedelta(days=1))
+    return [one for fold in folds for one in proof.waste_fold_differences(fold)]
 
 
 def _is_between(start: datetime, end: datetime, record: Record) -> bool:
@@ -263,6 +272,7 @@ def _empty() -> None:
         "usageday",
         "dayslice",
         "dayfold",
+        "wasteslice",
         "price",
         "label",
         "usedmodel",

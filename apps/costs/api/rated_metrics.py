@@ -106,8 +106,9 @@ class EfficiencyView(_MetricsView):
 def _performance(asked: Asked) -> dict[str, Any]:
     cells = _cells(asked, timed=True)
     waste, unanswered = _waste(asked)
-    errors, no_errors = _errors(asked.query)
-    whole = _performed(_merged(list(cells.values())), metrics.waste_totals(waste.values()) if waste else None)
+    merged = _merged(list(cells.values()))
+    errors, no_errors = _errors(asked.query, merged.sums.observed_calls)
+    whole = _performed(merged, metrics.waste_totals(waste.values()) if waste else None)
     return {
         "totals": {**whole, "errors": errors},
         "results": [
@@ -214,17 +215,15 @@ def _failed(asked: Asked) -> dict[Key, WasteTotals]:
     return {(row.bucket, *row.values): row.totals for row in rows}
 
 
-def _errors(query: UsageQuery) -> tuple[list[dict[str, Any]] | None, list[dict[str, str]]]:
+def _errors(query: UsageQuery, observed: int) -> tuple[list[dict[str, Any]] | None, list[dict[str, str]]]:
     """Failed calls by type of error, most first."""
     try:
-        rows = metrics.grouped(query, ("error_type",), edges=(), whole=True, only=CALLS[:4])
+        found = metrics.errors_by_type(query)
     except BadQuery as error:
         return None, [{"path": error.path, "message": error.message}]
-    observed = sum(row.totals.observed_calls for row in rows)
-    found = [(row.values[0], row.totals.error_calls) for row in rows if row.totals.error_calls]
     return [
         {"error_type": name, "calls": calls, "rate": _share(_over(calls, observed))}
-        for name, calls in sorted(found, key=lambda one: (-one[1], one[0]))
+        for name, calls in sorted(found.items(), key=lambda one: (-one[1], one[0]))
     ], []
 
 

@@ -67,6 +67,12 @@ Keys have none: their ids may be larger than a_id can be.
 NARROW_ALONE = {kind: _OF_NARROW_ALONE + kind for kind in NARROW_SLICES}
 """The same with all models added up."""
 
+_OF_ERRORS = 70
+ERRORS = Slice(_OF_ERRORS, ("error_type_id",))
+"""Slice of sums of waste: the failed calls of a day by type of error."""
+HOUR_ERRORS = Slice(_OF_ERRORS + 1, ("error_type_id",))
+"""The same of an hour."""
+
 
 def hour_slice(kept: Slice | None) -> Slice | None:
     """What hour folds have of a slice of days; None for those they do not have."""

@@ -32,7 +32,9 @@ class WasteTotals:
         return self.failed_usd + self.failover_usd + self.missed_usd
 
 
-_values_of = attrgetter(*(field.name for field in fields(WasteTotals)))
+WASTE_SUMS = tuple(field.name for field in fields(WasteTotals))
+"""The names of these sums, in order."""
+_values_of = attrgetter(*WASTE_SUMS)
 
 
 def waste_totals(rows: Iterable[WasteTotals]) -> WasteTotals:

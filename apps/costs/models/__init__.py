@@ -31,6 +31,7 @@ from apps.costs.models.rollups import ConversationTotal, DayFold, DaySlice, Usag
 from apps.costs.models.subscriptions import FeeEvery, Subscription
 from apps.costs.models.task_folds import TaskFold, TaskSlice, TaskTakenBack
 from apps.costs.models.usage import UsageKey, UsageRecord
+from apps.costs.models.waste_folds import WasteSlice
 
 __all__ = [
     "CurrencyRate",
@@ -84,4 +85,5 @@ __all__ = [
     "UsageQuarterBy",
     "UsageRecord",
     "UsedModel",
+    "WasteSlice",
 ]

@@ -120,6 +120,9 @@ class DayFold(models.Model):
     ends_at = models.DateTimeField()
     folded_at = models.DateTimeField(auto_now_add=True)
     proven_at = models.DateTimeField(null=True)
+    waste_rules = models.TextField(null=True, help_text="by which settings its WasteSlice rows hold; null: they do not")
+    waste_version = models.BigIntegerField(null=True, help_text="the price book their failovers were priced by")
+    waste_proven_at = models.DateTimeField(null=True)
 
 
 class UsageDay(Measures):

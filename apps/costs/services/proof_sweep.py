@@ -12,7 +12,8 @@ from django.db import OperationalError, connection
 from apps.costs.selectors import proof
 from apps.costs.selectors.backlog import folds_to_prove, least_recently_proven, unproven_hours
 from apps.costs.selectors.horizon import HOUR
-from apps.costs.services import proving, task_folding
+from apps.costs.selectors.waste_backlog import waste_folds_to_prove
+from apps.costs.services import proving, task_folding, waste_folding
 
 logger = logging.getLogger(__name__)
 FOLDS_PER_RUN = 20
@@ -52,6 +53,7 @@ def prove_closed_hours(*, now: datetime, seconds: float | None = None) -> ProofR
         _prove_hours(least_recently_proven(settings.PROVE_HOURS_PER_RUN), run, now, deadline)
         _prove_folds(run, now, deadline)
         _prove_task_folds(run, now, deadline)
+        _prove_waste(run, now, deadline)
         _prove_conversations(run, now)
     for one in run.found:
         logger.error("A rollup did not equal its records and was repaired: %s", one)
@@ -137,6 +139,22 @@ def _prove_task_folds(run: ProofRun, now: datetime, deadline: float) -> None:
             with connection.cursor() as cursor:
                 cursor.execute(
                     "UPDATE costs_taskfold SET proven_at = now() WHERE bucket = %s AND ends_at = %s", [*fold]
+                )
+        run.folds += 1
+
+
+def _prove_waste(run: ProofRun, now: datetime, deadline: float) -> None:
+    for fold in waste_folds_to_prove(FOLDS_PER_RUN):
+        if time.monotonic() > deadline:
+            return
+        if found := proof.waste_fold_differences(fold):
+            waste_folding.reopen_waste(fold, found, now=now)
+            run.found += found
+        else:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE costs_dayfold SET waste_proven_at = now() WHERE zone = %s AND bucket = %s AND ends_at = %s",
+                    [fold.zone, fold.start, fold.end],
                 )
         run.folds += 1
 

@@ -161,6 +161,7 @@ def _clear_folds(report: Report) -> None:
     if state and state.rollups_from:
         DayFold.objects.filter(bucket__lt=state.rollups_from).delete()
         report.slices = _delete_in_batches("costs_dayslice", "bucket < %(before)s", state.rollups_from)
+        report.slices += _delete_in_batches("costs_wasteslice", "bucket < %(before)s", state.rollups_from)
     gone = (
         max((moment for moment in (state.records_from, state.rollups_from) if moment), default=None) if state else None
     )

@@ -10,7 +10,8 @@ from django.utils import timezone
 from apps.costs.selectors import proof
 from apps.costs.selectors.backlog import closed_until, folds_between, provable_from
 from apps.costs.selectors.horizon import DAY, HOUR
-from apps.costs.services import proving, task_folding
+from apps.costs.selectors.waste_backlog import waste_folds_between
+from apps.costs.services import proving, task_folding, waste_folding
 
 CHUNK = 2000
 
@@ -70,6 +71,12 @@ class Command(BaseCommand):
             found = proof.task_fold_differences(fold)
             if found and self._repair:
                 task_folding.reopen_task_fold(fold, found, now=self._now)
+            self._tell(found)
+        for one in waste_folds_between(start, end):
+            self._progress(f"proving the waste of {one.start:%Y-%m-%d}")
+            found = proof.waste_fold_differences(one)
+            if found and self._repair:
+                waste_folding.reopen_waste(one, found, now=self._now)
             self._tell(found)
 
     def _prove_conversations(self, start: datetime, end: datetime) -> None:

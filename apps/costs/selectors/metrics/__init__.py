@@ -24,7 +24,7 @@ from apps.costs.selectors.metrics.shapes import (
 )
 from apps.costs.selectors.metrics.snapshot import one_snapshot
 from apps.costs.selectors.metrics.tasks import TaskRow, TaskTotals, reads_first_calls, task_totals, tasks_by
-from apps.costs.selectors.metrics.waste import WasteRow, WasteTotals, waste_by, waste_totals
+from apps.costs.selectors.metrics.waste import WasteRow, WasteTotals, errors_by_type, waste_by, waste_totals
 
 __all__ = [
     "NO_TOP",
@@ -44,6 +44,7 @@ __all__ = [
     "added",
     "breakdown",
     "breakdown_of",
+    "errors_by_type",
     "freshness",
     "from_records_only",
     "grouped",

@@ -48,8 +48,13 @@ def column(name: str, group_by: Sequence[str]) -> str:
 
 def check(query: UsageQuery) -> None:
     """Raises BadQuery, with the way out, for a range that is longer than records are read for."""
+    check_days(query.end - query.start)
+
+
+def check_days(span: timedelta) -> None:
+    """As `check`, for so much time in all."""
     most = timedelta(days=settings.RECORD_QUESTION_DAYS)
-    if query.end - query.start > most + CLOCK_CHANGE:
+    if span > most + CLOCK_CHANGE:
         raise BadQuery(
             "from",
             f"This combination is read from single records, for at most {most.days} days at a time."

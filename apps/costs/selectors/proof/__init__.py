@@ -11,6 +11,7 @@ from apps.costs.selectors.proof.conversations import (
 from apps.costs.selectors.proof.differences import Difference, Span, differences, suspicious
 from apps.costs.selectors.proof.folds import fold_differences
 from apps.costs.selectors.proof.task_folds import task_fold_differences, task_folds_between, task_folds_to_prove
+from apps.costs.selectors.proof.waste_folds import waste_fold_differences
 
 __all__ = [
     "START",
@@ -27,4 +28,5 @@ __all__ = [
     "task_fold_differences",
     "task_folds_between",
     "task_folds_to_prove",
+    "waste_fold_differences",
 ]

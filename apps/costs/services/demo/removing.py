@@ -38,6 +38,7 @@ _OF_A_DAY = (
     f"DELETE FROM costs_usagequarterby WHERE {_OF_PROJECTS} AND {_DAY}",
     f"DELETE FROM costs_usageday WHERE cell_id IN ({_CELLS}) AND {_DAY}",
     f"DELETE FROM costs_dayslice WHERE {_OF_PROJECTS} AND {_DAY}",
+    f"DELETE FROM costs_wasteslice WHERE {_OF_PROJECTS} AND {_DAY}",
 )
 _IN_PIECES = (
     "costs_conversationtotal",

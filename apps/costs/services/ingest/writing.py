@@ -7,12 +7,14 @@ from typing import Any, cast
 import psycopg
 from django.db import connection
 
+from apps.costs.selectors.metrics.waste_records import reach
 from apps.costs.services.ingest.labelling import TAG_LABEL, Labels
 from apps.costs.services.ingest.literals import array
 from apps.costs.services.ingest.reading import QUARTER_SECONDS, Row
 from apps.costs.services.ingest.record_rows import arrays_of, shape_of
 from apps.costs.services.ingest.statement import statement
 
+QUARTER = timedelta(minutes=15)
 LATE = timedelta(minutes=30)
 """Younger records cannot lie in a folded day: days are folded two hours after their end."""
 
@@ -93,19 +95,28 @@ def late_quarters(rows: Sequence[Row], now: datetime) -> list[int]:
 
 
 def reopen_days(quarters: Sequence[int]) -> None:
-    """Late records unfold their days in their own transaction, so that readers see them in the quarters at once."""
+    """Late records unfold their days in their own transaction, so that readers see them in the quarters at once.
+
+    What a fold that begins soon after one wasted is taken back, too: its first calls may follow the late one.
+    """
     cur = cursor()
     cur.execute("SELECT pg_advisory_xact_lock_shared(hashtext('bursar folds'))")
     cur.execute(
         """
-        DELETE FROM costs_dayfold WHERE (zone, bucket) IN (
-            SELECT zone, bucket FROM costs_dayfold f
-            WHERE EXISTS (
-                SELECT FROM unnest(%s::bigint[]) AS late(quarter)
-                WHERE to_timestamp(late.quarter * 900) >= f.bucket AND to_timestamp(late.quarter * 900) < f.ends_at
-            )
-            ORDER BY zone, bucket FOR UPDATE
+        WITH late AS (
+            SELECT zone, bucket, max(to_timestamp(quarter * 900)) >= bucket AS is_within
+            FROM costs_dayfold f, unnest(%s::bigint[]) AS late(quarter)
+            WHERE to_timestamp(quarter * 900) < f.ends_at AND to_timestamp(quarter * 900) >=
+                f.bucket - CASE WHEN f.waste_rules IS NULL THEN interval '0' ELSE %s::interval END
+            GROUP BY zone, bucket
+        ), held AS MATERIALIZED (
+            SELECT f.zone, f.bucket, late.is_within FROM costs_dayfold f JOIN late USING (zone, bucket)
+            ORDER BY f.zone, f.bucket FOR UPDATE OF f
+        ), gone AS (
+            DELETE FROM costs_dayfold f USING held h WHERE h.is_within AND (f.zone, f.bucket) = (h.zone, h.bucket)
         )
+        UPDATE costs_dayfold f SET waste_rules = NULL FROM held h
+        WHERE NOT h.is_within AND (f.zone, f.bucket) = (h.zone, h.bucket)
         """,
-        [array(quarters)],
+        [array(quarters), f"{(QUARTER + reach()).total_seconds():.0f} seconds"],
     )

@@ -31,6 +31,7 @@ from apps.costs.domain.slices import (
 from apps.costs.selectors.horizon import EPOCH, HOUR, QUARTER
 from apps.costs.services.hours import ANNOUNCED_SECONDS
 from apps.costs.services.locks import reopen_together
+from apps.costs.services.waste_folding import take_back_waste
 
 if TYPE_CHECKING:
     from apps.costs.services.rerating.changing import Moved
@@ -173,6 +174,7 @@ def _add_to_folds(cursor: CursorWrapper, moved: Sequence[Moved], labels: Mapping
         [max(moments), min(moments)],
     )
     folds: list[tuple[str, datetime, datetime]] = cursor.fetchall()
+    take_back_waste(cursor, moments)
     days: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
     hours_of_days: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
     hours: defaultdict[tuple[Any, ...], Shift] = defaultdict(Shift)
