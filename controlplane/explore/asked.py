@@ -11,7 +11,7 @@ from apps.costs.selectors.metrics import UsageQuery
 from apps.costs.selectors.reporting import reporting_zone
 from controlplane.charts import MOST_SERIES
 from controlplane.explore.cells import Placed, placed, reads_records
-from controlplane.explore.measures import Cell
+from controlplane.explore.measures import Cell, Source
 from controlplane.explore.ranking import by_group, ranked, shown
 from controlplane.explore.state import MOST_COLUMNS, Explored, read
 
@@ -75,13 +75,13 @@ def found(question: Asked) -> Found:
     """The answer. Raises BadQuery.
 
     Where sums are kept, groups are ranked first, so that many of them are added up by the database piece by piece.
-    Records are read once, with all groups by piece.
+    Records and histograms are read once, with all groups by piece.
     """
     state, period, measure, query = question.state, question.period, question.state.measure, question.query
     first, comparison = state.view.group, compare(period)
     cut = [comparison.current.end] if comparison else []
     edges, series = period.pieces + cut, None
-    if reads_records(query, (first,), measure):
+    if _reads_once(question, query):
         groups = series = placed(query, (first,), measure, edges)
     else:
         groups = placed(query, (first,), measure, [period.span.start, *cut, period.span.end])
@@ -92,6 +92,12 @@ def found(question: Asked) -> Found:
     seconds, cells = _by_both(question, order) if state.then else ([], groups)
     before, previous = _earlier(question, comparison, order) if comparison else ([], [])
     return Found(comparison, groups, sums, order, series, seconds, cells, before, previous)
+
+
+def _reads_once(question: Asked, query: UsageQuery) -> bool:
+    """Whether one reading gives pieces and groups: of the records, and of histograms, which are longest."""
+    measure = question.state.measure
+    return measure.source is Source.HISTOGRAM or reads_records(query, (question.state.view.group,), measure)
 
 
 def _by_both(question: Asked, order: list[str]) -> tuple[list[str], list[Placed]]:
@@ -110,7 +116,7 @@ def _earlier(question: Asked, comparison: Comparison, order: list[str]) -> tuple
     """The earlier period by piece, and by the groups that are shown."""
     state, measure = question.state, question.state.measure
     first, query = state.view.group, state.view.query(comparison.previous, question.caller)
-    if reads_records(query, (first,), measure):
+    if _reads_once(question, query):
         rows = placed(query, (first,), measure, comparison.pieces)
         return rows, rows
     top = {first: shown(order, state.rows)}

@@ -52,7 +52,7 @@ def reads_records(query: UsageQuery, group_by: Sequence[str], measure: Measure) 
         case Source.TASKS:
             return metrics.reads_first_calls(query, group_by)
         case Source.WASTE:
-            return True
+            return metrics.waste_reads_records(query, group_by)
         case Source.FAILED:
             return metrics.from_records_only(query, (*group_by, "status"), ("observed_calls",))
     return metrics.from_records_only(query, group_by, measure.needs)

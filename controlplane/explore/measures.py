@@ -9,11 +9,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from apps.costs.domain import formats
-from apps.costs.domain.latency import percentile
+from apps.costs.domain.latency import NO_HISTOGRAM, Histogram, percentile_of
 from apps.costs.selectors import metrics
 from apps.costs.selectors.metrics import TaskTotals, Totals, WasteTotals
-
-Counts = dict[int, int]
 
 
 class Unit(StrEnum):
@@ -41,7 +39,7 @@ class Cell:
     """All usage of one group, or of one piece of time: what a measure's source says of it, the rest empty."""
 
     totals: Totals = Totals()
-    counts: Counts = field(default_factory=dict)
+    counts: Histogram = field(default_factory=lambda: NO_HISTOGRAM, compare=False)
     tasks: TaskTotals = TaskTotals()
     waste: WasteTotals = WasteTotals()
 
@@ -89,10 +87,9 @@ def merged(cells: Iterable[Cell]) -> Cell:
     if len(found) < 2:
         return found[0] if found else NOTHING
     # What the source of a measure does not tell is in every cell the same empty thing.
-    has_sums, has_tasks, has_waste = (
-        any(getattr(cell, part) is not getattr(NOTHING, part) for cell in found)
-        for part in ("totals", "tasks", "waste")
-    )
+    has_sums = any(cell.totals is not NOTHING.totals for cell in found)
+    has_tasks = any(cell.tasks is not NOTHING.tasks for cell in found)
+    has_waste = any(cell.waste is not NOTHING.waste for cell in found)
     return Cell(
         metrics.added([cell.totals for cell in found]) if has_sums else NOTHING.totals,
         metrics.merged(cell.counts for cell in found),
@@ -115,7 +112,7 @@ def _ratio(part: Callable[[Totals], Decimal | int], whole: Callable[[Totals], in
 
 def _percentile(share: str) -> Callable[[Cell], Value]:
     def of(cell: Cell) -> Value:
-        found = percentile(cell.counts, float(share))
+        found = percentile_of(cell.counts, float(share))
         return None if found is None else Decimal(str(found))
 
     return of

@@ -15,7 +15,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.costs.domain.calendars import Unit, cut
-from apps.costs.domain.latency import percentile
+from apps.costs.domain.latency import percentile_of
 from apps.costs.domain.measures import NARROW_SUMS, SUMS
 from apps.costs.selectors import metrics
 from apps.costs.selectors.metrics import OTHER, BadQuery, GroupRow, Totals, UsageQuery, from_records, questions
@@ -145,8 +145,8 @@ def test_histograms_by_group_merge_to_the_whole(group_by: tuple[str, ...]) -> No
     query = UsageQuery(START, END)
     rows = metrics.histograms(query, group_by, edges=cut(START, END, Unit.DAY, ZoneInfo("UTC")))
     whole = metrics.merged(row.counts for row in rows)
-    assert percentile(whole, 0.95) == metrics.totals(query).latency_p95_ms
-    assert sum(whole.values()) == metrics.totals(query).latency_calls
+    assert percentile_of(whole, 0.95) == metrics.totals(query).latency_p95_ms
+    assert whole.sum() == metrics.totals(query).latency_calls
 
 
 def test_filters_by_what_is_not_there() -> None:

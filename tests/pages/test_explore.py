@@ -143,7 +143,7 @@ def test_what_is_not_understood_becomes_a_notice(browser: Client) -> None:
 
 
 def test_too_long_a_question_says_what_to_do(browser: Client) -> None:
-    report([call(NOW, user="ada")], NOW)
+    report([call(NOW, user="ada"), call(NOW - timedelta(days=60))], NOW)
     page = read(browser, "/explore?group=user&then=agent&from=2026-09-01&to=2026-11-22")
     assert "for at most 31 days at a time. Choose a shorter period" in page
     assert "Last 7 daysWithout agent" in page

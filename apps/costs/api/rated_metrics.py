@@ -16,7 +16,7 @@ from apps.access.domain.identity import Caller, Scope
 from apps.costs.api import schema
 from apps.costs.api.asking import usage_query
 from apps.costs.api.metrics import asked_edges, asked_group_by
-from apps.costs.domain.latency import percentile
+from apps.costs.domain.latency import NO_HISTOGRAM, Histogram, percentile_of
 from apps.costs.extension_points import SavingAnswer, saving, sending_down
 from apps.costs.selectors import metrics
 from apps.costs.selectors.metrics import BadQuery, TaskTotals, Totals, UsageQuery, WasteTotals
@@ -26,7 +26,6 @@ CALLS = ("calls", "observed_calls", "ok_calls", "error_calls", "repeated_calls",
          "first_token_calls", "first_token_ms_sum")  # fmt: skip
 SPENT = ("calls", "cost_usd", "input_tokens", "output_tokens", "cache_read_input_tokens", "cache_hits", "avoided_usd")
 SHARES = {"latency": ("0.5", "0.95", "0.99"), "first_token": ("0.5", "0.95")}
-Counts = Mapping[int, int]
 Key = tuple[Any, ...]
 
 
@@ -46,8 +45,8 @@ class Cell:
 
     sums: Totals
     tasks: TaskTotals
-    latency: Counts
-    first_token: Counts
+    latency: Histogram
+    first_token: Histogram
 
 
 class _MetricsView(APIView):
@@ -180,7 +179,7 @@ def _cells(asked: Asked, *, timed: bool) -> dict[Key, Cell]:
     cells: dict[Key, Cell] = {}
 
     def cell(row: Any) -> Cell:
-        return cells.setdefault((row.bucket, *row.values), Cell(Totals(), TaskTotals(), {}, {}))
+        return cells.setdefault((row.bucket, *row.values), Cell(Totals(), TaskTotals(), NO_HISTOGRAM, NO_HISTOGRAM))
 
     sums = CALLS if timed else SPENT
     for row in metrics.grouped(query, group_by, edges=edges, wanted=sums, only=sums, whole=True):
@@ -197,8 +196,8 @@ def _merged(cells: Sequence[Cell]) -> Cell:
     return Cell(
         metrics.added([cell.sums for cell in cells]),
         metrics.task_totals(cell.tasks for cell in cells),
-        metrics.merged(dict(cell.latency) for cell in cells),
-        metrics.merged(dict(cell.first_token) for cell in cells),
+        metrics.merged(cell.latency for cell in cells),
+        metrics.merged(cell.first_token for cell in cells),
     )
 
 
@@ -290,8 +289,8 @@ def _wasted(waste: WasteTotals | None, failed: WasteTotals, tasks: TaskTotals) -
     return {**told, "total_usd": None if waste is None else waste.usd}
 
 
-def _percentiles(what: str, counts: Counts) -> dict[str, Any]:
-    return {f"{what}_p{Decimal(share) * 100:.0f}_ms": percentile(dict(counts), float(share)) for share in SHARES[what]}
+def _percentiles(what: str, counts: Histogram) -> dict[str, Any]:
+    return {f"{what}_p{Decimal(share) * 100:.0f}_ms": percentile_of(counts, float(share)) for share in SHARES[what]}
 
 
 def _named(asked: Asked, key: Key) -> dict[str, Any]:

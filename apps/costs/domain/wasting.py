@@ -34,6 +34,8 @@ class WasteTotals:
 
 WASTE_SUMS = tuple(field.name for field in fields(WasteTotals))
 """The names of these sums, in order."""
+SPENT_SUMS = ("calls", "tool_executions", "cost_usd")
+"""What folds keep beside them: all that waste is a part of."""
 _values_of = attrgetter(*WASTE_SUMS)
 
 

@@ -40,6 +40,9 @@ class Migration(migrations.Migration):
                 ("missed_calls", models.BigIntegerField(default=0)),
                 ("missed_tokens", models.BigIntegerField(default=0)),
                 ("missed_usd", models.DecimalField(decimal_places=15, default="0", max_digits=38)),
+                ("calls", models.BigIntegerField(default=0)),
+                ("tool_executions", models.BigIntegerField(default=0)),
+                ("cost_usd", models.DecimalField(decimal_places=15, default="0", max_digits=38)),
             ],
         ),
         migrations.AddField(

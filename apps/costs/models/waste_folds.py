@@ -9,7 +9,8 @@ class WasteSlice(models.Model):
     """The waste of one folded day or hour, by project and at most two dimensions (domain/slices.py).
 
     With 0 for the project all projects but demo ones together. The sums are those of WasteTotals. They hold where the
-    DayFold row of the day or hour says so (`waste_rules`).
+    DayFold row of the day or hour says so (`waste_rules`). Beside them stands what all calls cost, by the hour of every
+    folded day, which no other table keeps by more than the project.
     """
 
     pk = models.CompositePrimaryKey("slice", "bucket", "project_id", "a_id", "b_id")
@@ -27,3 +28,6 @@ class WasteSlice(models.Model):
     missed_calls = models.BigIntegerField(default=0)
     missed_tokens = models.BigIntegerField(default=0)
     missed_usd = usd()
+    calls = models.BigIntegerField(default=0)
+    tool_executions = models.BigIntegerField(default=0)
+    cost_usd = usd()

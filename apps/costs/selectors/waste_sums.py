@@ -19,13 +19,15 @@ from apps.costs.domain.slices import (
     SLICES,
     Slice,
 )
-from apps.costs.domain.wasting import WASTE_SUMS, WasteTotals, waste_totals
+from apps.costs.domain.wasting import SPENT_SUMS, WASTE_SUMS, WasteTotals, waste_totals
 from apps.costs.selectors import recount
 from apps.costs.selectors.metrics import waste_records
 from apps.costs.selectors.metrics.shapes import UsageQuery
 from apps.costs.selectors.summing import total
 from apps.costs.selectors.task_sums import CELL
 
+KEPT = (*WASTE_SUMS, *SPENT_SUMS)
+"""The sums of a row."""
 KEYS = ("slice", "bucket", "project_id", "a_id", "b_id")
 
 
@@ -53,13 +55,14 @@ def parameters(fold: WasteFold) -> dict[str, Any]:
     for place, found in (*waste_records.repeated(query, keys), *waste_records.missed(query, keys)):
         parts[place].append(found)
     sums = [waste_totals(each) for each in parts.values()]
-    columns = {name: [getattr(one, name) for one in sums] for name in WASTE_SUMS}
+    columns: dict[str, list[Any]] = {name: [getattr(one, name) for one in sums] for name in WASTE_SUMS}
+    columns |= {name: [0] * len(sums) for name in SPENT_SUMS}
     places = {"hours": [place[0] for place in parts], "cells": [place[1] for place in parts]}
     return {"start": fold.start, "end": fold.end, **places, **columns, **recount.parameters()}
 
 
 def rows(fold: WasteFold) -> str:
-    """SQL for the rows of a fold: KEYS, then WASTE_SUMS. A day has those of its hours besides."""
+    """SQL for the rows of a fold: KEYS, then KEPT. A day has those of its hours besides."""
     wanted = [] if fold.is_hour else [_sliced(one, "%(start)s::timestamptz", SLICES) for one in ("base", "everyone")]
     wanted += [_sliced(one, "m.hour", HOUR_SLICES) for one in ("base", "everyone")]
     wanted += [_errors(HOUR_ERRORS, "m.hour")]
@@ -87,14 +90,14 @@ def _column(one: Slice, place: int) -> str:
 
 
 def _errors(one: Slice, bucket: str) -> str:
-    sums = ", ".join("bursar_total(m.calls)" if name == "failed_calls" else "0" for name in WASTE_SUMS)
+    sums = ", ".join("bursar_total(m.calls)" if name == "failed_calls" else "0" for name in KEPT)
     return (
         f"SELECT {one.number}, {bucket}, project_id, m.error_type_id, 0, {sums} FROM all_failures m GROUP BY 1, 2, 3, 4"
     )
 
 
 def _added(alias: str) -> str:
-    return ", ".join(total(f"{alias}.{name}", name) for name in WASTE_SUMS)
+    return ", ".join(total(f"{alias}.{name}", name) for name in KEPT)
 
 
 _WASTED = f"c.status IN ({int(Status.ERROR)}, {int(Status.CANCELLED)})"
@@ -102,10 +105,11 @@ _FAILED = {
     "observed_calls": "q.observed_calls",
     "failed_calls": f"CASE WHEN {_WASTED} THEN q.calls ELSE 0 END",
     "failed_usd": f"CASE WHEN {_WASTED} THEN q.cost_usd ELSE 0 END",
+    **{name: f"q.{name}" for name in SPENT_SUMS},
 }
 _IS_REAL = "project_id <> ALL(ARRAY(SELECT id FROM access_project WHERE is_demo))"
-_TYPES = {name: "numeric" if name.endswith("_usd") else "bigint" for name in WASTE_SUMS}
-_NAMED = ", ".join(f"{total(f'm.{name}', name)} AS {name}" for name in WASTE_SUMS)
+_TYPES = {name: "numeric" if name.endswith("_usd") else "bigint" for name in KEPT}
+_NAMED = ", ".join(f"{total(f'm.{name}', name)} AS {name}" for name in KEPT)
 _BASE = f"""
     WITH told AS (
         SELECT date_bin('1 hour', q.bucket, %(start)s) AS hour, q.cell_id,
@@ -118,7 +122,7 @@ _BASE = f"""
     ), by_cell AS (SELECT m.hour, m.cell_id, {_NAMED} FROM told m GROUP BY 1, 2
     ), base AS MATERIALIZED (
         SELECT m.hour, c.project_id, {", ".join(f"c.{name}" for name in CELL)},
-            {", ".join(f"m.{name}" for name in WASTE_SUMS)}
+            {", ".join(f"m.{name}" for name in KEPT)}
         FROM by_cell m JOIN costs_cell c ON c.id = m.cell_id
     ), everyone AS MATERIALIZED (
         SELECT m.hour, {EVERY} AS project_id, {", ".join(n for n in CELL if n != "agent_id")}, {_NAMED}

@@ -18,7 +18,6 @@ from django.conf import settings
 from django.db import OperationalError
 from django.db.backends.utils import CursorWrapper
 
-from apps.costs.domain.wasting import WASTE_SUMS
 from apps.costs.selectors import waste_sums
 from apps.costs.selectors.horizon import horizon
 from apps.costs.selectors.metrics.waste_records import reach, rules
@@ -26,7 +25,7 @@ from apps.costs.selectors.pace import background_transaction
 from apps.costs.selectors.proof import Difference
 from apps.costs.selectors.rate_book import current_version
 from apps.costs.selectors.waste_backlog import unfolded
-from apps.costs.selectors.waste_sums import KEYS, WasteFold
+from apps.costs.selectors.waste_sums import KEPT, KEYS, WasteFold
 from apps.costs.services.locks import fold_alone, reopen_together, repair_alone
 from apps.costs.services.proving import keep
 
@@ -92,7 +91,7 @@ def _write(cursor: CursorWrapper, fold: WasteFold) -> None:
         [waste_sums.slice_numbers(fold), fold.start, fold.end],
     )
     cursor.execute(
-        f"INSERT INTO costs_wasteslice ({', '.join((*KEYS, *WASTE_SUMS))}) {waste_sums.rows(fold)}",
+        f"INSERT INTO costs_wasteslice ({', '.join((*KEYS, *KEPT))}) {waste_sums.rows(fold)}",
         waste_sums.parameters(fold),
     )
 

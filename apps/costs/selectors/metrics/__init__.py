@@ -24,7 +24,14 @@ from apps.costs.selectors.metrics.shapes import (
 )
 from apps.costs.selectors.metrics.snapshot import one_snapshot
 from apps.costs.selectors.metrics.tasks import TaskRow, TaskTotals, reads_first_calls, task_totals, tasks_by
-from apps.costs.selectors.metrics.waste import WasteRow, WasteTotals, errors_by_type, waste_by, waste_totals
+from apps.costs.selectors.metrics.waste import (
+    WasteRow,
+    WasteTotals,
+    errors_by_type,
+    waste_by,
+    waste_reads_records,
+    waste_totals,
+)
 
 __all__ = [
     "NO_TOP",
@@ -59,5 +66,6 @@ __all__ = [
     "tasks_by",
     "totals",
     "waste_by",
+    "waste_reads_records",
     "waste_totals",
 ]

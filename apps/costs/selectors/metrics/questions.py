@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from apps.costs.domain.latency import percentile
+from apps.costs.domain.latency import NO_HISTOGRAM, percentile_of
 from apps.costs.domain.measures import NARROW_SUMS, SUMS
 from apps.costs.selectors.metrics import from_records, narrow, sources
 from apps.costs.selectors.metrics.asking import from_records_only
@@ -277,6 +277,6 @@ def _percentiles(query: UsageQuery, wanted: Sequence[str]) -> dict[str, float | 
     found: dict[str, float | None] = {}
     for what in wanted:
         rows = histograms(query, (), column=f"{what}_bins", edges=())
-        counts = rows[0].counts if rows else {}
-        found |= {f"{what}_{name}_ms": percentile(counts, share) for name, share in _SHARES[what].items()}
+        counts = rows[0].counts if rows else NO_HISTOGRAM
+        found |= {f"{what}_{name}_ms": percentile_of(counts, share) for name, share in _SHARES[what].items()}
     return found

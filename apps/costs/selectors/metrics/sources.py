@@ -30,6 +30,10 @@ class Source:
 
     sql: str
     parameters: dict[str, Any]
+    few: str = ""
+    """Of `sql` the part that reads slices, whose rows are few."""
+    many: str = ""
+    """The rest of it."""
 
 
 def cube(
@@ -51,18 +55,20 @@ def cube(
     cells = few_cells(conditions)
     parameters["cells"] = cells
     names = ["project_id", *sorted(set(columns) - {"project_id"})]
-    parts = []
+    few: list[str] = []
+    many: list[str] = []
     if folds:
         parameters["days"] = [day[0] for day in folds]
         parameters["every"] = list(conditions.every or ())
         is_every = conditions.every is not None and "project_id" not in columns
-        parts.append(_days(names, conditions, measures, cells, is_every=is_every))
+        is_sliced = slice_for({*names, *conditions.columns}) is not None
+        (few if is_sliced else many).append(_days(names, conditions, measures, cells, is_every=is_every))
     if hours and by_hour:
         parameters["hours"] = [hour[0] for hour in hours]
-        parts.append(_slice(by_hour, "hours", names, conditions, measures))
+        few.append(_slice(by_hour, "hours", names, conditions, measures))
     for number, (begin, until) in enumerate(rest):
         parameters |= {f"from{number}": begin, f"until{number}": until}
-        parts.append(
+        many.append(
             f"SELECT q.bucket, {_listed('c', names)}, {_listed('q', measures)}"
             f" FROM costs_usagequarter q JOIN costs_cell c ON c.id = q.cell_id"
             f" WHERE q.bucket >= %(from{number})s AND q.bucket < %(until{number})s AND {where}{_only(cells, 'q')}"
@@ -70,12 +76,13 @@ def cube(
     parameters |= recount.parameters() if cut.loose else {}
     for number, (begin, until) in enumerate(cut.loose):
         parameters |= {f"after{number}": begin, f"before{number}": until}
-        parts.append(
+        many.append(
             f"SELECT r.occurred_at AS bucket, {_listed('c', names)}, {_recounted(measures)}"
             " FROM costs_usagerecord r JOIN costs_cell c ON c.id = r.cell_id"
             f" WHERE r.occurred_at >= %(after{number})s AND r.occurred_at < %(before{number})s AND {where}"
         )
-    return Source(" UNION ALL ".join(parts) or _nothing(names, measures), parameters)
+    whole = " UNION ALL ".join((*few, *many)) or _nothing(names, measures)
+    return Source(whole, parameters, " UNION ALL ".join(few), " UNION ALL ".join(many))
 
 
 def few_cells(conditions: Conditions) -> list[int]:

@@ -13,15 +13,17 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from apps.costs.domain.slices import slice_for
 from apps.costs.domain.wasting import WASTE_SUMS, WasteTotals, waste_totals
 from apps.costs.selectors.metrics import from_records, waste_records, waste_sources
+from apps.costs.selectors.metrics.asking import from_records_only
 from apps.costs.selectors.metrics.filters import COLUMNS, conditions
 from apps.costs.selectors.metrics.naming import NO_TOP, Top, apart, names_of
 from apps.costs.selectors.metrics.questions import grouped
 from apps.costs.selectors.metrics.shapes import UsageQuery
 from apps.costs.selectors.summing import total
 
-__all__ = ["WasteRow", "WasteTotals", "errors_by_type", "waste_by", "waste_totals"]
+__all__ = ["WasteRow", "WasteTotals", "errors_by_type", "waste_by", "waste_reads_records", "waste_totals"]
 
 WASTED = ("error", "cancelled")
 FAILED = WASTE_SUMS[:3]
@@ -69,11 +71,19 @@ def waste_by(
     return [WasteRow(key[1:], waste_totals(found), key[0]) for key, found in parts.items()]
 
 
+def waste_reads_records(query: UsageQuery, group_by: Sequence[str]) -> bool:
+    """Whether no fold keeps what is asked. Raises BadQuery for an unknown dimension."""
+    if from_records_only(query, group_by):
+        return True
+    names = (*group_by, *query.filters)
+    return any(name not in COLUMNS for name in names) or slice_for({COLUMNS[name] for name in names}) is None
+
+
 def _folded(
     query: UsageQuery, group_by: Sequence[str], edges: Sequence[datetime], top: Top, names: Sequence[str]
 ) -> tuple[list[WasteRow], list[UsageQuery]]:
     """What folds answer, and the question for the rest of the time."""
-    if any(name not in COLUMNS for name in (*group_by, *query.filters)):
+    if waste_reads_records(query, group_by):
         return [], [query]
     columns = {name: COLUMNS[name] for name in group_by}
     kept = waste_sources.kept(query.start, query.end, set(columns.values()), conditions(query), edges)

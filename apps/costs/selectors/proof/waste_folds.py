@@ -5,7 +5,6 @@ from decimal import Decimal
 from django.db import connection
 
 from apps.costs.domain.slices import ERRORS, HOUR_ERRORS, HOUR_SLICES, SLICES
-from apps.costs.domain.wasting import WASTE_SUMS
 from apps.costs.selectors import waste_sums
 from apps.costs.selectors.horizon import horizon
 from apps.costs.selectors.metrics.snapshot import one_snapshot
@@ -13,7 +12,7 @@ from apps.costs.selectors.metrics.waste_records import rules
 from apps.costs.selectors.pace import unhurried
 from apps.costs.selectors.proof.differences import Difference
 from apps.costs.selectors.rate_book import current_version
-from apps.costs.selectors.waste_sums import KEYS, WasteFold
+from apps.costs.selectors.waste_sums import KEPT, KEYS, WasteFold
 
 
 def waste_fold_differences(fold: WasteFold) -> list[Difference]:
@@ -31,7 +30,7 @@ def waste_fold_differences(fold: WasteFold) -> list[Difference]:
         found = cursor.fetchone()
         if not found or not horizon().has_records(fold.start):
             return []
-        compared = [name for name in WASTE_SUMS if name != "failover_usd" or found[0] == current_version()]
+        compared = [name for name in KEPT if name != "failover_usd" or found[0] == current_version()]
         cursor.execute(
             _differences(fold, compared),
             {**waste_sums.parameters(fold), "slices": waste_sums.slice_numbers(fold)},
@@ -53,7 +52,7 @@ def _differences(fold: WasteFold, compared: list[str]) -> str:
             SELECT * FROM costs_wasteslice
             WHERE slice = ANY(%(slices)s) AND bucket >= %(start)s AND bucket < %(end)s
         ) kept FULL JOIN (
-            SELECT * FROM ({waste_sums.rows(fold)}) AS made({keys}, {", ".join(WASTE_SUMS)})
+            SELECT * FROM ({waste_sums.rows(fold)}) AS made({keys}, {", ".join(KEPT)})
         ) counted USING ({keys})
         WHERE ({kept}) IS DISTINCT FROM ({counted}) ORDER BY {keys}
     """  # noqa: S608
