@@ -2,27 +2,25 @@
 
     python -m benchmarks.budgets [--seconds 4] [--clients 16] [--rounds 3] [--only ingest]
 
-A private server with fsync and synchronous commit on. 1. Each client reserves and settles on one hot budget, on 64, or
-runs the bare conditional UPDATE, in random order each round. 2. Decisions' part of budgets (state, then reserve) while
-4 processes store batches that are charged to the same budget. 3. Batches of 1,000 with no budget, with 20, and
-with that of every conversation.
+A private server with fsync and synchronous commit on. 1. Each client of pgbench reserves and settles on one hot budget,
+on 64, or runs the bare conditional UPDATE, in random order each round. 2. Decisions' part of budgets (state, then
+reserve) while 4 processes store batches that are charged to the same budget. 3. Batches of 1,000 with no budget, with
+20, and with that of every conversation.
 """
 
 import argparse
 import multiprocessing
 import os
 import random
+import re
 import statistics
+import subprocess
 import tempfile
-import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-
-import psycopg
 
 AMOUNT = Decimal("0.01")
 BUDGETS = 64
@@ -56,76 +54,59 @@ def make_counters(many: int) -> tuple[int, list[int]]:
     return known.version, sorted(open_counters(wanted).values())
 
 
-def rate(url: str, clients: int, seconds: float, act: Callable[[Any, random.Random, str], None]) -> float:
-    """Acts a second of so many clients, each on a connection of its own."""
-    done = [0] * clients
-    barrier = threading.Barrier(clients + 1)
-    end = threading.Event()
+def rate(url: str, script: Path, clients: int, seconds: float) -> float:
+    """Runs of a script a second, of so many clients, each on a connection of its own."""
+    from controlplane.launch.programs import installed_programs
 
-    def client(number: int) -> None:
-        dice = random.Random(number)
-        with psycopg.connect(url, autocommit=True) as database, database.cursor() as cursor:
-            act(cursor, dice, f"w{number}-{time.time_ns()}")
-            barrier.wait()
-            while not end.is_set():
-                act(cursor, dice, f"{number}-{time.time_ns()}")
-                done[number] += 1
-
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
-    for thread in threads:
-        thread.start()
-    barrier.wait()
-    begin = time.perf_counter()
-    time.sleep(seconds)
-    end.set()
-    for thread in threads:
-        thread.join()
-    return sum(done) / (time.perf_counter() - begin)
+    command = [str(installed_programs() / "pgbench"), "-n", "-M", "prepared", "-c", str(clients), "-j", "2"]
+    told = subprocess.run(
+        [*command, "-T", f"{seconds:g}", "-f", str(script), url], capture_output=True, text=True, check=True
+    )
+    found = re.search(r"^tps = ([0-9.]+)", told.stdout, re.MULTILINE)
+    if found is None or "0 (0.000%)" not in told.stdout:
+        raise RuntimeError(told.stdout + told.stderr)
+    return float(found[1])
 
 
-def bare_on(counters: list[int]) -> Callable[[Any, random.Random, str], None]:
-    """The conditional UPDATE alone."""
-
-    def act(cursor: Any, dice: random.Random, name: str) -> None:
-        cursor.execute(BARE, [AMOUNT, dice.choice(counters), AMOUNT], prepare=True)
-
-    return act
-
-
-def pairs_on(version: int, counters: list[int]) -> Callable[[Any, random.Random, str], None]:
-    """Reserve, then settle: two transactions, by the product's statements."""
+def pair_script(version: int, first: int, last: int) -> str:
+    """Reserve, then settle, on one of these counters: by the product's statements, each awaited on the disk."""
+    from apps.access.statements import WAIT
     from apps.budgets.services.charging import CHARGE
     from apps.budgets.services.reserving import RESERVE
 
-    def act(cursor: Any, dice: random.Random, name: str) -> None:
-        counter = dice.choice(counters)
-        held = [version, name, 1, "", None, None, AMOUNT, 120, f"{{{counter}}}", "{0.01}", "{null}", "{true}"]
-        cursor.execute(RESERVE, held, prepare=True)
-        what = [f"{{{counter}}}", "{0.01}", "{0}", "{0}", "{}", "{}", "{}", "{1}", f"{{{name}}}", "{0.01}", "{true}"]
-        charged = [version, *what]
-        cursor.execute(CHARGE, charged, prepare=True)
+    counter, name, nothing = "ARRAY[:counter::bigint]", ":id::text", "'{}'"
+    held = (version, name, 1, "''", "NULL", "NULL", AMOUNT, 120, counter, f"'{{{AMOUNT}}}'", "'{NULL}'", "'{true}'")
+    charged = (
+        version, counter, f"'{{{AMOUNT}}}'", "'{0}'", "'{0}'", nothing, nothing, nothing, "'{1}'", f"ARRAY[{name}]",
+        f"'{{{AMOUNT}}}'", "'{true}'",
+    )  # fmt: skip
+    statements = [RESERVE % held, WAIT, CHARGE % charged, WAIT]
+    chosen = [rf"\set id random(1, {10**18})", rf"\set counter random({first}, {last})"]
+    return "\n".join([*chosen, *[f"{' '.join(one.split())};" for one in statements], ""])
 
-    return act
 
-
-def measure_pairs(url: str, clients: int, seconds: float, rounds: int) -> None:
-    """The table of rates, and the two ratios."""
+def measure_pairs(url: str, clients: int, seconds: float, rounds: int, folder: Path) -> None:
+    """The table of rates, and the two ratios. pgbench sends: a client in Python would be what is measured."""
     version, counters = make_counters(BUDGETS)
-    cases = {
-        "bare UPDATE, hot row": bare_on(counters[:1]),
-        "reserve + settle, one hot budget": pairs_on(version, counters[:1]),
-        "reserve + settle, 64 budgets": pairs_on(version, counters),
+    bare = f"\\set id {counters[0]}\n{BARE.replace('%s', '{}').format(AMOUNT, ':id', AMOUNT)};\n"
+    scripts = {
+        "bare UPDATE, hot row": bare,
+        "reserve + settle, one hot budget": pair_script(version, counters[0], counters[0]),
+        "reserve + settle, 64 budgets": pair_script(version, counters[0], counters[-1]),
     }
-    rates: dict[str, list[float]] = {name: [] for name in cases}
-    dice = random.Random(5)
+    rates: dict[str, list[float]] = {name: [] for name in scripts}
+    dice, script = random.Random(5), folder / "script.sql"
     for _ in range(rounds):
-        for name in dice.sample(list(cases), len(cases)):
-            rates[name].append(rate(url, clients, seconds, cases[name]))
-    bare = statistics.median(rates["bare UPDATE, hot row"])
+        for name in dice.sample(list(scripts), len(scripts)):
+            script.write_text(scripts[name])
+            rates[name].append(rate(url, script, clients, seconds))
+    anchor = statistics.median(rates["bare UPDATE, hot row"])
     print(f"{clients} clients, {rounds} rounds of {seconds:g} s, median (min-max) a second")
     for name, found in rates.items():
         middle = statistics.median(found)
-        print(f"  {name:34} {middle:8.0f} ({min(found):.0f}-{max(found):.0f})  x{middle / bare:.2f} of the bare UPDATE")
+        print(
+            f"  {name:34} {middle:8.0f} ({min(found):.0f}-{max(found):.0f})  x{middle / anchor:.2f} of the bare UPDATE"
+        )
 
 
 def _batch(number: int, agents: int = 1, conversations: int = 0) -> list[dict[str, Any]]:
@@ -265,7 +246,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, private_postgres(Path(folder)) as server:
         prepared(server.url)
         if asked.only in (None, "pairs"):
-            measure_pairs(server.url, asked.clients, asked.seconds, asked.rounds)
+            measure_pairs(server.url, asked.clients, asked.seconds, asked.rounds, Path(folder))
         if asked.only in (None, "decisions"):
             measure_decisions(server.url, asked.seconds * 2)
         if asked.only in (None, "ingest"):

@@ -30,6 +30,17 @@ _PLACE = re.compile(r"%(?:\((\w+)\)s|(s)|(%))")
 _OUTDATED = (FeatureNotSupported, InvalidSqlStatementName)
 """What a server says of a plan whose columns have changed, and of one that a connection has lost."""
 
+WAIT = "SELECT pg_logical_emit_message(true, 'bursar', '')"
+
+
+def wait_for_log() -> None:
+    """Wait until what was committed before, here or elsewhere, is as safe as a commit that waits.
+
+    A transaction of its own, with nothing but a remark in the log, is committed as the server is told to commit; its
+    place in the log is after everything that anybody has committed.
+    """
+    prepared(WAIT, [])
+
 
 def prepared(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Rows:
     """The rows of a statement that is planned once for each connection: planning joins costs more than running them.

@@ -4,14 +4,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from apps.access.models import Agent
 from apps.access.services.renames import rename_agent
+from apps.access.statements import wait_for_log
 from apps.budgets.domain.states import BudgetRefused
 from apps.budgets.models import Alert, Counter, Entry, Reservation
-from apps.budgets.services import editing, proving, reserving
+from apps.budgets.services import charging, editing, proving, reserving
 from apps.budgets.services.reserving import reserve
 from tests.budgets.acts import OWNER, assert_ledger_balances, facts, make_budget, spend, spent, state
 
@@ -161,6 +162,42 @@ def test_reserve_settle_release_and_refusal() -> None:
     assert reserving.release(project_id=facts().project_id or 0, public_id=second.id) is True
     assert state(budget).reserved == 0
     assert_ledger_balances()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_moves_counters_is_answered_once_the_log_is_safe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The functions commit without waiting, so whoever answers waits afterwards, outside of their transaction."""
+    waits: list[bool] = []
+    for module in (charging, reserving):
+        monkeypatch.setattr(module, "wait_for_log", lambda: waits.append(connection.in_atomic_block))
+    make_budget("10")
+    assert waits == []
+    reserving.reserve(facts=facts(), amount_usd=Decimal(1), id="r")
+    assert waits == [False]
+    spend("1", reservation_id="r")
+    assert waits == [False, False]
+    with transaction.atomic():
+        reserving.reserve(facts=facts(), amount_usd=Decimal(1))
+        assert len(waits) == 2
+    assert waits == [False] * 3
+    with pytest.raises(BudgetRefused):
+        reserving.reserve(facts=facts(), amount_usd=Decimal(100))
+    assert len(waits) == 3
+    monkeypatch.undo()
+    before = wal_flushed()
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")  # Servers of tests wait for nothing.
+        wait_for_log()
+        cursor.execute("RESET synchronous_commit")
+    assert wal_flushed() > before
+
+
+def wal_flushed() -> Decimal:
+    """How much of the log is on the disk, in bytes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_wal_flush_lsn() - '0/0'")
+        found: Decimal = cursor.fetchone()[0]
+        return found
 
 
 def test_a_tree_draws_from_its_root() -> None:

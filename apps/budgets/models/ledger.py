@@ -16,7 +16,7 @@ class Counter(models.Model):
     conditional UPDATE of this row decides; `in_force` are the keys of the thresholds that hold.
     """
 
-    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="counters")
+    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, db_index=False, related_name="counters")
     each_value = models.TextField(default="", blank=True)
     label = models.TextField(default="", blank=True)
     period_start = models.DateTimeField()
@@ -51,8 +51,9 @@ class EntryKind(models.IntegerChoices):
 class Entry(models.Model):
     """One row is one movement of one counter: what it added to spent and to reserved.
 
-    A batch of usage is one row a counter. There is no foreign key in the database: checking it would lock the counter
-    for longer, and entries are only made by what has just changed the counter.
+    A batch of usage is one row a counter. In the database the key is counter and id, the order in which it is read; ids
+    are drawn from one sequence. There is no foreign key there: checking it would lock the counter for longer, and
+    entries are only made by what has just changed the counter.
     """
 
     counter = models.ForeignKey(

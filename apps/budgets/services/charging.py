@@ -12,10 +12,11 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.access.domain.identity import Caller
+from apps.access.statements import prepared, wait_for_log
 from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.scopes import Facts, each_label, each_value
 from apps.budgets.domain.states import BudgetState, Unit, tightest_first
@@ -254,7 +255,7 @@ def _settlements(rows: Sequence[Charge]) -> list[Settlement]:
 
 
 CHARGE = """
-    SELECT * FROM budgets_charge(%s, %s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[], %s::bigint[],
+    SELECT * FROM budgets_charge(%s::bigint, %s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[], %s::bigint[],
         %s::timestamptz[], %s::timestamptz[], %s::int[], %s::text[], %s::numeric[], %s::bool[])
 """
 
@@ -278,9 +279,8 @@ def move(known: Matcher, charged: Charged, ids: Mapping[Place, int], *, now: dat
         array([usd_text(one.cost) for one in charged.settlements]),
         array([one.final for one in charged.settlements]),
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(CHARGE, parameters)
-        rows = {row[0]: row for row in cursor.fetchall()}
+    rows = {row[0]: row for row in prepared(CHARGE, parameters)}
+    transaction.on_commit(wait_for_log)
     if _STALE in rows:
         raise ChangedMeanwhile
     _keep_holds(charged.holds, ids)

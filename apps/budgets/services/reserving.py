@@ -1,4 +1,4 @@
-"""Reserving an amount before a call, and giving it back: one statement each, committed synchronously.
+"""Reserving an amount before a call, and giving it back: one statement each, answered once the disk has it.
 
 A reservation passes every budget that applies, or none: the statement changes nothing when one of them refuses. A child
 draws from its parent and never from the budgets again. What is not settled in time is freed: by a sweep, and at once
@@ -20,7 +20,7 @@ from django.db import Error, connection, transaction
 from django.utils import timezone
 
 from apps.access.domain.errors import Conflict, Refused
-from apps.access.statements import prepared
+from apps.access.statements import prepared, wait_for_log
 from apps.budgets.domain.scopes import Facts, each_label
 from apps.budgets.domain.states import BudgetRefused, Denial, Unit
 from apps.budgets.models import EntryKind, Reservation, ReservationState
@@ -157,6 +157,7 @@ def _reserve(asked: _Asked, facts: Facts, tokens: int, together: Together | None
             ((outcome, _, expires_at),) = prepared(sql, parameters)
     except Error as error:
         return _of_error(error, asked)
+    transaction.on_commit(wait_for_log)
     return Reserved(asked.public_id, asked.amount, expires_at) if outcome == "reserved" else None
 
 
