@@ -177,16 +177,14 @@ def _refuse(one: Outcome) -> None:
 
 
 def _answer(result: IngestResult, *, every: bool) -> dict[str, Any]:
-    statuses = [one.status for one in result.outcomes]
-    remarkable = [one for one in result.outcomes if every or one.status != "accepted" or one.unknown]
     return {
-        "accepted": statuses.count("accepted"),
-        "duplicates": statuses.count("duplicate"),
-        "conflicts": statuses.count("conflict"),
-        "rejected": statuses.count("rejected"),
+        "accepted": result.count("accepted"),
+        "duplicates": result.count("duplicate"),
+        "conflicts": result.count("conflict"),
+        "rejected": result.count("rejected"),
         "unpriced": result.unpriced,
         "cost_usd": result.cost_usd,
-        "results": [_told(one, every) for one in remarkable],
+        "results": [_told(one, every) for one in (result.outcomes if every else result.remarkable)],
         "budgets": list(result.budgets)[:20],
         **({"budgets_truncated": True} if len(result.budgets) > 20 else {}),
     }

@@ -1,14 +1,15 @@
 """A batch as columns: those of the table of records, and what its sums are grouped by."""
 
 from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.costs.domain import pricing
 from apps.costs.domain.kinds import ServiceTier
 from apps.costs.domain.usage import OTHER_TOKENS
 from apps.costs.services.ingest.labelling import ERROR_LABEL, TOOL_LABEL, USER_LABEL, Labels
-from apps.costs.services.ingest.literals import array, text_array, to_json
+from apps.costs.services.ingest.literals import array, text_array, to_json, uuid_array
 from apps.costs.services.ingest.reading import Row
 
 DIRECT = (
@@ -35,6 +36,11 @@ FIXED = tuple(name for name in (*OF_ROW, *OF_PLACE) if name not in BESIDE)
 """The columns every record has a value of."""
 _of_row = attrgetter(*({"usage_id": "id", "cost_usd": "cost"}.get(name, name) for name in OF_ROW))
 _of_place = attrgetter(*OF_PLACE)
+_PLACE_EXTRAS = {"status": "status", "is_tool": "operation", "agent_id": "conversation_id"}
+"""More that a place tells, and the field that makes it needed."""
+_MAY_BE_NULL = frozenset(
+    {"cost_usd", "price_id", "price_cost_usd", "latency_ms", "time_to_first_token_ms", "success", "quality"}
+)
 TYPES = {
     "project_id": "int", "occurred_at": "timestamptz", "cell_id": "int", "operation_id": "int",
     "sent_provider_id": "int", "cost_source": "smallint", "cost_usd": "numeric", "price_id": "int", "assumed": "int",
@@ -46,6 +52,8 @@ TYPES = {
 }  # fmt: skip
 """Types of the columns that are neither text nor, like all token counts and times in ms, bigint."""
 
+_UUIDS = frozenset(name for name, kind in TYPES.items() if kind == "uuid")
+
 
 def type_of(column: str) -> str:
     """The type of a column, in SQL."""
@@ -56,23 +64,39 @@ Shape = tuple[str, ...]
 """The columns that a batch needs beside the fixed ones."""
 
 
-def columns_for(shape: Shape) -> tuple[str, ...]:
-    """Every column of batches of this shape, in the order in which they are sent."""
-    return (*OF_ROW, *OF_PLACE, *shape)
+class Columns(NamedTuple):
+    """The columns of batches of one shape, by how they are sent; a batch sends them in this order.
+
+    Unfolding an array costs seven times as much a record as taking an element of it, which is cheap only where all
+    elements are there and of one size. What a place tells is sent once a place, with the place of each record.
+    """
+
+    unfolded: tuple[str, ...]
+    taken: tuple[str, ...]
+    placed: tuple[str, ...]
+
+
+@lru_cache(maxsize=256)
+def columns_for(shape: Shape) -> Columns:
+    """Every column of batches of this shape."""
+    own = (*OF_ROW, *(name for name in shape if name not in _PLACE_EXTRAS))
+    unfolded = tuple(name for name in own if name in TEXTS or name in _MAY_BE_NULL)
+    taken = tuple(name for name in own if name not in unfolded)
+    return Columns(unfolded, taken, (*OF_PLACE, *(name for name in shape if name in _PLACE_EXTRAS)))
 
 
 def shape_of(fields: Collection[str]) -> Shape:
     """The columns that any record of a batch uses; `fields` are those any of them has. The others stay as they are."""
     direct = (name for name in DIRECT if name in fields)
     extra = (name for name, needed_by, _ in _EXTRAS if any(field in fields for field in needed_by))
-    return (*direct, *extra)
+    of_place = (name for name, needed_by in _PLACE_EXTRAS.items() if needed_by in fields)
+    return (*direct, *extra, *of_place)
 
 
 def columns_of(rows: Sequence[Row], shape: Shape, labels: Labels) -> dict[str, Sequence[Any]]:
-    """The values of a batch by column: of OF_ROW, OF_PLACE and the shape, in this order."""
+    """The values of a batch by column: of OF_ROW and the shape, without what places tell."""
     found: dict[str, Sequence[Any]] = dict(zip(OF_ROW, zip(*map(_of_row, rows), strict=True), strict=True))
     found["cost_usd"] = [None if cost is None else f"{cost}e-15" for cost in found["cost_usd"]]
-    found |= zip(OF_PLACE, zip(*map(_of_place, [one.place for one in rows]), strict=True), strict=True)
     direct = [name for name in shape if name in _DIRECT]
     if direct:
         # The last name is only there so that there are always several.
@@ -86,14 +110,28 @@ def columns_of(rows: Sequence[Row], shape: Shape, labels: Labels) -> dict[str, S
 def record_table(rows: Sequence[Row], fields: Collection[str], labels: Labels, key_id: int | None) -> Table:
     """The names of the columns that a batch needs, and a row of values for each record."""
     found = columns_of(rows, shape_of(fields), labels)
+    found |= zip(OF_PLACE, zip(*map(_of_place, [one.place for one in rows]), strict=True), strict=True)
     names = tuple(name for name in found if name not in BESIDE)
     return (*names, "key_id"), list(zip(*(found[name] for name in names), [key_id] * len(rows), strict=True))
 
 
 def arrays_of(rows: Sequence[Row], shape: Shape, labels: Labels) -> list[Any]:
-    """The columns of a batch as parameters, in the order of `columns_of`."""
-    found = columns_of(rows, shape, labels)
-    return [text_array(column) if name in TEXTS else array(column) for name, column in found.items()]
+    """A batch as parameters: columns that are unfolded, those taken from, the places of records, what these tell."""
+    found, columns = columns_of(rows, shape, labels), columns_for(shape)
+    arrays = [_array(name, found[name]) for name in (*columns.unfolded, *columns.taken)]
+    places = [one.place for one in rows]
+    keys = list(map(id, places))
+    unique = dict(zip(keys, places, strict=True))
+    numbers = dict(zip(unique, range(1, len(unique) + 1), strict=True))
+    arrays.append(array(list(map(numbers.__getitem__, keys))))
+    told = zip(*map(attrgetter(*columns.placed), unique.values()), strict=True)
+    return [*arrays, *map(array, told)]
+
+
+def _array(name: str, values: Sequence[Any]) -> Any:
+    if name in TEXTS:
+        return text_array(values)
+    return uuid_array(values) if name in _UUIDS else array(values)
 
 
 def _label(kind: int, field: str) -> Callable[[Labels], Value]:
@@ -127,7 +165,4 @@ _EXTRAS: tuple[tuple[str, tuple[str, ...], Callable[[Labels], Value]], ...] = (
         _plain(lambda one: int(one.usage.usage_source == "estimate")),
     ),
     ("price_cost_usd", ("cost_usd", "cache_hit"), _plain(_other_price)),
-    ("status", ("status",), _plain(attrgetter("place.status"))),
-    ("is_tool", ("operation",), _plain(attrgetter("place.is_tool"))),
-    ("agent_id", ("conversation_id",), _plain(attrgetter("place.agent_id"))),
 )

@@ -46,22 +46,37 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class IngestResult:
-    """What became of a batch; `outcomes` has one entry per record, in the order sent."""
+    """What became of a batch: the stored records, and an outcome for each other one."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    stored: Sequence[Row] = ()
+    others: list[Outcome] = field(default_factory=list)
     budgets: Sequence[Mapping[str, Any]] = ()
     cost: int = 0
     unpriced: int = 0
     """How many stored records have an unknown cost."""
 
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """One entry per record, in the order sent. Made anew each time: most senders are told numbers alone."""
+        return self._in_order(self.stored)
+
+    @property
+    def remarkable(self) -> list[Outcome]:
+        """The same without the records that were plainly accepted."""
+        return self._in_order([one for one in self.stored if one.unknown])
+
     def count(self, status: str) -> int:
         """How many records ended with this status: accepted, duplicate, conflict or rejected."""
-        return [outcome.status for outcome in self.outcomes].count(status)
+        return len(self.stored) if status == "accepted" else [one.status for one in self.others].count(status)
 
     @property
     def cost_usd(self) -> Decimal:
         """The cost of the stored records in USD, exactly."""
         return pricing.usd(self.cost)
+
+    def _in_order(self, stored: Sequence[Row]) -> list[Outcome]:
+        accepted = [Outcome(one.index, one.id, "accepted", one.cost, (), one.unknown) for one in stored]
+        return sorted(accepted + self.others, key=attrgetter("index")) if self.others else accepted
 
 
 def preview_rows(items: Sequence[Any], *, caller: Caller, now: datetime) -> Table:
@@ -87,17 +102,14 @@ def record_usage(
     sent, refused = read(items, fields=fields, window=window, odd_text_possible=odd_text_possible)
     placed, unplaced = place(sent, caller)
     outcomes = [Outcome(one.index, one.id, "rejected", errors=one.errors) for one in (*refused, *unplaced)]
-    result = IngestResult(budgets=())
+    result = IngestResult(others=outcomes)
     candidates, repeats = _without_repeats(_price(placed, fields))
-    stored: Sequence[Row] = []
     if candidates:
         partitions.ensure_months(_months(candidates))
         labels = names.label_ids(wanted_labels(candidates, fields))
-        stored = _store(candidates, outcomes, result, caller, fields, labels, now)
-    accepted = [Outcome(one.index, one.id, "accepted", one.cost, (), one.unknown) for one in stored]
+        result.stored = _store(candidates, outcomes, result, caller, fields, labels, now)
     outcomes += [_seen_before(one, first.fingerprint) for one, first in repeats]
-    result.outcomes = sorted(accepted + outcomes, key=attrgetter("index")) if outcomes else accepted
-    costs = [one.cost for one in stored]
+    costs = [one.cost for one in result.stored]
     result.unpriced = costs.count(None)
     result.cost = sum(filter(None, costs))
     return result
@@ -105,6 +117,8 @@ def record_usage(
 
 def _without_repeats(rows: Sequence[Row]) -> tuple[list[Row], list[tuple[Row, Row]]]:
     """The first of each id of a batch; and the others, each with that first."""
+    if len({one.id_hash for one in rows}) == len(rows):
+        return list(rows), []
     firsts: dict[tuple[int, str], Row] = {}
     repeats = []
     for one in rows:

@@ -28,20 +28,23 @@ def statement(shape: Shape, *, has_key: bool) -> bytes:
     """The statement for batches of this shape, with PostgreSQL's own placeholders.
 
     Its parameters: the version of the price book; the key's id if there is one; with tags the arrays of (place of the
-    record, label); then the arrays of columns as `arrays_of` gives them.
+    record, label); then the arrays that `arrays_of` gives.
     """
     numbers = iter(range(1, 100))
     version = f"${next(numbers)}::bigint"
     key = f"${next(numbers)}::bigint" if has_key else ""
     tags = f"unnest(${next(numbers)}::int[], ${next(numbers)}::int[]) AS tag(place, label)" if "tags" in shape else ""
     columns = columns_for(shape)
-    arrays = ", ".join(f"${next(numbers)}::{type_of(name)}[]" for name in columns)
-    source = f"unnest({arrays}) WITH ORDINALITY AS s({', '.join(columns)}, place)"
-    parts = _Parts(shape, key, tags).all()
-    bucket = "date_bin('15 minutes', s.occurred_at, timestamptz 'epoch') AS bucket"
-    changes = ", ".join(f"{name} AS {sql}" for name, sql in parts.items())
+    arrays = ", ".join(f"${next(numbers)}::{type_of(name)}[]" for name in columns.unfolded)
+    source = f"unnest({arrays}) WITH ORDINALITY AS s({', '.join(columns.unfolded)}, place)"
+    taken = {name: f"(${next(numbers)}::{type_of(name)}[])[s.place::int]" for name in columns.taken}
+    spot = f"(${next(numbers)}::int[])[s.place::int]"
+    taken |= {name: f"(${next(numbers)}::{type_of(name)}[])[{spot}]" for name in columns.placed}
+    bucket = f"date_bin('15 minutes', {taken['occurred_at']}, timestamptz 'epoch') AS bucket"
+    sent = ", ".join([bucket, "s.*", *(f"{sql} AS {name}" for name, sql in taken.items())])
+    changes = ", ".join(f"{name} AS {sql}" for name, sql in _Parts(shape, key, tags).all().items())
     return f"""
-        WITH sent AS MATERIALIZED (SELECT {bucket}, s.* FROM {source}), {changes}
+        WITH sent AS MATERIALIZED (SELECT {sent} FROM {source}), {changes}
         SELECT bursar_expect(0, 0, coalesce((SELECT version FROM costs_pricebookstate), 0), {version})
     """.encode()  # noqa: S608
 
@@ -51,7 +54,7 @@ class _Parts:
 
     def __init__(self, shape: Shape, key: str, tags: str) -> None:
         self.shape, self.key, self.tags = shape, key, tags
-        self.measures: Measures = measures_of(columns_for(shape))
+        self.measures: Measures = measures_of(shape)
 
     def all(self) -> dict[str, str]:
         """What is read first; then what is written, the last first: so PostgreSQL runs parts whose results nobody
@@ -84,7 +87,7 @@ class _Parts:
         return "task_id" not in self.shape and "is_tool" not in self.shape
 
     def _by_cell(self) -> str:
-        columns = columns_for(self.shape)
+        columns = self.shape
         keys = "s.cell_id, s.bucket, s.project_id, s.model_id"
         return f"""MATERIALIZED (
             SELECT {keys}, {summed(SUMS, self.measures)},

@@ -46,7 +46,7 @@ def write(
     price book. Raises Changed then.
     """
     shape = shape_of(fields)
-    parameters = [str(price_book_version)]
+    parameters: list[Any] = [str(price_book_version)]
     if key_id is not None:
         parameters.append(str(key_id))
     if "tags" in shape:
