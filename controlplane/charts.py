@@ -11,7 +11,7 @@ from itertools import pairwise
 from apps.costs.domain.calendars import piece_name, piece_title
 from apps.costs.domain.formats import money, money_column
 from apps.costs.domain.periods import Comparison, Period
-from apps.costs.selectors.metrics import SeriesRow
+from apps.costs.selectors.metrics import OTHER, SeriesRow
 from controlplane.viewstate import NO_VALUE
 
 MOST_SERIES = 6
@@ -69,12 +69,16 @@ def spend_chart(
     comparison: Comparison | None,
     numbers: Mapping[str, int],
     marks: Sequence[int] = (),
+    *,
+    groups: int | None = None,
 ) -> Chart:
     """Stacks spend by group: the six dearest and the rest, with the earlier period's total beside each piece.
 
+    `groups` says how many there are, where all but the dearest are one group named OTHER.
+
     `marks` are the pieces in which something happened that a line shall show.
     """
-    series = _stack(period, current, numbers)
+    series = _stack(period, current, numbers, groups)
     totals = [sum(column, _ZERO) for column in zip(*(one.values for one in series), strict=True)]
     totals = totals or [_ZERO] * (len(period.pieces) - 1)
     before = _before(comparison, previous) if comparison and any(row.totals.cost_usd for row in previous) else []
@@ -103,20 +107,23 @@ def slots(numbers: Mapping[str, int]) -> dict[str, int]:
     return {name: slot + 1 for slot, name in taken.items()}
 
 
-def _stack(period: Period, rows: Sequence[SeriesRow], numbers: Mapping[str, int]) -> list[Series]:
+def _stack(
+    period: Period, rows: Sequence[SeriesRow], numbers: Mapping[str, int], groups: int | None = None
+) -> list[Series]:
     by_group: defaultdict[str, Values] = defaultdict(lambda: [_ZERO] * (len(period.pieces) - 1))
     for row in rows:
         by_group[row.key or ""][_piece_of(period, row)] += row.totals.cost_usd
-    ranked = sorted(by_group, key=lambda key: (-sum(by_group[key], _ZERO), key))
-    shown = ranked if len(ranked) <= MOST_SERIES + 1 else ranked[:MOST_SERIES]
-    named, rest = shown[:MOST_SERIES], ranked[len(shown[:MOST_SERIES]) :]
+    ranked = sorted(by_group, key=lambda key: (key == OTHER, -sum(by_group[key], _ZERO), key))
+    named = [key for key in ranked[:MOST_SERIES] if key != OTHER]
+    rest = ranked[len(named) :]
     last = max(numbers.values(), default=0)
     unseen = {key: last + 1 + index for index, key in enumerate(sorted(set(named) - set(numbers)))}
     colours = slots({key: numbers.get(key) or unseen[key] for key in named})
     series = [Series(key, key or NO_VALUE, colours[key], by_group[key]) for key in named]
     if rest:
         columns = zip(*(by_group[key] for key in rest), strict=True)
-        series.append(Series(None, f"Other ({len(rest)})", OTHER_SLOT, [sum(column, _ZERO) for column in columns]))
+        name = f"Other ({(groups or len(ranked)) - len(named)})"
+        series.append(Series(None, name, OTHER_SLOT, [sum(column, _ZERO) for column in columns]))
     return series
 
 

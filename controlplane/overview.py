@@ -28,7 +28,7 @@ from apps.costs.selectors.metrics import BreakdownRow, SeriesRow, Totals
 from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.selectors.subscriptions import FeeRow, fees_usd, subscription_costs
 from controlplane import exports, figures, filterbar
-from controlplane.charts import Chart, spend_chart
+from controlplane.charts import MOST_SERIES, Chart, spend_chart
 from controlplane.context import health_dot
 from controlplane.conversations.links import conversation_url
 from controlplane.onboarding import welcome
@@ -38,6 +38,8 @@ from controlplane.viewstate import DIMENSIONS, ViewState, read, whole_number
 
 TABLES = (("Models", "model"), ("Task types", "task_type"), ("Agents", "agent"))
 MOST_MODELS = 1000
+MANY = ("agent",)
+"""Dimensions that may have thousands of values."""
 MOST_DEAR = 5
 SHOWN = (*exports.MEASURES, "latency_calls")
 """The sums this page shows."""
@@ -52,10 +54,12 @@ class Asked:
     caller: Caller
     notices: list[str]
 
-    def series(self, span: Span, edges: list[datetime], group_by: str | None = None) -> list[SeriesRow]:
-        """The rows of a span cut at the edges; edges may touch where clocks were changed."""
+    def series(
+        self, span: Span, edges: list[datetime], group_by: str | None = None, top: metrics.Top = metrics.NO_TOP
+    ) -> list[SeriesRow]:
+        """The rows of a span cut at the edges; edges may touch where clocks were changed. `top` as of the selectors."""
         query = self.state.query(span, self.caller)
-        return metrics.series(query, buckets=sorted(set(edges)), group_by=group_by, only=SHOWN)
+        return metrics.series(query, buckets=sorted(set(edges)), group_by=group_by, only=SHOWN, top=top)
 
 
 def asked(request: PageRequest) -> Asked:
@@ -151,20 +155,27 @@ def _dearest(question: Asked) -> dict[str, Any]:
 def _spend_over_time(
     question: Asked, comparison: Comparison | None, marks: list[int]
 ) -> tuple[Chart, figures.Moved | None, list[SeriesRow]]:
-    """The chart and the comparison, from two questions, and the rows of the first, which cover the whole period.
+    """The chart and the comparison, and rows of all groups that cover the whole period.
 
-    The period is also cut where the comparison ends.
+    The period is also cut where the comparison ends. Where there may be very many groups, they are added up first, and
+    only the dearest are asked for piece by piece.
     """
     period, group = question.period, question.state.group
     edges = period.pieces + ([comparison.current.end] if comparison else [])
-    current = question.series(period.span, edges, group)
+    if group in MANY:
+        whole = question.series(period.span, [period.span.start, period.span.end], group)
+        dearest = sorted(whole, key=lambda row: (-row.totals.cost_usd, row.key or ""))[:MOST_SERIES]
+        current = question.series(period.span, edges, group, {group: [row.key or "" for row in dearest]})
+    else:
+        whole = current = question.series(period.span, edges, group)
     previous = question.series(comparison.previous, comparison.pieces) if comparison else []
-    numbers = first_seen_numbers(group, {row.key or "" for row in current})
-    chart = spend_chart(period, current, previous, comparison, numbers, marks)
+    keys = {row.key or "" for row in whole}
+    numbers = first_seen_numbers(group, keys)
+    chart = spend_chart(period, current, previous, comparison, numbers, marks, groups=len(keys))
     if comparison is None:
-        return chart, None, current
+        return chart, None, whole
     elapsed = [row for row in current if row.bucket < comparison.current.end]
-    return chart, figures.moved(elapsed, previous, comparison.words), current
+    return chart, figures.moved(elapsed, previous, comparison.words), whole
 
 
 def _tables(question: Asked, rows: list[SeriesRow], totals: Totals, colours: dict[str, int]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ from apps.costs.services.task_folding import fold_tasks
 from apps.costs.services.waste_folding import fold_waste
 from tests.costs.rerating.steps import ADMIN
 from tests.proofs.model import Record
-from tests.proofs.test_histories import AGES, NOW, Histories, batches, run_together, send, waste_differences
+from tests.proofs.test_histories import AGES, NOW, Histories, batches, run_together, send
 from tests.proofs.truth import differences, task_differences
 
 BILLING = ("cost_usd", "price_cost_usd", "price_id", "cost_source", "assumed")
@@ -111,7 +111,6 @@ class ReratedHistories(Histories):
             assert differences(cursor) == []
         folds = DayFold.objects.values_list("bucket", "ends_at")
         assert [one for fold in folds for one in proof.fold_differences(fold)] == []
-        assert waste_differences() == []
         self._lines_tell_how_records_are_billed()
 
     def teardown(self) -> None:

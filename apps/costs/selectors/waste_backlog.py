@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connection
 
 from apps.costs.domain.slices import HOUR_TOTALS, HOURS
-from apps.costs.selectors.metrics.waste_records import rules
+from apps.costs.selectors.metrics.waste_hours import rules
 from apps.costs.selectors.rate_book import current_version
 from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.selectors.waste_sums import WasteFold

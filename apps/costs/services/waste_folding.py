@@ -20,7 +20,8 @@ from django.db.backends.utils import CursorWrapper
 
 from apps.costs.selectors import waste_sums
 from apps.costs.selectors.horizon import horizon
-from apps.costs.selectors.metrics.waste_records import reach, rules
+from apps.costs.selectors.metrics.waste_hours import rules
+from apps.costs.selectors.metrics.waste_records import reach
 from apps.costs.selectors.pace import background_transaction
 from apps.costs.selectors.proof import Difference
 from apps.costs.selectors.rate_book import current_version
@@ -72,7 +73,7 @@ def fold_waste_of(fold: WasteFold) -> bool:
         repair_alone(cursor)
         before = _counted(cursor, fold)
         if has_records:
-            _write(cursor, fold)
+            _write(cursor, fold, is_empty=before is None)
         fold_alone(cursor)
         if _counted(cursor, fold) != before:
             # The rows that were written are read by nobody: no fold says that they hold.
@@ -85,11 +86,13 @@ def fold_waste_of(fold: WasteFold) -> bool:
         return bool(cursor.rowcount)
 
 
-def _write(cursor: CursorWrapper, fold: WasteFold) -> None:
+def _write(cursor: CursorWrapper, fold: WasteFold, *, is_empty: bool) -> None:
     cursor.execute(
         "DELETE FROM costs_wasteslice WHERE slice = ANY(%s) AND bucket >= %s AND bucket < %s",
         [waste_sums.slice_numbers(fold), fold.start, fold.end],
     )
+    if is_empty:
+        return
     cursor.execute(
         f"INSERT INTO costs_wasteslice ({', '.join((*KEYS, *KEPT))}) {waste_sums.rows(fold)}",
         waste_sums.parameters(fold),

@@ -60,10 +60,18 @@ def _limited(found: Sequence[GroupRow], limit: int) -> list[BreakdownRow]:
 
 
 def series(
-    query: UsageQuery, *, buckets: Sequence[datetime], group_by: str | None, only: Collection[str] = SUMS
+    query: UsageQuery,
+    *,
+    buckets: Sequence[datetime],
+    group_by: str | None,
+    only: Collection[str] = SUMS,
+    top: Top = NO_TOP,
 ) -> list[SeriesRow]:
-    """The sums by bucket, and by one dimension if given. `buckets` are the buckets' starts and the last one's end."""
-    rows = grouped(query, (group_by,) if group_by else (), edges=tuple(buckets), only=only)
+    """The sums by bucket, and by one dimension if given; `top` as of `grouped`.
+
+    `buckets` are the buckets' starts and the last one's end.
+    """
+    rows = grouped(query, (group_by,) if group_by else (), edges=tuple(buckets), only=only, top=top)
     return [SeriesRow(row.bucket, row.values[0] if group_by else None, row.totals) for row in rows if row.bucket]
 
 

@@ -14,11 +14,13 @@ from typing import Any
 from django.db import connection
 
 from apps.costs.domain.slices import EVERY_SLICES, HOUR_TOTALS, HOURS, Slice, hour_slice, slice_for
+from apps.costs.domain.wasting import SPENT_SUMS
 from apps.costs.selectors import recount
 from apps.costs.selectors.horizon import HOUR
 from apps.costs.selectors.metrics.cutting import Range, gaps, pieces
 from apps.costs.selectors.metrics.filters import Conditions
 from apps.costs.selectors.metrics.snapshot import once
+from apps.costs.selectors.metrics.waste_hours import hours_of, waste_folds
 from apps.costs.selectors.reporting import reporting_zone
 
 FEW_CELLS = 2_000
@@ -51,6 +53,8 @@ def cube(
     by_hour = hour_slice(slice_for({*columns, *conditions.columns}))
     hours = _hours_within(rest, edges, of_days=by_hour is HOUR_TOTALS) if by_hour else []
     rest = left(rest, hours)
+    spent = _spent_within(rest, edges) if by_hour and set(measures) <= set(SPENT_SUMS) else []
+    rest = left(rest, spent)
     where, parameters = conditions.where("c")
     cells = few_cells(conditions)
     parameters["cells"] = cells
@@ -66,6 +70,9 @@ def cube(
     if hours and by_hour:
         parameters["hours"] = [hour[0] for hour in hours]
         few.append(_slice(by_hour, "hours", names, conditions, measures))
+    if spent and by_hour:
+        parameters["spent_hours"] = [hour[0] for hour in spent]
+        few.append(_slice(by_hour, "spent_hours", names, conditions, measures, table="costs_wasteslice"))
     for number, (begin, until) in enumerate(rest):
         parameters |= {f"from{number}": begin, f"until{number}": until}
         many.append(
@@ -136,12 +143,13 @@ def _slice(
     conditions: Conditions,
     measures: Sequence[str],
     projects: str = "projects",
+    table: str = "costs_dayslice",
 ) -> str:
     stored = {"project_id": "project_id", **dict(zip(kept.dimensions, ("a_id", "b_id"), strict=False))}
     chosen = ", ".join(f"s.{stored[name]} AS {name}" for name in names)
     only = "".join(f" AND s.{stored[column]} = ANY(%(only_{column})s)" for column in conditions.ids)
     return (
-        f"SELECT s.bucket, {chosen}, {_listed('s', measures)} FROM costs_dayslice s"
+        f"SELECT s.bucket, {chosen}, {_listed('s', measures)} FROM {table} s"
         f" WHERE s.slice = {kept.number} AND s.bucket = ANY(%({buckets})s) AND s.project_id = ANY(%({projects})s){only}"
     )
 
@@ -202,6 +210,20 @@ def _hours_within(spans: Sequence[Range], edges: Sequence[datetime], *, of_days:
         hour
         for hour in hours
         if any(begin <= hour[0] and hour[1] <= end for begin, end in spans) and not _is_cut(hour, ordered)
+    ]
+
+
+def _spent_within(spans: Sequence[Range], edges: Sequence[datetime]) -> list[Range]:
+    """The hours inside one of the spans and across none of the edges of which what calls cost is kept, in order."""
+    if not spans:
+        return []
+    start, end = spans[0][0], spans[-1][1]
+    known = once(("waste hours", start, end), lambda: hours_of(waste_folds(start, end)))
+    ordered = sorted(edges)
+    return [
+        hour
+        for hour in known
+        if any(begin <= hour[0] and hour[1] <= until for begin, until in spans) and not _is_cut(hour, ordered)
     ]
 
 

@@ -53,11 +53,6 @@ def reach() -> timedelta:
     return max(ATTEMPTS_WITHIN, timedelta(seconds=settings.PROMPT_CACHE_SECONDS))
 
 
-def rules() -> str:
-    """The settings that sums of waste depend on, as folds keep them."""
-    return f"{settings.PROMPT_CACHE_SECONDS} s, {settings.PROMPT_CACHE_LEAST_TOKENS} tokens"
-
-
 _COUNTS = """r.input_tokens, r.output_tokens, r.cache_read_input_tokens, r.cache_creation_input_tokens,
     r.cache_creation_1h_input_tokens, r.reasoning_output_tokens, r.other_tokens, r.web_searches, r.requests"""
 _OWN_ORDER = "r.attempt, r.occurred_at, r.usage_id"

@@ -18,8 +18,7 @@ from apps.costs.selectors.metrics.cutting import Range
 from apps.costs.selectors.metrics.filters import Conditions
 from apps.costs.selectors.metrics.snapshot import once
 from apps.costs.selectors.metrics.sources import Source, left
-from apps.costs.selectors.metrics.waste_records import rules
-from apps.costs.selectors.reporting import reporting_zone
+from apps.costs.selectors.metrics.waste_hours import hours_of, waste_folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +55,12 @@ def _kept(
     start, end = _with_usage(start, end)
     if of_days is None or start >= end:
         return Kept(None, [(start, end)] if start < end else [])
-    known = once(("waste folds", start, end), lambda: _read_folds(start, end))
+    known = once(("waste folds", start, end), lambda: waste_folds(start, end))
     ordered = sorted(edges)
     days = [(begin, until) for zone, begin, until in known if zone != HOURS and start <= begin and until <= end]
     days = [day for day in days if not _is_cut(*day, ordered)]
     rest = left([(start, end)], days)
-    hours = [hour for hour in _hours(known) if not _is_cut(*hour, ordered)] if of_hours else []
+    hours = [hour for hour in hours_of(known) if not _is_cut(*hour, ordered)] if of_hours else []
     hours = [hour for hour in hours if any(begin <= hour[0] and hour[1] <= until for begin, until in rest)]
     rest = left(rest, hours)
     if not days and not hours:
@@ -99,26 +98,6 @@ def _slice(one: Slice, buckets: str, columns: Collection[str], limits: Condition
     )
 
 
-def _hours(known: Sequence[tuple[str, datetime, datetime]]) -> list[Range]:
-    """Every hour of the folds, in order: those of folded days, too."""
-    return sorted(
-        (begin + HOUR * number, min(begin + HOUR * (number + 1), until))
-        for _, begin, until in known
-        for number in range(-(-(until - begin) // HOUR))
-    )
-
-
 def _is_cut(begin: datetime, until: datetime, ordered: Sequence[datetime]) -> bool:
     place = bisect_right(ordered, begin)
     return place < len(ordered) and ordered[place] < until
-
-
-def _read_folds(start: datetime, end: datetime) -> list[tuple[str, datetime, datetime]]:
-    """The folds that touch [start, end) and whose sums of waste hold by the present settings."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT zone, bucket, ends_at FROM costs_dayfold WHERE zone = ANY(%s) AND waste_rules = %s"
-            " AND bucket < %s AND ends_at > %s ORDER BY bucket",
-            [[HOURS, reporting_zone().key], rules(), end, start],
-        )
-        return [(row[0], row[1], row[2]) for row in cursor.fetchall()]

@@ -1,6 +1,7 @@
 """The sums of waste of folds against the records and quarters they were made of: every row, exactly."""
 
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -8,7 +9,7 @@ from apps.costs.domain.slices import ERRORS, HOUR_ERRORS, HOUR_SLICES, SLICES
 from apps.costs.selectors import waste_sums
 from apps.costs.selectors.horizon import horizon
 from apps.costs.selectors.metrics.snapshot import one_snapshot
-from apps.costs.selectors.metrics.waste_records import rules
+from apps.costs.selectors.metrics.waste_hours import rules
 from apps.costs.selectors.pace import unhurried
 from apps.costs.selectors.proof.differences import Difference
 from apps.costs.selectors.rate_book import current_version
@@ -30,10 +31,14 @@ def waste_fold_differences(fold: WasteFold) -> list[Difference]:
         found = cursor.fetchone()
         if not found or not horizon().has_records(fold.start):
             return []
+        span: dict[str, Any] = {"start": fold.start, "end": fold.end, "slices": waste_sums.slice_numbers(fold)}
+        cursor.execute(_HAS_ANY, span)
+        if not cursor.fetchone()[0]:
+            return []
         compared = [name for name in KEPT if name != "failover_usd" or found[0] == current_version()]
         cursor.execute(
             _differences(fold, compared),
-            {**waste_sums.parameters(fold), "slices": waste_sums.slice_numbers(fold)},
+            {**waste_sums.parameters(fold), **span},
         )
         rows = cursor.fetchall()
     return [
@@ -42,6 +47,13 @@ def waste_fold_differences(fold: WasteFold) -> list[Difference]:
         for name, was, is_now in zip(compared, sums, sums[len(compared) :], strict=False)
         if was != is_now
     ]
+
+
+_HAS_ANY = """
+    SELECT EXISTS (SELECT FROM costs_usagequarter WHERE bucket >= %(start)s AND bucket < %(end)s) OR EXISTS (
+        SELECT FROM costs_wasteslice WHERE slice = ANY(%(slices)s) AND bucket >= %(start)s AND bucket < %(end)s
+    )
+"""
 
 
 def _differences(fold: WasteFold, compared: list[str]) -> str:
