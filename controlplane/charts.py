@@ -114,6 +114,8 @@ def _stack(
     for row in rows:
         by_group[row.key or ""][_piece_of(period, row)] += row.totals.cost_usd
     ranked = sorted(by_group, key=lambda key: (key == OTHER, -sum(by_group[key], _ZERO), key))
+    # What has no name and cost nothing, like executions of tools by model, would only be a word in the legend.
+    ranked = [key for key in ranked if key or any(by_group[key])] or ranked
     named = [key for key in ranked[:MOST_SERIES] if key != OTHER]
     rest = ranked[len(named) :]
     last = max(numbers.values(), default=0)

@@ -99,6 +99,7 @@ def table(
     title: str, dimension: str, rows: Sequence[BreakdownRow], state: ViewState, slots: dict[str, int] | None = None
 ) -> Table:
     """A table whose rows are links that filter. `slots` are the colours of the chart where it shows the same groups."""
+    rows = [row for row in rows if dimension != "model" or not _is_executions(row)] or rows
     whole = sum((row.totals.cost_usd for row in rows), _ZERO)
     spends = money_column([known_spend(row.totals) for row in rows])
     each = money_column([_per_call(row.totals) for row in rows])
@@ -121,6 +122,11 @@ def _per_call(totals: Totals) -> Decimal | None:
     """Spend over the calls whose cost is known; None where there is none."""
     priced = totals.calls - totals.unpriced_calls
     return totals.cost_usd / priced if priced > 0 else None
+
+
+def _is_executions(row: BreakdownRow) -> bool:
+    """Whether it is nothing but executions of tools without a cost, which have no model, and a table of their own."""
+    return row.key == "" and not row.totals.calls and not row.totals.cost_usd
 
 
 def _maker(

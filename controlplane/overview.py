@@ -40,7 +40,7 @@ TABLES = (("Models", "model"), ("Task types", "task_type"), ("Agents", "agent"))
 MOST_MODELS = 1000
 MANY = ("agent",)
 """Dimensions that may have thousands of values."""
-MOST_DEAR = 5
+MOST_DEAR = 10
 SHOWN = (*exports.MEASURES, "latency_calls")
 """The sums this page shows."""
 
@@ -169,7 +169,7 @@ def _spend_over_time(
     else:
         whole = current = question.series(period.span, edges, group)
     previous = question.series(comparison.previous, comparison.pieces) if comparison else []
-    keys = {row.key or "" for row in whole}
+    keys = {row.key or "" for row in whole if row.key or row.totals.cost_usd}
     numbers = first_seen_numbers(group, keys)
     chart = spend_chart(period, current, previous, comparison, numbers, marks, groups=len(keys))
     if comparison is None:

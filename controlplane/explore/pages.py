@@ -107,6 +107,7 @@ def _answer(question: Asked) -> dict[str, Any]:
     return {
         "is_empty": not cells.groups,
         "reads_records": is_read,
+        "is_waste": state.measure.source is Source.WASTE,
         "why_records": _why_records(state),
         "chart": chart,
         "table": rows,
@@ -143,8 +144,9 @@ def _why_records(state: Explored) -> str:
     """Why no sum is kept that could answer."""
     if state.measure.source is Source.WASTE:
         return (
-            "Which call repeated which, and what a prompt cache could have answered, is told by the single records"
-            " alone. What failed calls cost is kept as a sum."
+            "Which call repeated which, and what a prompt cache could have answered, is told by the single records."
+            " By at most two dimensions of the cube it is kept as sums of days, once they are over."
+            " What failed calls cost is kept as a sum."
         )
     if "error_type" in (*state.group_by, *dict(state.view.filters)):
         return "The type of an error is in the single records alone. How many calls failed is kept as a sum."

@@ -106,6 +106,9 @@ def answers(query: UsageQuery = QUERY) -> dict[object, Any]:
 
     found: dict[object, Any] = {group_by: told(group_by=group_by) for group_by in GROUPS}
     found |= {(*group_by, "by day"): told(group_by=group_by, edges=EDGES) for group_by in GROUPS[:4]}
+    hours = [query.start + timedelta(hours=number) for number in range((query.end - query.start) // timedelta(hours=1))]
+    spent = metrics.grouped(query, ("model",), edges=[*hours, query.end], only=("cost_usd",))
+    found["spent by the hour"] = {(row.bucket, row.values): row.totals for row in spent if row.totals.calls}
     return found | {"errors": metrics.errors_by_type(query), "failed": told(group_by=("model",), from_rollups=True)}
 
 

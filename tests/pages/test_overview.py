@@ -231,6 +231,19 @@ def test_the_chart_groups_by_every_dimension(browser: Client, group: str) -> Non
     assert sum(Decimal(row["cost_usd"]) for row in csv_of(browser, f"/overview.csv?group={group}")) == 3
 
 
+def test_many_agents_are_ranked_first_and_the_rest_is_one(browser: Client) -> None:
+    dollars = range(1, 10)
+    report([call(NOW - timedelta(days=n), agent=f"a{n}", cost_usd=str(n)) for n in dollars], NOW)
+    page = browser.get("/?period=30d&group=agent")
+    chart, totals = page.context["chart"], page.context["totals"]
+    assert [one.name for one in chart.series] == [*(f"a{n}" for n in range(9, 3, -1)), "Other (3)"]
+    assert [one.total for one in chart.series] == [9, 8, 7, 6, 5, 4, 6]
+    assert totals.cost_usd == sum(dollars)
+    (table,) = (one for one in page.context["tables"] if one.dimension == "agent")
+    assert [row.totals.cost_usd for row in table.rows] == list(reversed(dollars))
+    assert page.context["moved"].was_spend == 0
+
+
 def test_every_table_has_its_csv(browser: Client) -> None:
     report([call(NOW, cost_usd="2"), call(NOW, cost_usd="1", model="o3")], NOW)
     links = re.findall(r'href="(/overview.csv[^"]*)"', browser.get("/?agent=coder").content.decode())
