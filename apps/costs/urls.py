@@ -9,6 +9,10 @@ from apps.costs.api.invoices import InvoicesView, InvoiceView, RestoreInvoiceVie
 from apps.costs.api.match import MatchView
 from apps.costs.api.metrics import CostMetricsView
 from apps.costs.api.outcomes import OutcomesView
+from apps.costs.api.price_book import lists as api_lists
+from apps.costs.api.price_book import models as api_models
+from apps.costs.api.price_book import prices as api_prices
+from apps.costs.api.price_book import terms as api_terms
 from apps.costs.api.rated_metrics import EfficiencyView, PerformanceView
 from apps.costs.api.rerates import (
     AbandonView,
@@ -53,6 +57,40 @@ urlpatterns = [
     path("api/metrics/cost", CostMetricsView.as_view(), name="metrics-cost"),
     path("api/metrics/performance", PerformanceView.as_view(), name="metrics-performance"),
     path("api/metrics/efficiency", EfficiencyView.as_view(), name="metrics-efficiency"),
+    path("api/models", api_models.ModelsView.as_view(), name="api-models"),
+    path("api/models/<int:model_id>", api_models.ModelView.as_view(), name="api-model"),
+    path("api/prices", api_prices.PricesView.as_view(), name="api-prices"),
+    path("api/prices/end", api_prices.EndPriceView.as_view(), name="api-price-end"),
+    path("api/prices/import", api_prices.ImportPricesView.as_view(), name="api-price-import"),
+    path("api/prices/changes", api_prices.PriceChangesView.as_view(), name="api-price-changes"),
+    path("api/prices/changes/<int:change_id>/undo", api_prices.UndoPriceChangeView.as_view(), name="api-price-undo"),
+    path("api/price-lists", api_lists.PriceListsView.as_view(), name="api-price-lists"),
+    path("api/price-lists/check", api_lists.CheckListsView.as_view(), name="api-price-lists-check"),
+    path("api/price-lists/apply", api_lists.ApplyListsView.as_view(), name="api-price-lists-apply"),
+    path("api/price-lists/changes", api_lists.ListChangesView.as_view(), name="api-price-lists-changes"),
+    path(
+        "api/price-lists/changes/<int:change_id>/accept", api_lists.AcceptView.as_view(), name="api-price-list-accept"
+    ),
+    path(
+        "api/price-lists/changes/<int:change_id>/reject", api_lists.RejectView.as_view(), name="api-price-list-reject"
+    ),
+    path(
+        "api/price-lists/editions/<int:edition_id>/undo",
+        api_lists.UndoEditionView.as_view(),
+        name="api-price-list-undo",
+    ),
+    path("api/price-lists/disagreements", api_lists.DisagreementsView.as_view(), name="api-price-disagreements"),
+    path(
+        "api/price-lists/disagreements/<int:comparison_id>/use", api_lists.UsePriceView.as_view(), name="api-price-use"
+    ),
+    path("api/adjustments", api_terms.AdjustmentsView.as_view(), name="api-adjustments"),
+    path("api/adjustments/<int:adjustment_id>/end", api_terms.EndAdjustmentView.as_view(), name="api-adjustment-end"),
+    path("api/subscriptions", api_terms.SubscriptionsView.as_view(), name="api-subscriptions"),
+    path(
+        "api/subscriptions/<int:subscription_id>/end",
+        api_terms.EndSubscriptionView.as_view(),
+        name="api-subscription-end",
+    ),
     path("api/prices/match", MatchView.as_view(), name="match"),
     path("api/prices/estimate", EstimateView.as_view(), name="estimate"),
     path("api/rerates", ReratesView.as_view(), name="rerates-api"),

@@ -149,6 +149,35 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
         "/prices/adjustments/new", {"provider": prices.model() and "openai", "percent": "-5", **prices.seen()}, 303
     ),
     ("costs:adjustment-end", "POST"): lambda w: Call(f"/prices/adjustments/{prices.adjustment()}/end", {}, 303),
+    ("costs:api-prices", "POST"): lambda w: Call("/api/prices", prices.sent(), 201),
+    ("costs:api-models", "POST"): lambda w: Call("/api/models", prices.sent(provider="acme", model="m"), 201),
+    ("costs:api-price-end", "POST"): lambda w: Call("/api/prices/end", prices.named(prices.own_price()[0]), 201),
+    ("costs:api-price-undo", "POST"): lambda w: Call(f"/api/prices/changes/{prices.own_price()[1]}/undo", {}, 201),
+    ("costs:api-price-import", "POST"): lambda w: Call(
+        "/api/prices/import", {"csv": f"provider,model,input\nopenai,gpt-4.1,{prices.model() and 3}\n"}, 201
+    ),
+    ("costs:api-price-lists-check", "POST"): lambda w: Call("/api/price-lists/check", {}, 202),
+    ("costs:api-price-lists-apply", "POST"): lambda w: Call("/api/price-lists/apply", {"of": lists.ready()}, 200),
+    ("costs:api-price-list-accept", "POST"): lambda w: Call(
+        f"/api/price-lists/changes/{lists.waiting()}/accept", {}, 200
+    ),
+    ("costs:api-price-list-reject", "POST"): lambda w: Call(
+        f"/api/price-lists/changes/{lists.waiting()}/reject", {}, 200
+    ),
+    ("costs:api-price-list-undo", "POST"): lambda w: Call(f"/api/price-lists/editions/{lists.applied()}/undo", {}, 200),
+    ("costs:api-price-use", "POST"): lambda w: Call(
+        f"/api/price-lists/disagreements/{lists.disagreement()}/use", {"source": "litellm"}, 201
+    ),
+    ("costs:api-adjustments", "POST"): lambda w: Call(
+        "/api/adjustments", {"provider": prices.model() and "openai", "percent": "-5"}, 201
+    ),
+    ("costs:api-adjustment-end", "POST"): lambda w: Call(f"/api/adjustments/{prices.adjustment()}/end", {}, 201),
+    ("costs:api-subscriptions", "POST"): lambda w: Call(
+        "/api/subscriptions",
+        {"provider": prices.model() and "openai", "name": "Team", "fee_usd": "30", "every": "month"},
+        201,
+    ),
+    ("costs:api-subscription-end", "POST"): lambda w: Call(f"/api/subscriptions/{prices.subscription()}/end", {}, 201),
     ("costs:same-model", "POST"): lambda w: Call(
         f"/prices/unpriced/same?{rerating.waiting()}", {"model": "openai/gpt-4.1"}, 303
     ),

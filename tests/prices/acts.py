@@ -51,3 +51,15 @@ def subscription() -> int:
 def seen(**fields: Any) -> dict[str, Any]:
     """Fields that are saved without another preview: the book is as it was seen."""
     return {"input_tokens": "3", "output_tokens": "9", **fields, "step": "save", "version": str(current_version())}
+
+
+def sent(**fields: Any) -> dict[str, Any]:
+    """An own price as the API takes it, of a model with a list price unless another is named."""
+    named_one = named(model())
+    return {**named_one, "rates": {"input_tokens": "3", "output_tokens": "9"}, **fields}
+
+
+def named(model_id: int) -> dict[str, Any]:
+    """A model as the API names it."""
+    row = LanguageModel.objects.get(id=model_id)
+    return {"provider": row.provider_id, "model": row.name}

@@ -1,0 +1,1 @@
+"""`/api/models`, `/api/prices`, `/api/price-lists`, `/api/adjustments`, `/api/subscriptions`: the price book."""
