@@ -30,6 +30,7 @@ def post_worker_init(worker: object) -> None:
     time of ingest.
     """
     read_ahead()
+    rehearse()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
@@ -47,3 +48,16 @@ def read_ahead() -> None:
     resolve(reverse("healthz"))
     with suppress(VocabularyError, OSError):
         count("", "gpt-4.1")
+
+
+def rehearse() -> None:
+    """Make a decision that is not kept. Where the database is away or not migrated yet, requests tell."""
+    from django.db import DatabaseError, InterfaceError, connection
+    from django.utils import timezone
+
+    from apps.costs.domain.tokens import VocabularyError
+    from apps.routing.services.rehearsing import rehearse
+
+    with suppress(DatabaseError, InterfaceError, VocabularyError, OSError):
+        rehearse(now=timezone.now())
+    connection.close()

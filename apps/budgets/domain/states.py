@@ -62,10 +62,9 @@ class BudgetState:
     @property
     def threshold(self) -> Threshold | None:
         """The strictest threshold that holds, blocking aside: the ceiling says when that is."""
-        if self.paused:
+        if self.paused or not self.in_force:
             return None
-        held = strictest([one for one in self.thresholds if one.action is not Action.BLOCK], self.in_force)
-        return held
+        return strictest([one for one in self.thresholds if one.action is not Action.BLOCK], self.in_force)
 
     @property
     def action(self) -> str:
@@ -104,14 +103,16 @@ class BudgetState:
         """As the API writes it."""
         unit = self.unit
         amounts = {"limit": self.limit, "spent": self.spent, "reserved": self.reserved, "remaining": self.remaining}
+        action = self.action
+        tier = self.tier if action == Action.DOWNGRADE.value else ""
         return {
             "id": str(self.budget_id),
             "name": self.name,
             **({"each": {"field": self.each, "value": self.label}} if self.each else {}),
             **{f"{name}_{unit}": amount_text(amount, unit) for name, amount in amounts.items()},
             "state": self.state,
-            "action": self.action,
-            **({"tier": self.tier} if self.tier else {}),
+            "action": action,
+            **({"tier": tier} if tier else {}),
             **({"unpriced_calls": self.unpriced_calls} if self.unpriced_calls else {}),
             "resets_at": self.resets_at,
         }

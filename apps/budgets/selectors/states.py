@@ -1,15 +1,14 @@
 """How budgets stand for a call: one statement, read fresh."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from apps.access.statements import prepared
 from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.scopes import Facts, each_label
-from apps.budgets.domain.states import BudgetState, tightest_first
+from apps.budgets.domain.states import NOTHING, BudgetState, tightest_first
 from apps.budgets.domain.thresholds import ceiling
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.contacts import raise_contacts
@@ -90,19 +89,24 @@ def matched(facts: Facts, now: datetime) -> Matched:
 
 def _state(one: tuple[Rule, str, Span], row: Sequence[Any], facts: Facts) -> BudgetState:
     rule, value, span = one
-    nothing = Decimal(0)
-    state = BudgetState(
+    if row[1] is None:
+        limit, raised = rule.limit + row[10], row[10]
+        most = ceiling(rule.thresholds, limit, raised=raised, grace_percent=rule.grace_percent)
+        most = None if rule.paused else most
+    else:
+        limit, raised, most = row[5], row[6], row[7]
+    return BudgetState(
         budget_id=rule.id,
         name=rule.name,
         unit=rule.unit,
         each=rule.each,
         each_value=value,
         label=each_label(rule.each, value, facts),
-        limit=rule.limit + row[10],
-        raised=row[10],
-        ceiling=None,
-        spent=(row[2] or nothing) + (row[4] or nothing),
-        reserved=row[3] or nothing,
+        limit=limit,
+        raised=raised,
+        ceiling=most,
+        spent=(row[2] or NOTHING) + (row[4] or NOTHING),
+        reserved=row[3] or NOTHING,
         unpriced_calls=row[8] or 0,
         in_force=tuple(row[9] or ()),
         thresholds=rule.thresholds,
@@ -112,10 +116,6 @@ def _state(one: tuple[Rule, str, Span], row: Sequence[Any], facts: Facts) -> Bud
         exempt=rule.is_exempt(facts),
         counter_id=row[1],
     )
-    if row[1] is not None:
-        return replace(state, limit=row[5], raised=row[6], ceiling=row[7])
-    most = ceiling(rule.thresholds, state.limit, raised=state.raised, grace_percent=rule.grace_percent)
-    return replace(state, ceiling=None if rule.paused else most)
 
 
 def contacts_of(state: BudgetState | None) -> tuple[str, ...]:

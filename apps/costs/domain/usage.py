@@ -195,7 +195,15 @@ def text_error(value: object) -> FieldError | None:
         parts = (*value.keys(), *value.values())
     elif isinstance(value, list):
         parts = value
-    return next((error for error in map(text_error, parts) if error), None)
+    for part in parts:
+        if isinstance(part, str):
+            if part.isascii() and "\0" not in part:
+                continue
+        elif not isinstance(part, dict | list):
+            continue
+        if error := text_error(part):
+            return error
+    return None
 
 
 def is_plain(usage: Usage) -> bool:

@@ -41,7 +41,7 @@ class Chance:
 
 def chances(wanted: Wanted, candidates: Sequence[Candidate], exploring: Exploring) -> list[Chance]:
     """All choices that a question may get."""
-    usual = select(replace(wanted, tries_recovering=False), candidates)
+    usual = select(replace(wanted, tries_recovering=False) if wanted.tries_recovering else wanted, candidates)
     if not any(one.breaker == "half_open" for one in candidates):
         return _explored(wanted, candidates, usual, exploring, WHOLE)
     trying = select(replace(wanted, tries_recovering=True), candidates)

@@ -27,7 +27,7 @@ from apps.costs.services.ingest.reading import new_id
 from apps.routing.domain import answers
 from apps.routing.domain.asked import SCANNED, Asked
 from apps.routing.domain.candidates import Candidate
-from apps.routing.domain.complexity import Ask, Complexity, Weights, analyze
+from apps.routing.domain.complexity import Ask, Complexity, ConversationState, Weights, analyze
 from apps.routing.domain.conversation import Conversation
 from apps.routing.domain.deciding import DEFAULT_OUTPUT, Known, Sizes, choose
 from apps.routing.domain.exploring import WHOLE
@@ -61,7 +61,7 @@ def decide(*, caller: Caller, asked: Asked, now: datetime) -> Decided:
     Raises NotAllowed when the key may not ask for the project or agent, Conflict for an id used for another question.
     """
     asking = _placed(caller, asked, now)
-    seen = see(_facts(asking), role=asked.role or "", decision_id=asked.id, now=now)
+    seen = see(asking.facts, role=asked.role or "", decision_id=asked.id, now=now)
     assert seen is not None
     return _decided(asking, seen)
 
@@ -76,7 +76,7 @@ def decide_for_key(*, known: KnownKey, asked: Asked, now: datetime) -> Decided |
     if place is None or not known.caller.sees_project(place.project_id):
         return None
     asking = _asking(known.caller, asked, place.project_id, place.agent_id, now)
-    seen = see(_facts(asking), role=asked.role or "", decision_id=asked.id, now=now, digest=known.digest)
+    seen = see(asking.facts, role=asked.role or "", decision_id=asked.id, now=now, digest=known.digest)
     if not confirmed(known, seen.holder if seen else None, places_version=place.version):
         return None
     assert seen is not None
@@ -109,8 +109,9 @@ def preview(*, caller: Caller, asked: Asked, now: datetime, under: InForce | Non
         raise NotAllowed(
             f'You may not ask for the project "{asked.project}".', code="forbidden_project", path="project"
         )
-    asking = Asking(asked, caller, project_id, 0, PREVIEW, "", now, _ask_hash(asked.message))
-    seen = see(_facts(asking), role=asked.role or "", decision_id=None, now=now)
+    facts = _facts(caller, asked, project_id, 0)
+    asking = Asking(asked, caller, project_id, 0, PREVIEW, "", now, _ask_hash(asked.message), facts)
+    seen = see(asking.facts, role=asked.role or "", decision_id=None, now=now)
     assert seen is not None
     return _answer(asking, under or in_force(), seen)[0]
 
@@ -127,7 +128,9 @@ def _placed(caller: Caller, asked: Asked, now: datetime) -> Asking:
 
 def _asking(caller: Caller, asked: Asked, project_id: int, agent_id: int, now: datetime) -> Asking:
     identity = asked.id or new_id()
-    return Asking(asked, caller, project_id, agent_id, identity, _fingerprint(asked), now, _ask_hash(asked.message))
+    facts = _facts(caller, asked, project_id, agent_id)
+    fingerprint, ask_hash = _fingerprint(asked), _ask_hash(asked.message)
+    return Asking(asked, caller, project_id, agent_id, identity, fingerprint, now, ask_hash, facts)
 
 
 def _named(caller: Caller, asked: Asked) -> Asked:
@@ -147,21 +150,20 @@ def _answer(asking: Asking, found: InForce | None, seen: Seen) -> tuple[dict[str
     budgets = standing(seen.states, found.policy if found else None, now=asking.now)
     kept = _kept(asking, found, budgets)
     if kept is not None:
-        blocks = kept["reason_code"] != "routing_disabled" and may_block(_facts(asking))
+        blocks = kept["reason_code"] != "routing_disabled" and may_block(asking.facts)
         return {**kept, "budget": budgets.told, "budget_blocks": blocks}, Reached()
     assert found is not None
     reached = _reached(asking, found, budgets, seen.conversation)
     assert reached.choice is not None
     assert reached.complexity is not None
     answer = answers.routed(reached.choice, found.policy, found.version, reached.complexity, asking.identity)
-    return {**answer, "budget": budgets.told, "budget_blocks": may_block(_facts(asking))}, reached
+    return {**answer, "budget": budgets.told, "budget_blocks": may_block(asking.facts)}, reached
 
 
-def _facts(asking: Asking) -> Facts:
-    asked = asking.asked
+def _facts(caller: Caller, asked: Asked, project_id: int, agent_id: int) -> Facts:
     return Facts(
-        project_id=asking.project_id, project=asked.project, agent_id=asking.agent_id or None, agent=asked.agent,
-        key_id=asking.caller.key_id, user=asked.user, role=asked.role, task_type=asked.task_type, tool=asked.tool,
+        project_id=project_id, project=asked.project, agent_id=agent_id or None, agent=asked.agent,
+        key_id=caller.key_id, user=asked.user, role=asked.role, task_type=asked.task_type, tool=asked.tool,
         conversation=asked.conversation_id, tags=asked.tags or {},
     )  # fmt: skip
 
@@ -204,7 +206,7 @@ def _hold(asking: Asking, told: dict[str, Any], reached: Reached, one: Candidate
     kept = {**told, "reservation": {"id": asking.identity, "amount_usd": format_money(amount), "expires_at": None}}
     try:
         return hold(
-            _facts(asking), one, sizes, amount, identity=asking.identity,
+            asking.facts, one, sizes, amount, identity=asking.identity,
             parent_id=asking.asked.parent_reservation_id, key_id=asking.caller.key_id,
             seconds=asking.asked.reserve_ttl_s, together=together_with_hold(asking, kept, reached),
         )  # fmt: skip
@@ -216,8 +218,9 @@ def _hold(asking: Asking, told: dict[str, Any], reached: Reached, one: Candidate
 
 def _reached(asking: Asking, found: InForce, budgets: Standing, conversation: Conversation) -> Reached:
     asked = asking.asked
-    complexity = _complexity(asked, conversation, found.weights)
-    sizes = _sizes(asked, conversation)
+    state = conversation.state()
+    complexity = _complexity(asked, state, found.weights)
+    sizes = _sizes(asked, state)
     catalogue = catalogue_of(found, now=asking.now)
     known = Known(
         now=asking.now, cost_of=_cost_of(catalogue, asking.now), windows=catalogue.windows,
@@ -249,7 +252,7 @@ def _kept(asking: Asking, found: InForce | None, budgets: Standing) -> dict[str,
     return None
 
 
-def _complexity(asked: Asked, conversation: Conversation, weights: Weights) -> Complexity:
+def _complexity(asked: Asked, state: ConversationState, weights: Weights) -> Complexity:
     ask = Ask(
         message=asked.message[:SCANNED],
         task_type=asked.task_type,
@@ -259,17 +262,17 @@ def _complexity(asked: Asked, conversation: Conversation, weights: Weights) -> C
         expected_output_tokens=asked.expected_output_tokens,
         failed_attempts=len(asked.failed_attempts),
     )
-    return analyze(ask, conversation.state() if asked.conversation_id else None, weights)
+    return analyze(ask, state if asked.conversation_id else None, weights)
 
 
-def _sizes(asked: Asked, conversation: Conversation) -> Sizes:
+def _sizes(asked: Asked, state: ConversationState) -> Sizes:
     context = asked.context_tokens or 0
     counted = asked.input_tokens
     if counted is None:
         counted = context + _counted(asked.message)
     output = asked.expected_output_tokens
     if output is None:
-        mean = conversation.state().output_tokens_mean
+        mean = state.output_tokens_mean
         output = DEFAULT_OUTPUT if mean is None else max(1, round(mean))
     return Sizes(counted, output, max(context, counted), context)
 

@@ -9,6 +9,7 @@ import msgspec
 
 from apps.access.domain.identity import Caller
 from apps.access.statements import prepared
+from apps.budgets.domain.scopes import Facts
 from apps.budgets.services.reserving import Together
 from apps.routing.domain.asked import WITHOUT_MESSAGE, Asked
 from apps.routing.domain.complexity import Complexity
@@ -58,7 +59,7 @@ _TOGETHER = f"""
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A question with where it belongs."""
+    """A question with where it belongs, and what budgets may be scoped by."""
 
     asked: Asked
     caller: Caller
@@ -68,6 +69,7 @@ class Asking:
     fingerprint: str
     now: datetime
     ask_hash: int | None
+    facts: Facts
 
 
 @dataclass(frozen=True, slots=True)

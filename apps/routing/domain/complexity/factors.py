@@ -16,6 +16,7 @@ from apps.routing.domain.complexity.stripping import Stripped
 
 _FORMULA_SIGNS = ("\\", "$", "=", "<", "≤", "≥", "≠", "∑", "∫", "√", "^", "±", "×", "÷", "∀", "∃", "∈")
 _CODE_SIGNS = ("()", "();", "{", "}", "::", "=>", "->", "</", "#include", "def ", ">>> ", "self.")
+_TRADE_SIGNS = frozenset("\\^_{}=+*/<>|%°")
 _UNITS = frozenset(("word", "words", "sentence", "sentences", "paragraph", "paragraphs", "page", "pages", "line",
                     "lines", "wörter", "sätze", "seiten", "mots", "palabras", "páginas"))  # fmt: skip
 _LENGTH_ASKED = re.compile(
@@ -164,7 +165,7 @@ def domain_rarity(look: Look) -> Reasoned:
     long = sorted([word for word in reading.vocabulary if len(word) > 9 and word.isalpha()])
     long.sort(key=len, reverse=True)
     share = len(long) / max(8.0, float(len(reading.vocabulary)))
-    signs = sum(map(reading.text.count, "\\^_{}=+*/<>|%°")) / max(80, len(reading.text))
+    signs = sum(map(reading.text.count, _TRADE_SIGNS & reading.characters)) / max(80, len(reading.text))
     return Reasoned(min(1.0, 2.5 * share + 5 * signs), _joined([_quoted(long), f"{signs:.0%} signs" if signs else ""]))
 
 
