@@ -1,7 +1,7 @@
 """Policies: what cannot work is named, versions never change, publishing and rolling back, the agent's own block."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -13,10 +13,11 @@ from django.db import DatabaseError, transaction
 
 from apps.access.domain.identity import Scope
 from apps.access.models import AuditEntry
-from apps.routing.domain.policy import PolicyError, policy_of
+from apps.routing.domain.first_policy import WANTED, first_document
+from apps.routing.domain.policy import ModelKey, PolicyError, policy_of
 from apps.routing.domain.policy_checks import PriceFacts, problems_of
 from apps.routing.domain.policy_diff import Difference, differences
-from apps.routing.domain.retirements import announced_end, retirement_of
+from apps.routing.domain.retirements import End, announced_end, retirement_of
 from apps.routing.models import PolicyVersion
 from apps.routing.selectors.in_force import in_force
 from apps.routing.selectors.policies import checked
@@ -76,7 +77,9 @@ def test_problems_are_named_and_only_some_block() -> None:
         ("rules.0.tier", "unknown_tier", True),
         ("rules.1", "idle_rule", True),
         ("tiers.simple.openrouter/openai/gpt-4.1-mini", "over_cap", False),
+        ("tiers.simple.openrouter/openai/gpt-4.1-mini", "ends", False),
         ("tiers.simple", "empty_tier", True),
+        ("tiers.standard.openrouter/openai/gpt-4.1", "ends", False),
         ("tiers.premium.acme/unheard-of", "unpriced", False),
     }
     (said,) = [one.message for one in checked(policy, now=NOW)[1] if one.code == "over_cap"]
@@ -169,7 +172,7 @@ def test_the_first_policy_keeps_what_the_agent_has_and_works() -> None:
         ("standard", "openai/gpt-4.1", "0.01"),
         ("premium", "claude-opus-5-5", "0.02"),
     ]
-    assert checked(first.document, now=now)[1] == []
+    assert {one.code for one in checked(first.document, now=now)[1]} <= {"ends"}
 
 
 def test_config_as_the_contract_says(make_held_key: Any) -> None:
@@ -213,16 +216,21 @@ def test_drafts_over_the_api(admin_key: HeldKey) -> None:
     made = client.post("/api/policies", {"document": acts.document(default_tier="x")}, content_type=JSON)
     assert made.status_code == 201
     url = f"/api/policies/{made.json()['id']}"
-    assert [one["code"] for one in made.json()["problems"]] == ["unknown_tier"]
+    assert [one["code"] for one in made.json()["problems"] if one["blocks"]] == ["unknown_tier"]
     assert client.post(f"{url}/publish").status_code == 422
     tagged = {"If-Match": made["ETag"]}
     fixed = client.patch(url, {"document": acts.document()}, content_type=JSON, headers=tagged)
-    assert (fixed.status_code, fixed.json()["problems"]) == (200, [])
+    told = {(one["code"], one["blocks"]) for one in fixed.json()["problems"]}
+    assert (fixed.status_code, told) == (200, {("ends", False)})
     assert client.patch(url, {"document": {}}, content_type=JSON, headers=tagged).status_code == 412
     assert client.post(f"{url}/publish").json()["version"] == 1
     assert client.post(f"{url}/publish").status_code == 409
     assert client.delete(url).status_code == 409
-    assert [tier["name"] for tier in client.get("/api/tiers").json()["results"]] == ["simple", "standard", "premium"]
+    tiers = client.get("/api/tiers").json()["results"]
+    assert [tier["name"] for tier in tiers] == ["simple", "standard", "premium"]
+    ends = [tier["models"][0]["ends"] for tier in tiers]
+    assert [(end["on"], end["reported"]) for end in ends[:2]] == [("2027-01-14", True)] * 2
+    assert ends[2] is None
     draft = client.post("/api/policies", {"based_on": 1}, content_type=JSON).json()
     assert client.get(f"/api/policies/{draft['id']}/diff").json() == {"against": 1, "differences": []}
     assert client.delete(f"/api/policies/{draft['id']}").status_code == 204
@@ -242,10 +250,33 @@ def test_models_that_end() -> None:
         ("acme", "claude-3-opus"): None,
     }
     assert {key: retirement_of(*key) for key in retired} == retired
-    ends = {("openai", "gpt-5-mini"): "2026-12-11", ("openrouter", "openai/gpt-5"): "2026-12-11", acts.OPUS: None}
+    ends = {
+        ("openai", "gpt-5-mini"): End("2026-12-11"),
+        ("openrouter", "openai/gpt-5"): End("2026-12-11"),
+        ("openai", "gpt-4.1-mini-2025-04-14"): End("2027-01-14", is_reported=True),
+        ("openai", "o4-mini"): End("2026-10-23", is_reported=True),
+        acts.OPUS: None,
+    }
     assert {key: announced_end(*key) for key in ends} == ends
+    assert retirement_of("openai", "o4-mini") is None, "what others report closes nothing"
+    assert "not seen on its maker's own page" in End("2027-01-14", is_reported=True).told
     nano = ("openai", "gpt-5-nano")
     document = {**acts.document(), "tiers": [{"name": "standard", "upper": 1.0, "models": [acts.model(nano)]}]}
     told = problems_of(policy_of(document), {nano: PriceFacts(Decimal(2), Decimal(8), Decimal("0.0032"))})
     assert [(one.code, one.blocks) for one in told] == [("ends", False)]
     assert "switched off on 2026-12-11" in told[0].message
+
+
+def test_the_first_policy_takes_what_replaces_a_model_once_its_day_has_come() -> None:
+    price = PriceFacts(Decimal(2), Decimal(8), Decimal("0.0032"))
+    facts = {key: price for keys in WANTED.values() for key in keys}
+
+    def simple(facts: dict[ModelKey, PriceFacts], today: date) -> str:
+        document = first_document(facts, today=today)
+        assert document is not None
+        return str(document["tiers"][0]["models"][0]["name"])
+
+    assert simple(facts, date(2027, 1, 13)) == "openai/gpt-4.1-mini"
+    assert simple(facts, date(2027, 1, 14)) == "openai/gpt-6-luna", "gpt-5-mini ended before"
+    del facts["openrouter", "openai/gpt-6-luna"]
+    assert simple(facts, date(2027, 1, 14)) == "openai/gpt-4.1-mini", "the day may have been moved"

@@ -1,6 +1,7 @@
 """The policy of a fresh installation: the agent's own settings, with models that answer and caps that admit them."""
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -8,12 +9,20 @@ from apps.costs.domain.pricing.plain import rate_text
 
 from .policy import ModelKey
 from .policy_checks import UNKNOWN, PriceFacts
-from .retirements import retirement_of
+from .retirements import announced_end, retirement_of
 
-# Per tier the models the agent's settings name, then what replaced them, newest first.
+# Per tier the models the agent's settings name, then what replaces them once their day has come.
 WANTED: dict[str, tuple[tuple[str, str], ...]] = {
-    "simple": (("openrouter", "openai/gpt-4.1-mini"), ("openrouter", "openai/gpt-5-mini")),
-    "standard": (("openrouter", "openai/gpt-4.1"), ("openrouter", "openai/gpt-5")),
+    "simple": (
+        ("openrouter", "openai/gpt-4.1-mini"),
+        ("openrouter", "openai/gpt-5-mini"),
+        ("openrouter", "openai/gpt-6-luna"),
+    ),
+    "standard": (
+        ("openrouter", "openai/gpt-4.1"),
+        ("openrouter", "openai/gpt-5"),
+        ("openrouter", "openai/gpt-6.1-terra"),
+    ),
     "premium": (
         ("anthropic", "claude-3-opus"),
         ("anthropic", "claude-opus-5-5"),
@@ -26,9 +35,9 @@ EDGES = {"simple": 0.3, "standard": 0.7, "premium": 0.9}
 STEPS = (Decimal(1), Decimal("1.5"), Decimal(2), Decimal(3), Decimal(5), Decimal(10))
 
 
-def first_document(facts: Mapping[ModelKey, PriceFacts]) -> dict[str, Any] | None:
+def first_document(facts: Mapping[ModelKey, PriceFacts], *, today: date) -> dict[str, Any] | None:
     """The first policy at these prices; None when a tier's models have none."""
-    chosen = {tier: _first_usable(keys, facts) for tier, keys in WANTED.items()}
+    chosen = {tier: _first_usable(keys, facts, today) for tier, keys in WANTED.items()}
     if None in chosen.values():
         return None
     return {
@@ -47,9 +56,16 @@ def roomy_cap(facts: PriceFacts) -> str:
     return rate_text(next(step * magnitude for step in STEPS if step * magnitude >= dearest))
 
 
-def _first_usable(keys: tuple[ModelKey, ...], facts: Mapping[ModelKey, PriceFacts]) -> ModelKey | None:
-    priced = (key for key in keys if facts.get(key, UNKNOWN).per_1k_usd is not None)
-    return next((key for key in priced if not retirement_of(*key)), None)
+def _first_usable(keys: tuple[ModelKey, ...], facts: Mapping[ModelKey, PriceFacts], today: date) -> ModelKey | None:
+    """The first that has a price and is not retired; one whose announced day has come only if there is no other."""
+    usable = [key for key in keys if facts.get(key, UNKNOWN).per_1k_usd is not None and not retirement_of(*key)]
+    return min(usable, key=lambda key: _has_ended(key, today), default=None)
+
+
+def _has_ended(key: ModelKey, today: date) -> bool:
+    """Whether the day has come on which a model was to end; it may have been moved."""
+    end = announced_end(*key)
+    return end is not None and end.day <= today.isoformat()
 
 
 def _tier(name: str, key: ModelKey, facts: PriceFacts) -> dict[str, Any]:

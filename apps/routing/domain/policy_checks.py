@@ -113,9 +113,9 @@ def _of_tier(tier: Tier, prices: Prices) -> Iterator[Problem]:
         elif facts.is_deprecated:
             message = f"{model.provider}/{model.name} is deprecated by its provider."
             yield Problem(f"{path}.{model.provider}/{model.name}", "deprecated", message, blocks=False)
-        if not retirement_of(*model.key) and (day := announced_end(*model.key)):
-            message = f"{model.provider}/{model.name}: its maker says that it is switched off on {day}."
-            yield Problem(f"{path}.{model.provider}/{model.name}", "ends", message, blocks=False)
+        if not retirement_of(*model.key) and (end := announced_end(*model.key)):
+            named = f"{model.provider}/{model.name}"
+            yield Problem(f"{path}.{named}", "ends", f"{named}: {end.told}", blocks=False)
     if len(left_out) == len(tier.models):
         why = " ".join(message for _, message in left_out) or "It has none."
         yield Problem(path, "empty_tier", f"The tier {tier.name} is left without a model. {why}")

@@ -5,6 +5,7 @@ from typing import Any
 
 from apps.routing.domain.policy import Policy
 from apps.routing.domain.policy_checks import UNKNOWN, why_left_out
+from apps.routing.domain.retirements import announced_end
 from apps.routing.selectors.in_force import in_force
 from apps.routing.selectors.policies import price_facts
 
@@ -24,6 +25,7 @@ def tiers_of(policy: Policy, *, now: datetime) -> list[dict[str, Any]]:
         for model in tier.models:
             known = facts.get(model.key, UNKNOWN)
             reason = why_left_out(model, tier, known)
+            end = None if reason and reason[0] == "retired" else announced_end(*model.key)
             models.append(
                 {
                     "provider": model.provider,
@@ -39,6 +41,7 @@ def tiers_of(policy: Policy, *, now: datetime) -> list[dict[str, Any]]:
                     "key_pool": list(model.key_pool),
                     "parameters": model.parameters,
                     "left_out": reason and {"code": reason[0], "message": reason[1]},
+                    "ends": end and {"on": end.day, "reported": end.is_reported, "message": end.told},
                 }
             )
         told.append(

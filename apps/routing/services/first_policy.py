@@ -14,7 +14,8 @@ def publish_first_policy(*, now: datetime) -> PolicyVersion | None:
     """Publish the first policy, unless one was ever published or the price book lacks the models. Safe to run twice."""
     if RoutingState.objects.filter(version__isnull=False).exists():
         return None
-    document = first_document(price_facts({key for keys in WANTED.values() for key in keys}, now=now))
+    facts = price_facts({key for keys in WANTED.values() for key in keys}, now=now)
+    document = first_document(facts, today=now.date())
     if document is None:
         return None
     note = "The agent's own settings, with models that answer today and caps that admit them."
