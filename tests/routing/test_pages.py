@@ -65,6 +65,21 @@ def test_the_editor(browser: Client) -> None:
         ("utility", "simple", "most")
     ]
     assert (found["off"]["agents"], found["compression"]) == (["night", "bot"], before["compression"])
+    shares = {"ctx_chat": "0.6", "ctx_util": "0.5", "ctx_current": "0,5", "ctx_topics": "0.3", "ctx_bulks": "0.2"}
+    kept = {"comp_cost": "0.01", "comp_target": "0.4", "comp_keep": "7"}
+    assert browser.post(url, two | shares | kept).status_code == 303
+    found = PolicyVersion.objects.get().document
+    assert found["context"] == {
+        "chat_model_ctx_history": 0.6,
+        "util_model_ctx_input": 0.5,
+        "history_split": {"current": 0.5, "topics": 0.3, "bulks": 0.2},
+    }
+    assert found["compression"] == {"min_cost_per_1k_tokens": "0.01", "target_reduction": 0.4, "keep_recent": 7}
+    assert 'name="ctx_current" inputmode="decimal" value="0.5"' in text(browser, url)
+    split = browser.post(url, two | shares | kept | {"ctx_bulks": "0.9", "act": "publish"}, follow=True)
+    assert "The parts of the history must add up to 1." in split.content.decode()
+    wrong = browser.post(url, two | shares | kept | {"comp_keep": "few"})
+    assert (wrong.status_code, "expected a whole number" in wrong.content.decode()) == (422, True)
 
 
 def test_publishing_shows_what_the_last_decisions_would_become(browser: Client, make_held_key: Any) -> None:

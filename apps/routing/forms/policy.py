@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from apps.routing.domain.policy import MAX_MODELS, MAX_TIERS, WHEN_FIELDS, PolicyError
+from msgspec import convert, to_builtins
+
+from apps.routing.domain.policy import (
+    MAX_MODELS,
+    MAX_TIERS,
+    WHEN_FIELDS,
+    CompressionSettings,
+    ContextSettings,
+    PolicyError,
+)
 
 ABILITIES = ("tools", "vision", "json")
 _LIMITS = ("context_window", "limit_requests", "limit_input", "limit_output")
@@ -30,6 +39,8 @@ def document_of_post(post: Mapping[str, str], before: Mapping[str, Any]) -> dict
         "exploration": _exploration(post, before.get("exploration") or {}),
         "rules": [rule for number in range(_count(post, "rules", 100)) if (rule := _rule(post, f"r{number}"))],
         "complexity": _json(post, "complexity", "Complexity"),
+        "context": _context(post, before.get("context") or {}),
+        "compression": _compression(post, before.get("compression") or {}),
         "off": {"projects": _lines(post, "off_projects"), "agents": _lines(post, "off_agents")},
     }
     return document
@@ -103,6 +114,8 @@ def rows_of(document: Mapping[str, Any]) -> dict[str, Any]:
         "explore": _percent((document.get("exploration") or {}).get("share") or 0),
         "explore_extra": (document.get("exploration") or {}).get("most_extra_usd") or "0.01",
         "complexity_text": json.dumps(document["complexity"], indent=2) if document.get("complexity") else "",
+        "context": to_builtins(convert(document.get("context") or {}, ContextSettings)),
+        "compression": to_builtins(convert(document.get("compression") or {}, CompressionSettings)),
         "off_projects": "\n".join((document.get("off") or {}).get("projects") or ()),
         "off_agents": "\n".join((document.get("off") or {}).get("agents") or ()),
     }
@@ -124,6 +137,30 @@ def _exploration(post: Mapping[str, str], before: Mapping[str, Any]) -> Mapping[
     if not 0 <= share <= 0.05:
         raise PolicyError("Explored, percent: expected a number from 0 to 5.", "explore")
     return {"share": share, "most_extra_usd": post.get("explore_extra", "").strip() or "0.01"}
+
+
+def _context(post: Mapping[str, str], before: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the form says of history; as it was where the form did not show it."""
+    if "ctx_chat" not in post:
+        return before
+    parts = (("current", "the current topic"), ("topics", "earlier topics"), ("bulks", "bulks"))
+    return {
+        "chat_model_ctx_history": _share(post, "ctx_chat", "Share of the window for chat history"),
+        "util_model_ctx_input": _share(post, "ctx_util", "Share of the window for utility calls"),
+        "history_split": {name: _share(post, f"ctx_{name}", f"Share of history for {words}") for name, words in parts},
+    }
+
+
+def _compression(post: Mapping[str, str], before: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the form says of compression; as it was where the form did not show it."""
+    if "comp_keep" not in post:
+        return before
+    keep = _number(post, "comp_keep", "Newest messages kept")
+    return {
+        "min_cost_per_1k_tokens": post.get("comp_cost", "").strip() or "0",
+        "target_reduction": _share(post, "comp_target", "Reduction aimed at"),
+        "keep_recent": 0 if keep is None else keep,
+    }
 
 
 def _tier(post: Mapping[str, str], prefix: str) -> dict[str, Any]:
