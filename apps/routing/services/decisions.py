@@ -172,7 +172,7 @@ def _holding(asking: Asking, found: InForce, answer: dict[str, Any], reached: Re
     """The answer with the amount that is held; where it does not fit, for the next cheaper model, or blocked."""
     choice = reached.choice
     chosen = choice.selection.chosen if choice else None
-    sizes = choice.sizes if choice else _sizes(asking.asked, seen.conversation)
+    sizes = choice.sizes if choice else _sizes(asking.asked, seen.conversation.state())
     if choice and chosen:
         cheaper = [one for one in choice.selection.fallbacks if (one.cost or 0) < (chosen.cost or 0)]
         tries = [chosen, *sorted(cheaper, key=lambda each: -(each.cost or 0))]
