@@ -73,6 +73,22 @@ CASES: list[tuple[list[Candidate], dict[str, Any], tuple[str | None, str]]] = [
     ([replace(MIDDLE, cap=100), LARGE], {}, ("middle", "tier_of_score")),
     (LADDER, {"max_cost": 99}, ("middle", "no_feasible_model")),
     (LADDER, {"providers": frozenset({"other"})}, (None, "no_feasible_model")),
+    # Too long for all: the widest that answers, of equal ones the default tier's.
+    (
+        [replace(SMALL, context_window=None, breaker="open"), replace(MIDDLE, context_window=None), LARGE],
+        {"context_tokens": 10**9},
+        ("large", "no_feasible_model"),
+    ),
+    (
+        [replace(each, context_window=None) for each in LADDER],
+        {"context_tokens": 10**9},
+        ("middle", "no_feasible_model"),
+    ),
+    (
+        [replace(SMALL, context_window=None), replace(MIDDLE, context_window=None), replace(LARGE, breaker="open")],
+        {"context_tokens": 10**9},
+        ("middle", "no_feasible_model"),
+    ),
     # A lone model is never taken away: the one that hinders for a while is better than none.
     ([replace(MIDDLE, breaker="open")], {}, ("middle", "no_feasible_model")),
     # Failures: the provider's keep the tier, others climb.

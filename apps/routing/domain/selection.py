@@ -210,7 +210,10 @@ def _why_empty(asked: _Question, rank: int) -> str:
 
 
 def _without_feasible(asked: _Question) -> tuple[Candidate | None, str]:
-    """The default tier's first healthy model; else the first of what hinders only for a while; else the widest."""
+    """The default tier's first healthy model; else the first of what hinders only for a while; else the widest.
+
+    Where the context is too long for all, one that fails at the moment comes after those that do not, however wide.
+    """
     lasting = [one for one in asked.every if _hinders_little(asked, one)]
     healthy = [one for one in lasting if not _is_down(asked, one)]
     for group in (healthy, lasting):
@@ -220,7 +223,20 @@ def _without_feasible(asked: _Question) -> tuple[Candidate | None, str]:
     able = [one for one in asked.every if not asked.wanted.requires - one.supports and _is_allowed(asked, one)]
     if not able:
         return None, "no_feasible_model"
-    return max(able, key=lambda one: (one.context_window or 0, -one.rank, -one.position)), "no_feasible_model"
+    default = asked.wanted.default_rank
+    best = max(
+        able,
+        key=lambda one: (
+            not _fails_now(asked, one), one.context_window or 0, one.rank == default, -one.rank, -one.position,
+        ),
+    )  # fmt: skip
+    return best, "no_feasible_model"
+
+
+def _fails_now(asked: _Question, one: Candidate) -> bool:
+    """Whether its provider hinders it, whatever else refuses it."""
+    is_faulty = is_provider_fault(asked.wanted.failed.get(one.model, "answered"))
+    return one.breaker == "open" or one.is_rate_limited or is_faulty
 
 
 def _is_down(asked: _Question, one: Candidate) -> bool:
