@@ -8,13 +8,14 @@ from django.utils import timezone
 
 from apps.access.domain.identity import ALL_SCOPES
 from apps.access.models import User
+from apps.costs.domain.pricing import Rates
 from apps.routing.models import ModelQuality, PolicyVersion, QualityState
 from apps.routing.selectors import quality
 from apps.routing.selectors.in_force import in_force
 from apps.routing.services.health import watch_models
 from tests.budgets.acts import make_budget, spend
 from tests.cast import HeldKey
-from tests.costs.posting import GPT, call, load_prices, posted
+from tests.costs.posting import GPT, call, load_prices, posted, rates
 from tests.routing import acts
 from tests.routing.test_decisions import HARD, SECRET_WORDS, ask
 
@@ -181,6 +182,22 @@ def test_the_same_model_for_less(browser: Client, admin_key: HeldKey) -> None:
     posted(admin_key, [call(provider="acme", model="x")])
     assert '<td class="num">unknown <span class="badge warn">1 unpriced' in text(browser, "/routing/providers")
     assert "The same model for less" not in shown, "openrouter lists it at the same price"
+
+
+def test_a_move_shows_speed_and_errors_on_both_sides(browser: Client, admin_key: HeldKey) -> None:
+    cheaper = Rates(rates(input_tokens="1", output_tokens="4"))
+    load_prices({("openai", "gpt-4.1"): acts.BOOK[acts.FULL], acts.FULL: cheaper})
+    here = call(provider="openai", model="gpt-4.1", latency_ms=400)
+    posted(admin_key, [here] * 9 + [here | {"status": "error", "error_type": "503"}])
+    shown = text(browser, "/routing/providers")
+    assert shown.count("not used there") == 2
+    assert "10.0%" in shown
+    there = call(provider=acts.FULL[0], model=acts.FULL[1], latency_ms=300)
+    posted(admin_key, [there] * 3 + [there | {"status": "error", "error_type": "503"}])
+    shown = text(browser, "/routing/providers")
+    assert "300 ms there" in shown
+    assert "25.0% of 4 there" in shown
+    assert "not used there" not in shown
 
 
 def test_background_calls_and_failover_in_money(browser: Client, make_held_key: Any) -> None:

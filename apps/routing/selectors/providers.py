@@ -1,6 +1,6 @@
 """The same model at several providers: what each costs, how it did, and what a move would have saved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +10,7 @@ from apps.costs.domain.pricing import usd
 from apps.costs.domain.rate_book import RateBook
 from apps.costs.selectors import metrics
 from apps.costs.selectors.rate_book import current_rate_book
+from apps.routing.domain.comparing import Share
 from apps.routing.selectors.repricing import repriced
 from apps.routing.selectors.use import LATELY
 
@@ -31,10 +32,18 @@ class Done:
     cost_usd: Decimal
     unpriced_calls: int
 
+    @property
+    def errors(self) -> Share:
+        """Calls that ended in an error, of those that ended well or in one."""
+        return Share(self.error_calls, self.ok_calls + self.error_calls)
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The calls of a model at another provider that lists it, and what the same tokens cost there."""
+    """The calls of a model at another provider that lists it, and what the same tokens cost there.
+
+    `there` is what it did at that provider; None where nobody used it there lately.
+    """
 
     model: str
     provider: str
@@ -43,6 +52,8 @@ class Move:
     calls: int
     here_usd: Decimal
     there_usd: Decimal
+    here: Done
+    there: Done | None
 
     @property
     def saved_usd(self) -> Decimal:
@@ -65,8 +76,9 @@ def compare_providers(*, now: datetime, project_ids: frozenset[int] | None) -> C
     rows = metrics.grouped(query, ("provider", "model"), edges=())
     used = sorted((row for row in rows if row.totals.calls), key=lambda row: (-row.totals.cost_usd, row.values))
     book = current_rate_book()
-    moves = [move for row in used[:MOST] for move in _moves(book, row, now) if move.saved_usd > 0]
-    return Comparison([_done(row) for row in used[:MOST]], sorted(moves, key=lambda move: -move.saved_usd))
+    done = {row.values: _done(row) for row in used}
+    moves = [move for row in used[:MOST] for move in _moves(book, row, done, now) if move.saved_usd > 0]
+    return Comparison(list(done.values())[:MOST], sorted(moves, key=lambda move: -move.saved_usd))
 
 
 def _done(row: metrics.GroupRow) -> Done:
@@ -79,7 +91,9 @@ def _done(row: metrics.GroupRow) -> Done:
     )  # fmt: skip
 
 
-def _moves(book: RateBook, row: metrics.GroupRow, now: datetime) -> Iterator[Move]:
+def _moves(
+    book: RateBook, row: metrics.GroupRow, done: Mapping[tuple[str, ...], Done], now: datetime
+) -> Iterator[Move]:
     provider, model = row.values
     here = repriced(book, (provider, model), row.totals, now)
     if here is None:
@@ -87,7 +101,10 @@ def _moves(book: RateBook, row: metrics.GroupRow, now: datetime) -> Iterator[Mov
     for to_provider, to_model in _elsewhere(book, provider, model):
         there = repriced(book, (to_provider, to_model), row.totals, now)
         if there is not None:
-            yield Move(model, provider, to_provider, to_model, row.totals.calls, usd(here), usd(there))
+            yield Move(
+                model, provider, to_provider, to_model, row.totals.calls, usd(here), usd(there),
+                done[row.values], done.get((to_provider, to_model)),
+            )  # fmt: skip
 
 
 def _elsewhere(book: RateBook, provider: str, model: str) -> list[tuple[str, str]]:
