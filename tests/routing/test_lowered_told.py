@@ -76,11 +76,13 @@ def test_what_was_sent_down_is_told_soon_then_daily_then_at_the_end(
     message = compose(mail)
     assert message.subject == "[Bursar] 3 calls sent down: Team <A>: 50 % of $1.00 is spent"
     plain, html = str(message.body), str(message.alternatives[0][0])
-    line = "  3 x anthropic/claude-opus-5-5 (premium) -> openrouter/openai/gpt-4.1-mini (simple)\n"
+    line = "  3 x anthropic/claude-opus-5-5 (premium) -> openrouter/openai/gpt-4.1-mini (simple)"
+    line += "; 3 may be below the quality threshold\n"
     for words in (line, "UTC: 3 calls\n", "Budget: Team <A>\n", "Resets: ", "Ends: when it is raised"):
         assert words in plain
     assert "Sent to cheaper models: 3 calls" in html
     assert "claude-opus-5-5<br>" in html
+    assert "simple; 3 may be below the quality threshold" in html
     assert (mail.address, posted.channel) == (alice.email, hook)
     told = posts.payload(posted, later)
     assert told["type"] == "alert.downgraded"
@@ -89,6 +91,7 @@ def test_what_was_sent_down_is_told_soon_then_daily_then_at_the_end(
             "from": {"model": "anthropic/claude-opus-5-5", "tier": "premium"},
             "to": {"model": "openrouter/openai/gpt-4.1-mini", "tier": "simple"},
             "calls": 3,
+            "below_quality": 3,
         }
     ]
     ask(agent, message=HARD)
@@ -97,6 +100,7 @@ def test_what_was_sent_down_is_told_soon_then_daily_then_at_the_end(
     assert [one.lowered[0]["calls"] for one in Announcement.objects.filter(event=Event.DOWNGRADED)] == [3, 1]
     page = signed_in(alice).get(f"/alerts/{Alert.objects.get().pk}").content.decode()
     assert "Sent to cheaper models" in page
+    assert "simple; 4 may be below the quality threshold" in page
     mails(later)
     editing.raise_budget(caller=OWNER, budget_id=spent.pk, amount=Decimal(9))
     end = [str(compose(one).body) for one in mails(later) if one.address]

@@ -16,18 +16,23 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """So many calls went to a model of a tier instead of to another. Models as people know them."""
+    """So many calls went to a model of a tier instead of to another. Models as people know them.
+
+    `below_quality` of them went where the policy's quality threshold may not be met.
+    """
 
     old: str
     old_tier: str
     new: str
     new_tier: str
     calls: int
+    below_quality: int = 0
 
     @property
     def words(self) -> str:
         """In one line of plain text."""
-        return f"{self.calls:,} x {self.old} ({self.old_tier}) -> {self.new} ({self.new_tier})"
+        moved = f"{self.calls:,} x {self.old} ({self.old_tier}) -> {self.new} ({self.new_tier})"
+        return f"{moved}; {self.below_quality:,} may be below the quality threshold" if self.below_quality else moved
 
     def kept(self) -> dict[str, Any]:
         """As it is stored."""

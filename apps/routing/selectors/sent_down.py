@@ -37,10 +37,11 @@ def lowered_by(counted: Counted, start: datetime, end: datetime) -> list[Lowered
         SENT_DOWN, _of_counter(counted), created_at__gte=start, created_at__lt=end,
         answer__downgrade__budget_id=str(counted.budget_id),
     )  # fmt: skip
-    named = rows.values_list(*_PLACES).annotate(many=Count("decision_id")).order_by("-many", *_PLACES)
+    weak = Count("decision_id", filter=Q(answer__below_quality=True))
+    named = rows.values_list(*_PLACES).annotate(many=Count("decision_id"), weak=weak).order_by("-many", *_PLACES)
     return [
-        Lowered(f"{old_provider}/{old}", old_tier, f"{provider}/{name}", tier, many)
-        for old_provider, old, old_tier, provider, name, tier, many in named
+        Lowered(f"{old_provider}/{old}", old_tier, f"{provider}/{name}", tier, many, weak)
+        for old_provider, old, old_tier, provider, name, tier, many, weak in named
     ]
 
 

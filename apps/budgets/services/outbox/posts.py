@@ -73,6 +73,7 @@ def _downgrades(told: Told) -> dict[str, Any]:
                 "from": {"model": one.old, "tier": one.old_tier},
                 "to": {"model": one.new, "tier": one.new_tier},
                 "calls": one.calls,
+                "below_quality": one.below_quality,
             }
             for one in told.lowered
         ],
