@@ -110,11 +110,17 @@ class PrivateServer:
             self._process = None
 
 
+COMPLETE = "complete"
+"""The file that says of data which are kept that they are whole."""
+
+
 @contextlib.contextmanager
 def private_postgres(
-    directory: Path, *, fsync: bool = True, settings: Mapping[str, str] | None = None
+    directory: Path, *, fsync: bool = True, settings: Mapping[str, str] | None = None, keep: bool = False
 ) -> Iterator[PrivateServer]:
     """Run a private server for as long as the block lasts; its data are deleted afterwards.
+
+    With `keep` they stay, and are used again if a file COMPLETE lies in `directory`, where who makes the data puts it.
 
     The files live in `directory`, or as root, when its account could not reach them there, under /var/lib/bursar.
     `settings` are PostgreSQL's own, in addition. The server dies with this process, even when that is killed.
@@ -122,12 +128,14 @@ def private_postgres(
     account = database_account()
     home = database_home(var_dir())
     directory.mkdir(parents=True, exist_ok=True)
-    folder = (home if account.is_other else directory) / f"private-{short_hash(directory)}"
+    kind, near = ("kept", home.parent) if keep else ("private", home)  # what is kept is found from any checkout
+    folder = (near if account.is_other else directory) / f"{kind}-{short_hash(directory)}"
     _remove_abandoned(folder.parent)
     durability = {} if fsync else {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
     cluster = Cluster(folder, account, usable_programs(home, account), {**durability, **(settings or {})})
     cluster.stop_leftover()
-    cluster.remove()
+    if not (keep and (directory / COMPLETE).exists()):
+        cluster.remove()
     cluster.create(sync=fsync)
     server = PrivateServer(cluster, directory / "postgres.log")
     try:
@@ -135,7 +143,8 @@ def private_postgres(
         yield server
     finally:
         server.close()
-        cluster.remove()
+        if not keep:
+            cluster.remove()
 
 
 def _remove_abandoned(home: Path) -> None:

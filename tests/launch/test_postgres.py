@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -13,7 +14,7 @@ import pytest
 
 from controlplane.launch.cluster import LONGEST_SOCKET_PATH, PORT, Cluster
 from controlplane.launch.places import Account, LaunchError, database_account
-from controlplane.launch.postgres import _remove_abandoned, private_postgres
+from controlplane.launch.postgres import COMPLETE, _remove_abandoned, private_postgres
 from controlplane.launch.programs import installed_programs
 from tests.house import ROOT
 from tests.launch.conftest import eventually, is_running
@@ -55,6 +56,25 @@ def test_a_private_server_keeps_its_data_through_a_kill_and_leaves_nothing(tmp_p
     assert not is_running(second)
     assert not folder.exists()
     assert [modes_up_from(path) for path in watched] == before
+
+
+def test_data_that_are_kept_are_used_again_once_they_are_whole(tmp_path: Path) -> None:
+    found = []
+    for is_whole in (False, True, True):
+        with (
+            private_postgres(tmp_path, fsync=False, keep=True) as server,
+            psycopg.connect(server.url, autocommit=True) as connection,
+        ):
+            connection.execute("CREATE TABLE IF NOT EXISTS kept ()")
+            connection.execute("INSERT INTO kept DEFAULT VALUES")
+            found.append(connection.execute("SELECT count(*) FROM kept").fetchone())
+            folder = Path(server.socket_folder).parent
+        if is_whole:
+            (tmp_path / COMPLETE).touch()
+    (tmp_path / COMPLETE).unlink()
+    shutil.rmtree(folder)
+
+    assert found == [(1,), (1,), (2,)]
 
 
 def test_what_a_killed_owner_left_behind_is_deleted_a_day_later(tmp_path: Path) -> None:
