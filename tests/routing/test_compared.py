@@ -10,6 +10,7 @@ from django.test import Client
 
 from apps.access.domain.identity import ALL_SCOPES
 from apps.access.models import Project, User
+from apps.costs.domain import formats
 from apps.routing.domain.comparing import Share, difference
 from apps.routing.models import Compression
 from tests.cast import HeldKey
@@ -93,12 +94,30 @@ def test_compressed_calls_beside_others(agent: HeldKey, alice: User, signed_in: 
     assert Decimal(one["lost_usd"]) == Decimal(warm["cache_usd_lost"]), "once, however many calls"
     assert Decimal(told["totals"]["net_usd"]) == whole - Decimal(warm["cache_usd_lost"])
     assert (one["known_calls"], one["unknown_calls"]) == (27, 1)
+    tokens = 24 * (saved.tokens_before - saved.tokens_after) + 2 * (again.tokens_before - again.tokens_after)
+    assert one["tokens_saved"] == tokens
+    assert one["tokens_before"] == tokens + 26 * usage("x")["input_tokens"]
 
     shown = signed_in(alice).get("/routing/compression").content.decode()
     assert "50.0%" in shown
     assert "n = 24" in shown
     assert '<span class="badge danger">lower</span>' in shown
     assert "1 call unknown" in shown
+    assert f"of {formats.tokens(one['tokens_before'])} before" in shown
+
+
+def test_a_later_step_saves_what_the_earlier_one_took_out_as_well(agent: HeldKey) -> None:
+    first = compress(agent, target_reduction=0.05)
+    second = compress(agent, messages=first["messages"], target_reduction=0.3, builds_on=first["id"])
+    stranger = compress(agent, messages=first["messages"], target_reduction=0.3, builds_on="nobody's")
+    assert second["tokens_before"] == first["tokens_after"]
+    both, alone = (Compression.objects.get(compression_id=one["id"]) for one in (second, stranger))
+    assert (both.tokens_before, both.tokens_after) == (first["tokens_before"], second["tokens_after"])
+    assert (alone.tokens_before, alone.tokens_after) == (second["tokens_before"], second["tokens_after"])
+    assert alone.usd_saved_per_call is not None
+    assert both.usd_saved_per_call is not None
+    share = Decimal(both.tokens_before - both.tokens_after) / (alone.tokens_before - alone.tokens_after)
+    assert abs(both.usd_saved_per_call - alone.usd_saved_per_call * share) <= Decimal("1e-14")
 
 
 def test_before_anything(agent: HeldKey, alice: User, signed_in: Callable[[User], Client]) -> None:

@@ -72,6 +72,7 @@ def _saving(found: list[Compared]) -> dict[str, Any]:
     return {
         "known_calls": sum(one.known_calls for one in found),
         "unknown_calls": sum(one.unknown_calls for one in found),
+        "tokens_before": sum(one.tokens_before for one in found),
         "tokens_saved": sum(one.tokens_saved for one in found),
         **{
             name: sum((getattr(one, name) for one in found), Decimal(0))

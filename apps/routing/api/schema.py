@@ -73,6 +73,7 @@ COMPRESSION_REQUEST: dict[Any, Any] = {
             "keep_recent": {"type": "integer", "minimum": 0},
             "keep": {"type": "array", "items": {"type": "integer", "minimum": 0}},
             "query": TEXT,
+            "builds_on": {"type": "string", "description": "an earlier compression whose shorter texts are sent again"},
             "cached_tokens": {"type": "integer", "minimum": 0, "description": "of the prompt, in the provider's cache"},
             "calls_ahead": {"type": "integer", "minimum": 1, "description": "calls that go on from this prompt"},
             "summary": {

@@ -20,7 +20,7 @@ _NUMBERS = {
 }
 FIELDS = frozenset(
     {"messages", "provider", "model", "target_tokens", "target_reduction", "keep_recent", "keep", "query"}
-    | {"cached_tokens", "calls_ahead", "summary"}
+    | {"cached_tokens", "calls_ahead", "summary", "builds_on"}
 )
 SUMMARY_LETTERS = 100_000
 _MONEY = re.compile(r"\d{1,12}(\.\d{1,15})?")
@@ -43,6 +43,8 @@ class Wish:
     summary: str | None = None
     """What a model wrote; "" asks what it should be asked, None is for no summary."""
     summary_usd: Decimal = Decimal(0)
+    builds_on: str = ""
+    """The id of an earlier compression, all of whose shorter texts are among the messages."""
 
 
 def read_wish(body: Mapping[str, Any], *, most_messages: int) -> Wish | list[FieldError]:
@@ -70,7 +72,7 @@ def read_wish(body: Mapping[str, Any], *, most_messages: int) -> Wish | list[Fie
         errors.append(FieldError("target_reduction", "out_of_bounds", "target_reduction is a share between 0 and 1."))
     if reduction is not None and numbers["target_tokens"] is not None:
         errors.append(FieldError("target_reduction", "both", "Send target_tokens or target_reduction, not both."))
-    texts = {name: _text(body, name, errors) for name in ("provider", "model", "query")}
+    texts = {name: _text(body, name, errors) for name in ("provider", "model", "query", "builds_on")}
     summary, summary_usd = _summary(body.get("summary"), errors)
     if errors:
         return errors
@@ -87,6 +89,7 @@ def read_wish(body: Mapping[str, Any], *, most_messages: int) -> Wish | list[Fie
         texts["query"],
         summary,
         summary_usd,
+        texts["builds_on"],
     )
 
 

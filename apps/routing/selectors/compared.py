@@ -27,6 +27,7 @@ _COMPRESSED = """
         WHERE {marked} AND r.operation_id <> %(execute_tool)s AND {where}
     ), priced AS (
         SELECT r.task_type_id, CASE WHEN r.input_tokens > 0 THEN k.tokens_before - k.tokens_after END AS tokens,
+            CASE WHEN r.input_tokens > 0 THEN r.input_tokens + k.tokens_before - k.tokens_after END AS whole,
             CASE WHEN r.input_tokens > 0 THEN k.usd_saved_per_call ELSE 0 END AS saved, k.usd_lost AS lost,
             k.created_at >= %(records_from)s AND
                 row_number() OVER (PARTITION BY k.compression_id ORDER BY r.occurred_at, r.usage_id) = 1 AS is_first
@@ -34,7 +35,8 @@ _COMPRESSED = """
             ON k.compression_id = r.compression_id AND (k.project_id IS NULL OR k.project_id = r.project_id)
     ), saved AS (
         SELECT task_type_id, coalesce(sum(saved), 0) AS saved, count(saved) AS known,
-            coalesce(sum(tokens), 0) AS tokens, coalesce(sum(lost) FILTER (WHERE is_first), 0) AS lost
+            coalesce(sum(tokens), 0) AS tokens, coalesce(sum(whole), 0) AS whole,
+            coalesce(sum(lost) FILTER (WHERE is_first), 0) AS lost
         FROM priced GROUP BY 1
     ), done AS (
         SELECT r.task_type_id, {sums} FROM marked r CROSS JOIN LATERAL (SELECT r.status) c GROUP BY 1
@@ -46,7 +48,8 @@ _COMPRESSED = """
         GROUP BY 1
     )
     SELECT coalesce(l.name, ''), {names}, coalesce(j.tasks, 0), coalesce(j.judged, 0), coalesce(j.well, 0),
-        coalesce(s.saved, 0), coalesce(s.lost, 0), coalesce(s.known, 0), coalesce(s.tokens, 0)::bigint
+        coalesce(s.saved, 0), coalesce(s.lost, 0), coalesce(s.known, 0), coalesce(s.tokens, 0)::bigint,
+        coalesce(s.whole, 0)::bigint
     FROM done d LEFT JOIN saved s USING (task_type_id) LEFT JOIN judged j USING (task_type_id)
     LEFT JOIN costs_label l ON l.id = d.task_type_id
 """
@@ -83,7 +86,10 @@ class Did:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One task type. `saved_usd` is of the `known_calls` of the compressed ones, `lost_usd` is to be taken off."""
+    """One task type. `saved_usd` is of the `known_calls` of the compressed ones, `lost_usd` is to be taken off.
+
+    `tokens_before` is what their prompts had with what was taken out of them: input tokens as billed, and those saved.
+    """
 
     task_type: str
     compressed: Did
@@ -92,6 +98,7 @@ class Compared:
     lost_usd: Decimal = Decimal(0)
     known_calls: int = 0
     tokens_saved: int = 0
+    tokens_before: int = 0
     success: Difference = field(init=False)
     errors: Difference = field(init=False)
     retries: Difference = field(init=False)
@@ -122,12 +129,12 @@ def compared(query: UsageQuery) -> list[Compared]:
         every = {row.values[0]: row.totals for row in metrics.grouped(query, ("task_type",), edges=(), whole=True)}
         tasks = {row.values[0]: row.totals for row in metrics.tasks_by(query, ("task_type",))}
     found = []
-    for name, did, (saved, lost, known, tokens) in marked:
+    for name, did, saving in marked:
         all_calls, all_tasks = every.get(name, metrics.Totals()), tasks.get(name, metrics.TaskTotals())
         whole = {name: getattr(all_calls, name) for name in _SUMS}
         whole |= {name: getattr(all_tasks, name) for name in _TASKS}
         rest = Did(**{name: max(value - getattr(did, name), 0) for name, value in whole.items()})
-        found.append(Compared(name, did, rest, saved, lost, known, tokens))
+        found.append(Compared(name, did, rest, *saving))
     return sorted(found, key=lambda one: (-one.compressed.calls, one.task_type))
 
 

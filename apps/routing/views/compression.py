@@ -70,6 +70,7 @@ def compression(request: PageRequest) -> HttpResponse:
         "other_calls": sum(one.uncompressed.calls for one in found),
         "known_calls": sum(one.known_calls for one in found),
         "unknown_calls": sum(one.unknown_calls for one in found),
+        "tokens_before": sum(one.tokens_before for one in found),
         "tokens_saved": sum(one.tokens_saved for one in found),
         "saved_usd": sum((one.saved_usd for one in found), Decimal(0)),
         "lost_usd": sum((one.lost_usd for one in found), Decimal(0)),

@@ -67,6 +67,9 @@ async def shorten(
         tokens = zero.approximate_tokens(zero.text_of(shorter))
         if wish.asks(tokens) and tokens >= kept.enough_below:
             body = body_of(shorter, model, cached_tokens=tally.cached_of(str(agent.context.id)))
+            if kept.id and kept.contents.keys() <= {_key(one) for one in messages}:
+                # All of what the last step took out is still out: calls go on saving it.
+                body["builds_on"] = kept.id
             answer = await asyncio.to_thread(_ask, client, body, options.compress_seconds)
             if answer is None:
                 return _used(call_data, messages, shorter, kept)
