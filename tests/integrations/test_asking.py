@@ -76,10 +76,15 @@ def test_what_is_held_is_held_for_one_call(fake: Fake, make_client: MakeClient) 
     client = make_client(fake)
     asked = {**FIRST, "reserve": True}
     assert [client.decide(**asked).reservation for _ in range(2)] == [{"id": "r"}] * 2
+    decision = client.decide(**asked)
+    assert decision.fields == {"decision_id": decision.id, "reservation_id": "r"}
+    client.release(decision.fields["reservation_id"])
+    assert client.flush(10)
+    assert "/api/reservations/r/release" in fake.paths()
     # Where nothing blocks, the answer is remembered without the hold.
     fake.decision |= {"budget_blocks": False}
     assert [client.decide(**asked).reservation for _ in range(3)] == [{"id": "r"}, None, None]
-    assert fake.paths().count(DECISIONS) == 3
+    assert fake.paths().count(DECISIONS) == 4
 
 
 def test_a_hold_of_an_answer_that_came_too_late_is_given_back(fake: Fake, make_client: MakeClient) -> None:

@@ -145,6 +145,13 @@ class Decision:
     raw: Mapping[str, Any] = field(default_factory=dict)
     """The whole answer of the server."""
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """For `report`: `bursar.report(**decision.fields, …)` ties the call to it, and settles what is held for it."""
+        held = self.reservation["id"] if self.reservation else None
+        told = {"decision_id": self.id, "reservation_id": held}
+        return {name: value for name, value in told.items() if value}
+
 
 def as_model(value: object) -> Model | None:
     """A model from any of its forms; None for what is none."""
