@@ -40,7 +40,7 @@ def test_one_budget_says_how_it_burns_and_who_spends_it(ann: User, signed_in: An
     assert answer.context["shares"][0]["share"] == "76.5%"
     assert answer.context["chart"].rows[-1].cells in (("–",), ("$8.50",))
     assert [row["kind"] for row in answer.context["entries"]] == ["Settle", "Settle"]
-    assert [one.title for one in answer.context["alerts"]] == ["Month: 80 % of $10.00 is spent"]
+    assert [one.title for one, _ in answer.context["alerts"]] == ["Month: 80 % of $10.00 is spent"]
     assert signed_in(ann).get("/budgets/987").status_code == 404
 
 

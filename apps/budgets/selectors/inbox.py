@@ -1,11 +1,12 @@
 """Reads of alerts: the inbox with its filters, how many fire, and one alert with whom it was told to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
+from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 
 from apps.access.domain.identity import Caller
-from apps.budgets.models import Alert, AlertState, Delivery, Severity
+from apps.budgets.models import Alert, AlertState, Delivery, DeliveryItem, DeliveryState, Severity
 
 # The kinds of alerts in words; one that is missing here is shown as it is named.
 KIND_WORDS = {
@@ -79,3 +80,28 @@ def deliveries_of(alert: Alert) -> QuerySet[Delivery]:
         .distinct()
         .order_by("-id")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How many messages told of an alert, and how many of them have arrived."""
+
+    arrived: int = 0
+    messages: int = 0
+
+
+def with_reached(alerts: Sequence[Alert]) -> list[tuple[Alert, Reached]]:
+    """Alerts with how many messages told of each."""
+    rows = (
+        DeliveryItem.objects.filter(announcement__alert__in=[alert.pk for alert in alerts])
+        .values_list("announcement__alert_id")
+        .annotate(
+            arrived=Count("delivery_id", distinct=True, filter=Q(delivery__state__in=_ARRIVED)),
+            messages=Count("delivery_id", distinct=True),
+        )
+    )
+    found = {alert_id: Reached(arrived, messages) for alert_id, arrived, messages in rows}
+    return [(alert, found.get(alert.pk, Reached())) for alert in alerts]
+
+
+_ARRIVED = (DeliveryState.SENT, DeliveryState.FOLDED)

@@ -25,6 +25,7 @@ from apps.budgets.forms.budget import RaiseForm
 from apps.budgets.models import Alert, Budget, Entry, StoredForecast
 from apps.budgets.selectors.budgets import budgets_of
 from apps.budgets.selectors.forecasts import horizon, outlook, why_none
+from apps.budgets.selectors.inbox import with_reached
 from apps.budgets.selectors.spending import DIMENSIONS, Share, TooMuch, heading, pieces, shares
 from apps.budgets.selectors.standing import Standing, counters_of, past_counters, standing, standings
 from apps.budgets.services import editing
@@ -93,7 +94,9 @@ def budget(request: PageRequest, budget_id: int) -> HttpResponse:
         "past": [_past(found, one) for one in past_counters(found.budget, found.span.start)] if not rule.each else [],
         "raises": [(one, amount(one.amount, unit)) for one in found.budget.raises.order_by("-id")[:10]],
         "entries": _entries(found),
-        "alerts": Alert.objects.visible_to(request.caller).filter(budget_id=budget_id).order_by("-id")[:10],
+        "alerts": with_reached(
+            list(Alert.objects.visible_to(request.caller).filter(budget_id=budget_id).order_by("-id")[:10])
+        ),
         "raise_form": RaiseForm(),
         "may_change": may_change(request),
         "unit": unit,
