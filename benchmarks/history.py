@@ -17,6 +17,7 @@ from apps.costs.domain.kinds import LabelKind, NarrowKind
 from apps.costs.domain.measures import HISTOGRAMS, NARROW_SUMS, SUMS
 from apps.costs.selectors import recount
 from apps.costs.services import names, partitions
+from benchmarks.history_decisions import decision_steps
 from benchmarks.history_tasks import task_steps
 from benchmarks.traffic import MODELS, zipf
 
@@ -25,9 +26,10 @@ SEED = 0.42
 
 
 def make_history(
-    *, records: int, start: datetime, days: int, say: Callable[[str], None], independent: bool = False
-) -> None:
-    """Fill an empty, migrated database. `say` is told each step."""
+    *, records: int, start: datetime, days: int, say: Callable[[str], None], independent: bool = False,
+    decided: bool = False,
+) -> None:  # fmt: skip
+    """Fill an empty, migrated database. `say` is told each step. With `decided` tasks begin with decisions too."""
     end = start + timedelta(days=days)
     partitions.ensure_months({partitions.month_of(start + timedelta(days=day)) for day in range(days + 1)})
     say("names")
@@ -46,7 +48,7 @@ def make_history(
         say("records")
         cursor.execute(_RECORDS, ids)
         cursor.execute("DROP TABLE bench_draws")
-        for step, sql in {**_rollups(), **task_steps()}.items():
+        for step, sql in {**_rollups(), **task_steps(), **(decision_steps() if decided else {})}.items():
             say(step)
             cursor.execute(sql, recount.parameters())
         say("vacuum")

@@ -5,7 +5,8 @@
 1. FOLDER holds the published traces of docs/imports.md (Azure LLM 2023, Mooncake, tau-bench). Each is imported into a
    private PostgreSQL, a baseline is declared, days are derived, and a what-if moves every call to the baseline's model.
    The same is added up here from the raw file in Decimal, with rates written here. Every amount must be equal.
-2. A made history (benchmarks/history.py): how long a day takes to derive, and pages and API to answer.
+2. A made history (benchmarks/history.py) with decisions: how long a day takes to derive and a what-if to replay, and
+   how long pages and API take to answer, by the clock and by processor time (of the page and of the database).
 """
 
 import argparse
@@ -23,6 +24,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.history_decisions import policy_document
+from benchmarks.processes import cpu_seconds
+
 USED, BASELINE = ("openai", "gpt-4o-mini"), ("openai", "gpt-4o")
 RATES = {USED: ("0.15", "0.075", "0.6"), BASELINE: ("2.5", "1.25", "10")}
 """USD per million tokens: input, cache read, output; the public list prices."""
@@ -35,7 +39,15 @@ PAGES = {
     "Overview 30 days": "/?period=30d",
     "Savings 30 days": "/routing/savings?period=30d",
     "Savings 30 days, one model": "/routing/savings?period=30d&model=gpt-4.1",
+    "Savings 90 days": "/routing/savings?from={first}&to={last}",
+    "Savings CSV, 30 days by day": "/routing/savings.csv?period=30d",
+    "Baselines": "/routing/baselines",
+    "What-if, the form with advice": "/routing/what-if",
+    "What-if, one of a draft": "/routing/what-if/{run}",
     "API efficiency, 30 days": "/api/metrics/efficiency?from={from}&to={to}",
+    "API effects, 30 days": "/api/routing/effects?from={day}&to={until}",
+    "API one what-if": "/api/runs/{run}",
+    "API what-ifs": "/api/routing/replays",
 }
 Counts = tuple[int, int, int]
 """Input, of it read from the cache, and output tokens of one call."""
@@ -202,7 +214,7 @@ def _speed(records: int, days: int, requests: int) -> None:
         cursor.execute("TRUNCATE costs_tasktotal, costs_outcome, costs_usageday, costs_dayslice, costs_dayfold")
         cursor.execute("TRUNCATE routing_savingsday, routing_savingssum, routing_savingsslice, routing_switchsum")
     now = datetime.now(UTC)
-    make_history(records=records, start=now - timedelta(days=days), days=days, say=lambda step: None)
+    make_history(records=records, start=now - timedelta(days=days), days=days, say=lambda step: None, decided=True)
     while fold_closed_days(now=now, seconds=600).folded:
         pass
     BaselineRow.objects.all().delete()
@@ -213,22 +225,67 @@ def _speed(records: int, days: int, requests: int) -> None:
     print(f"{records / took:,.0f} records a second; a run that finds nothing: ", end="")
     begin = time.perf_counter()
     derive_due_days(now=now)
-    print(f"{(time.perf_counter() - begin) * 1000:.0f} ms\n\n| what | p50 ms | p95 ms |\n|---|---|---|")
+    print(f"{(time.perf_counter() - begin) * 1000:.0f} ms")
+    run = _what_if(now)
+    print("\n| what | p50 ms | p95 ms | processor p50 ms | p95 ms |\n|---|---|---|---|---|")
     person = User.objects.create(email="bench@localhost", role=Role.OWNER, must_change_password=False)
     client = Client()
     client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
-    times = {"from": f"{now - timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}", "to": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+    times = {
+        "from": f"{now - timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}", "to": f"{now:%Y-%m-%dT%H:%M:%SZ}", "run": run,
+        "day": f"{now - timedelta(days=30):%Y-%m-%dT00:00:00Z}", "until": f"{now:%Y-%m-%dT00:00:00Z}",
+        "first": f"{now - timedelta(days=89):%Y-%m-%d}", "last": f"{now:%Y-%m-%d}",
+    }  # fmt: skip
     for name, address in PAGES.items():
-        found = sorted(_timed(client, address.format(**times)) for _ in range(requests + 1))[:requests]
-        print(f"| {name} | {found[requests // 2]:.0f} | {found[max(0, round(requests * 0.95) - 1)]:.0f} |")
+        asked = address.format(**times)
+        _timed(client, asked)
+        found = [_timed(client, asked) for _ in range(requests)]
+        shown = [sorted(column)[place] for column in zip(*found, strict=True)
+                 for place in (requests // 2, max(0, round(requests * 0.95) - 1))]  # fmt: skip
+        print(f"| {name} | {' | '.join(f'{value:.0f}' for value in shown)} |")
 
 
-def _timed(client: Any, address: str) -> float:
+def _what_if(now: datetime) -> int:
+    """A draft and a move replayed over seven days, with the policy in force and its quality known."""
+    from apps.routing.domain.scenarios import Move
+    from apps.routing.models import PolicyVersion, ReplayRun
+    from apps.routing.services.policies import make_draft, publish
+    from apps.routing.services.quality import refresh_quality
+    from apps.routing.services.replays.asking import WhatIf, ask
+    from apps.routing.services.replays.working import work_on_replays
+
     begin = time.perf_counter()
+    refresh_quality(now=now)
+    print(f"quality of models in {time.perf_counter() - begin:.0f} s", end="; ")
+    caller, document = _caller(), policy_document()
+    for changed in (document, document | {"tiers": document["tiers"][1:]}):
+        draft = make_draft(caller=caller, document=changed, note="benchmark", based_on=None)
+        if not PolicyVersion.objects.published().exists():
+            publish(caller=caller, draft_id=draft.pk, now=now)
+    moves = [Move(("openai", "gpt-4.1"), ("openai", "gpt-4.1-mini"))]
+    wanted = WhatIf(7, None, draft.pk, moves=moves, levers={"cached_share": "0.5", "growth_percent": "20"})
+    run = ask(caller=caller, wanted=wanted, now=now)
+    begin = time.perf_counter()
+    while work_on_replays(seconds=600):
+        pass
+    took, done = time.perf_counter() - begin, ReplayRun.objects.get(pk=run.pk)
+    print(f"a what-if of {done.sums['calls']:,} calls in {took:.0f} s, {done.sums['calls'] / took:,.0f} a second")
+    return int(run.pk)
+
+
+def _timed(client: Any, address: str) -> tuple[float, float]:
+    """Milliseconds by the clock, and of processors: of this process and of its connection's."""
+    from django.db import connection
+
+    backend = [connection.connection.info.backend_pid] if connection.connection else []
+    begin, used = time.perf_counter(), time.process_time() + cpu_seconds(backend)
     answer = client.get(address)
+    b"".join(answer.streaming_content) if answer.streaming else answer.content
     if answer.status_code != 200:
         raise RuntimeError(f"{address} answered {answer.status_code}")
-    return (time.perf_counter() - begin) * 1000
+    now = connection.connection.info.backend_pid if connection.connection else 0
+    after = time.process_time() + (cpu_seconds(backend) if backend == [now] else 0.0)
+    return (time.perf_counter() - begin) * 1000, (after - used) * 1000
 
 
 if __name__ == "__main__":

@@ -9,13 +9,12 @@ from decimal import Decimal
 from itertools import pairwise
 
 from apps.costs.domain.calendars import piece_name, piece_title
+from apps.costs.domain.colours import MOST_SERIES, OTHER_SLOT, slots
 from apps.costs.domain.formats import money, money_column
 from apps.costs.domain.periods import Comparison, Period
 from apps.costs.selectors.metrics import OTHER, SeriesRow
 from controlplane.viewstate import NO_VALUE
 
-MOST_SERIES = 6
-OTHER_SLOT = 0
 _ZERO = Decimal(0)
 Values = list[Decimal]
 Before = list[Decimal | None]
@@ -91,20 +90,6 @@ def spend_chart(
         has_previous=bool(before),
         running=period.running_piece is not None,
     )
-
-
-def slots(numbers: Mapping[str, int]) -> dict[str, int]:
-    """A colour for each group of one chart, by the order in which the installation first saw them.
-
-    The n-th name ever seen prefers colour n (from the seventh on counting again from one); where two meet, the one
-    seen first keeps it. So the same groups have the same colours whatever their rank, in every period.
-    """
-    taken: dict[int, str] = {}
-    for name in sorted(numbers, key=lambda name: numbers[name]):
-        wish = (numbers[name] - 1) % MOST_SERIES
-        free = next(slot for step in range(MOST_SERIES) if (slot := (wish + step) % MOST_SERIES) not in taken)
-        taken[free] = name
-    return {name: slot + 1 for slot, name in taken.items()}
 
 
 def _stack(

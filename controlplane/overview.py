@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 from apps.access.domain.identity import Caller, Role
 from apps.access.pages import PageRequest, page
 from apps.costs.domain.calendars import zone_words
+from apps.costs.domain.colours import MOST_SERIES
 from apps.costs.domain.formats import count, money_column
 from apps.costs.domain.money_format import format_money
 from apps.costs.domain.periods import Comparison, Period, Span, compare, days_words
@@ -28,7 +29,7 @@ from apps.costs.selectors.metrics import BreakdownRow, SeriesRow, Totals
 from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.selectors.subscriptions import FeeRow, fees_usd, subscription_costs
 from controlplane import exports, figures, filterbar
-from controlplane.charts import MOST_SERIES, Chart, spend_chart
+from controlplane.charts import Chart, spend_chart
 from controlplane.context import health_dot
 from controlplane.conversations.links import conversation_url
 from controlplane.onboarding import welcome

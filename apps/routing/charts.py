@@ -1,8 +1,11 @@
-"""Shapes of the pages of routing: the ruler of tiers and the bars of factors, in percent of their width."""
+"""Shapes of the pages of routing: the ruler of tiers, the bars of factors and of costs, in percent of their width."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
+
+from apps.costs.domain.colours import MOST_SERIES, OTHER_SLOT, slots
 
 SLOTS = 6
 
@@ -64,3 +67,41 @@ def _bar(one: Mapping[str, Any], longest: float) -> Bar:
         width=round(width, 2),
         adds=pull >= 0,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A model's part of a stacked bar, with its colour and both of its amounts."""
+
+    name: str
+    slot: int
+    before: Decimal
+    after: Decimal
+    places: tuple[tuple[float, float], tuple[float, float]]
+    """Where it begins and how wide it is, before and after."""
+
+
+def stacked(rows: Sequence[tuple[str, Decimal, Decimal]], numbers: Mapping[str, int]) -> list[Part]:
+    """Amounts before and after as two bars over one scale, the first rows by name and the rest as one.
+
+    `numbers` say in which order names were first seen, so that each has the colour it has elsewhere.
+    """
+    named, rest = rows[:MOST_SERIES], rows[MOST_SERIES:]
+    last = max(numbers.values(), default=0)
+    known = {name: numbers.get(name) or last + 1 + place for place, (name, _, _) in enumerate(named)}
+    colours = slots(known)
+    shown = [(name, colours[name], before, after) for name, before, after in named]
+    if rest:
+        befores = sum((before for _, before, _ in rest), Decimal(0))
+        shown.append((f"Other ({len(rest)})", OTHER_SLOT, befores, sum((after for _, _, after in rest), Decimal(0))))
+    sums = (sum((row[2] for row in shown), Decimal(0)), sum((row[3] for row in shown), Decimal(0)))
+    whole = max(*sums) or Decimal(1)
+    starts, parts = [Decimal(0), Decimal(0)], []
+    for name, slot, before, after in shown:
+        widths = [before / whole * 100, after / whole * 100]
+        places = tuple(
+            (float(f"{start:.3f}"), float(f"{width:.3f}")) for start, width in zip(starts, widths, strict=True)
+        )
+        parts.append(Part(name, slot, before, after, (places[0], places[1])))
+        starts = [start + width for start, width in zip(starts, widths, strict=True)]
+    return parts

@@ -6,10 +6,10 @@ from django.utils import timezone
 
 from apps.access.domain.identity import Caller
 from apps.access.pages import PageRequest
+from apps.costs.domain.colours import MOST_SERIES
 from apps.costs.domain.periods import Comparison, Period, compare
 from apps.costs.selectors.metrics import UsageQuery
 from apps.costs.selectors.reporting import reporting_zone
-from controlplane.charts import MOST_SERIES
 from controlplane.explore.cells import Placed, placed, reads_records
 from controlplane.explore.measures import Cell, Source
 from controlplane.explore.ranking import by_group, ranked, shown

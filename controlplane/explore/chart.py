@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from apps.costs.domain.calendars import piece_title
+from apps.costs.domain.colours import MOST_SERIES, OTHER_SLOT, slots
 from apps.costs.domain.periods import Comparison, Period
-from controlplane.charts import MOST_SERIES, OTHER_SLOT, canvas, slots, title
+from controlplane.charts import canvas, title
 from controlplane.explore.asked import Found
 from controlplane.explore.cells import Placed
 from controlplane.explore.measures import Cell, Measure, Value, merged, written

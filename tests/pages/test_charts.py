@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.costs.domain.colours import MOST_SERIES, slots
 from apps.costs.domain.periods import Choice, Period, Preset, compare
 from apps.costs.selectors.metrics import SeriesRow, Totals
-from controlplane.charts import MOST_SERIES, Chart, slots, spend_chart
+from controlplane.charts import Chart, spend_chart
 
 NOW = datetime(2026, 11, 22, 13, 52, tzinfo=UTC)
 WEEK = Choice(ZoneInfo("UTC"), Preset.DAYS_7).at(NOW)

@@ -10,9 +10,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from apps.routing.models import PolicyVersion
 from apps.routing.services.quality import refresh_quality
 from tests.cast import HeldKey
 from tests.costs.posting import JSON, call, load_prices, posted
+from tests.routing import acts
 
 
 def written(folder: Path, rows: list[dict[str, Any]], name: str = "rows.jsonl.gz") -> Path:
@@ -77,3 +79,34 @@ def test_recorded_tasks_are_replayed_by_their_tokens_and_the_chances_of_models(w
     assert "| openai/gpt-4.1 | 0.738 | 0.0028 | 79.5%" in text
     assert "openai/gpt-4.1 → anthropic/claude-sonnet-4-5 |" in text
     assert "Nothing to replay" in told(task_type="chat")
+
+
+def test_a_policy_is_replayed_over_rows_and_over_recorded_usage(admin_key: HeldKey, tmp_path: Path) -> None:
+    acts.published()
+    policy = acts.document()
+    for tier, name in zip(policy["tiers"], ("weak", "twin", "dear"), strict=True):
+        tier["models"] = [acts.model(("made", name))]
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps(policy))
+    easy, hard = "hi", "Prove that the halting problem is undecidable, then derive Rice's theorem step by step."
+    rows = [row(n, n % 2) | {"prompt": hard if n % 4 == 0 else easy} for n in range(60)]
+    text = told(written(tmp_path, rows), splits=3, policy=str(file))
+    line = next(line for line in text.splitlines() if line.startswith("The policy: "))
+    assert "quality 0.7" in line, "easy asks go to the weak model, which fails every other one"
+    assert "weak 45" in line
+    with pytest.raises(CommandError, match="has no prompt"):
+        told(written(tmp_path, [row(n, 1) for n in range(60)]), policy=str(file))
+    with pytest.raises(CommandError, match="is in the rows"):
+        told(written(tmp_path, rows), policy=str(PolicyVersion.objects.get(version=1).pk))
+    for wrong in ("999999", str(tmp_path / "none.json")):
+        with pytest.raises(CommandError, match=r"no draft or version|cannot be read"):
+            told(policy=wrong)
+    posted(
+        admin_key, [call(provider=acts.OPUS[0], model=acts.OPUS[1], tier="premium", task_id=f"t{n}") for n in (1, 2)]
+    )
+    policy = acts.document()
+    policy["tiers"][2]["models"] = [acts.model(acts.FULL)]
+    text = told(policy=str(acts.draft(policy)))
+    assert "2 calls, 2 move: 0.012000000000000 USD before, 0.005600000000000 after" in text
+    assert "saved 53.3% (too few tasks" in text
+    assert "expected success unknown" in text

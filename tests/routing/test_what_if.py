@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from apps.access.models import User
 from apps.routing import tasks
+from apps.routing.charts import stacked
 from apps.routing.domain.scenarios import BadScenario, Changes, Move, changed, with_moves
 from apps.routing.domain.tally import Side, Tally, tally_of
 from apps.routing.models import Decision, ModelQuality, PolicyVersion, QualityState, ReplayRun
@@ -76,11 +78,20 @@ def test_a_move_of_models_is_priced_call_by_call(key: HeldKey) -> None:
     assert Decimal(told["after_usd"]) == FULL_USD + MINI_USD * 3, "an embedding stays"
     assert (told["saved_share_low"], told["quality"]) == (None, None), "too few tasks, and nobody judged any"
     assert (told["latency_before_ms"], told["latency_after_ms"]) == (600, 300)
+    assert abs(told["latency_p95_before_ms"] - 900) < 18
+    assert abs(told["latency_p95_after_ms"] - 300) < 6
+    by_model = {row["model"]: (row["before_usd"], row["after_usd"]) for row in told["by_model"]}
+    assert by_model == {"/".join(FULL): ("0.0084", "0.0028"), "/".join(MINI): ("0.00056", "0.00168")}
+    assert told["cost_per_success_before_usd"] is None
     assert [(row["from"], row["to"], row["calls"]) for row in told["by_move"]] == [("/".join(FULL), "/".join(MINI), 2)]
     known(FULL, "0.9", "0.85", 60)
     known(MINI, "0.8", "0.7", 30)
     only_code = replayed(key, moves=[move(FULL, MINI, task_type="code")])
     assert (only_code["moved_calls"], only_code["quality"]["difference"]) == (1, "-0.0500"), "one of two known tasks"
+    # Three tasks: at 0.85 before, half of the known ones at FULL, and at 0.8 after.
+    assert Decimal(only_code["cost_per_success_after_usd"]) == (
+        Decimal(only_code["after_usd"]) / only_code["tasks"] / Decimal("0.8")
+    ).quantize(Decimal("1e-15"))
     assert (only_code["quality"]["before"]["n"], only_code["quality"]["after"]["n"]) == (90, 30)
     assert len(key.client.get(URL).json()["results"]) == 2
 
@@ -369,3 +380,16 @@ def test_how_sure_a_saving_is() -> None:
     assert Decimal("0.25") < saving.low < saving.share < saving.high < Decimal("0.35")
     assert Tally().saving() is None
     assert Tally().mean_latency() == (None, None)
+
+
+def test_bars_share_one_scale_and_add_up() -> None:
+    rows = [(f"m{n}", Decimal(10 - n), Decimal(n)) for n in range(9)]
+    parts = stacked(rows, {f"m{n}": n + 1 for n in range(9)})
+    assert [part.name for part in parts] == [*(f"m{n}" for n in range(6)), "Other (3)"]
+    assert (parts[-1].before, parts[-1].after, parts[-1].slot) == (Decimal(9), Decimal(21), 0)
+    assert len({part.slot for part in parts}) == 7
+    for side, whole in ((0, 54), (1, 36)):
+        ends = [part.places[side] for part in parts]
+        assert all(abs(a[0] + a[1] - b[0]) < 0.01 for a, b in pairwise(ends)), "without a gap"
+        assert abs(ends[-1][0] + ends[-1][1] - whole * 100 / 54) < 0.01
+    assert stacked([], {}) == []

@@ -188,6 +188,7 @@ def told(run: ReplayRun) -> dict[str, Any]:
     """What a run came to. Shares are exact decimals; null where something cannot be known."""
     found = outcome_of(run, with_lot=True)
     tally, saving, quality = found.tally, found.saving, found.quality
+    successes = found.per_success_usd or (None, None)
     shares = [_text(one) for one in found.cached_shares or (None, None)]
     return {
         "calls": tally.calls,
@@ -208,6 +209,16 @@ def told(run: ReplayRun) -> dict[str, Any]:
         "quality": None if quality is None else told_quality(quality),
         "latency_before_ms": found.latency_before_ms,
         "latency_after_ms": found.latency_after_ms,
+        "latency_p50_before_ms": found.latency_p50_ms[0],
+        "latency_p50_after_ms": found.latency_p50_ms[1],
+        "latency_p95_before_ms": found.latency_p95_ms[0],
+        "latency_p95_after_ms": found.latency_p95_ms[1],
+        "cost_per_success_before_usd": successes[0],
+        "cost_per_success_after_usd": successes[1],
+        "by_model": [
+            {"model": name, "calls_after": side.calls, "before_usd": before, "after_usd": after}
+            for name, side, before, after in found.models[:MOST_ROWS]
+        ],
         "steps": [
             {"step": one.name, "cost_usd": one.after_usd, "difference_usd": one.difference_usd} for one in found.steps
         ],

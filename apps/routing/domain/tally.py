@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from apps.costs.domain.latency import bin_of, packed, percentile, unpacked
+
 from .candidates import Quality
-from .off_policy import Blocks, Drawn, OffPolicy, block_of, blocks_of, count, of_cost, of_success, plain_blocks
+from .off_policy import WHOLE, Blocks, Drawn, OffPolicy, block_of, blocks_of, count, of_cost, of_success, plain_blocks
 from .predicting import Compared, compared
 from .replay.intervals import ratio
 
@@ -66,6 +68,10 @@ class Tally:
     succeeded_tasks: int = 0
     latency: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By model: calls that reported a latency, and its sum in milliseconds."""
+    latency_bins: dict[str, dict[int, int]] = field(default_factory=dict)
+    """By model: the same calls by the bins of costs/domain/latency.py."""
+    by_model: dict[str, Side] = field(default_factory=dict)
+    """By model: what the compared calls cost that it serves, before and after; calls are those it serves after."""
     steps: dict[str, int] = field(default_factory=dict)
     """What the compared calls cost after each step of domain/levers.py that takes part, the steps before in it."""
     tokens: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -93,6 +99,9 @@ class Tally:
             sides.append(self.by_move.setdefault(models, Side()))
         for side in sides:
             side.add(before, after, moved=moved, calls=calls)
+        self.by_model.setdefault(models[0], Side()).before += before
+        served = self.by_model.setdefault(models[1], Side())
+        served.after, served.calls = served.after + after, served.calls + calls
         for name, cost in steps.items():
             self.steps[name] = self.steps.get(name, 0) + (cost or 0)
         one, two, three, four = self.tokens
@@ -116,6 +125,8 @@ class Tally:
         """The latency of one call as it was."""
         calls, total = self.latency.get(model, (0, 0))
         self.latency[model] = (calls + 1, total + milliseconds)
+        bins, number = self.latency_bins.setdefault(model, {}), bin_of(milliseconds)
+        bins[number] = bins.get(number, 0) + 1
 
     def saving(self, volume: Decimal = Decimal(1)) -> Saving | None:
         """How much is saved with so many times the calls, and how sure that is; None where they cost nothing before."""
@@ -145,6 +156,30 @@ class Tally:
             change += side.calls * (means[1] - means[0])
         return total // calls, max(0, round(Decimal(total) / calls + change / max(1, self.whole.calls)))
 
+    def latency_at(self, share: float) -> tuple[int | None, int | None]:
+        """A percentile of the latency in milliseconds: before, and after by those of the models that take over; None
+        where one has none.
+        """
+        before: dict[int, int] = {}
+        for bins in self.latency_bins.values():
+            _mix(before, bins, 1, 1)
+        first = percentile(before, share)
+        if first is None:
+            return None, None
+        calls = {model: one[0] for model, one in self.latency.items()}
+        serves = dict(calls)
+        for (source, target), side in self.by_move.items():
+            if target not in calls or source not in calls:
+                return round(first), None
+            moved = min(side.calls, serves[source])
+            serves[source] -= moved
+            serves[target] = serves.get(target, 0) + moved
+        after: dict[int, int] = {}
+        for model, bins in self.latency_bins.items():
+            _mix(after, bins, serves[model], calls[model])
+        last = percentile(after, share)
+        return round(first), None if last is None else round(last)
+
     def as_plain(self) -> dict[str, Any]:
         """Everything as JSON values; `tally_of` is the inverse."""
         plain = {name: getattr(self, name) for name in _COUNTS}
@@ -155,6 +190,8 @@ class Tally:
         plain["tasks"] = [[*before, *after, count] for (before, after), count in sorted(self.tasks.items())]
         plain["latency"] = [[model, *sums] for model, sums in sorted(self.latency.items())]
         plain["drawn"] = {what: plain_blocks(blocks) for what, blocks in self.drawn.items()}
+        plain["by_model"] = [[model, *_side(side)] for model, side in sorted(self.by_model.items())]
+        plain["latency_bins"] = [[model, packed(bins)] for model, bins in sorted(self.latency_bins.items())]
         plain["steps"], plain["tokens"] = self.steps, list(self.tokens)
         return plain
 
@@ -175,9 +212,17 @@ def tally_of(plain: Mapping[str, Any]) -> Tally:
         tasks={((a, b), (c, d)): count for a, b, c, d, count in plain["tasks"]},
         latency={model: (calls, total) for model, calls, total in plain["latency"]},
         drawn={what: blocks_of(plain.get("drawn", {}).get(what, ())) for what in ("success", "cost")},
+        by_model={model: Side(*rest) for model, *rest in plain.get("by_model", ())},
+        latency_bins={model: unpacked(bins) for model, bins in plain.get("latency_bins", ())},
         steps=dict(plain.get("steps", {})),
         tokens=tuple(plain.get("tokens", (0, 0, 0, 0))),
     )
+
+
+def _mix(into: dict[int, int], bins: Mapping[int, int], times: int, of: int) -> None:
+    """Add a histogram, as if so many calls of it had been seen instead of those that were; in millionths of calls."""
+    for number, count_ in bins.items():
+        into[number] = into.get(number, 0) + count_ * times * WHOLE // of
 
 
 def _side(side: Side) -> list[int]:

@@ -15,21 +15,29 @@ from apps.routing.selectors.drawn_tasks import FirstCall, canonical, drawn_task
 from apps.routing.selectors.quality import qualities
 
 # A task belongs to the decision of its first call, and takes part where the agent took the model that was drawn.
+# OFFSET 0 makes every decision find its call by the id, and that its task, whatever the planner knows of them; an index
+# serves comparisons in its own collation alone.
 _DRAWN = """
+    WITH drawn AS MATERIALIZED (
+        SELECT d.project_id, d.decision_id, d.model, d.propensity, d.asked
+        FROM routing_decision d JOIN access_project p ON p.id = d.project_id AND NOT p.is_demo
+        WHERE d.propensity < 1 AND d.created_at >= %(start)s AND d.created_at < %(end)s AND d.action = 'route'
+            AND d.asked ? 'sizes' ORDER BY d.created_at DESC LIMIT %(most)s
+    )
     SELECT t.project_id, t.task_id, m.provider, m.name, coalesce(role.name, ''), coalesce(kind.name, ''),
         (d.propensity * %(whole)s)::int, (d.asked #>> '{sizes,input_tokens}')::bigint,
         (d.asked #>> '{sizes,output_tokens}')::bigint, t.success, CASE WHEN t.unpriced_calls = 0 THEN t.cost_usd END
-    FROM (
-        SELECT * FROM routing_decision WHERE propensity < 1 AND created_at >= %(start)s AND created_at < %(end)s
-            AND action = 'route' AND asked ? 'sizes' ORDER BY created_at DESC LIMIT %(most)s
-    ) d
-    JOIN access_project p ON p.id = d.project_id AND NOT p.is_demo
-    JOIN costs_usagerecord r ON r.decision_id = d.decision_id AND r.project_id = d.project_id
-        AND r.occurred_at >= %(start)s
-    JOIN costs_tasktotal t ON t.project_id = r.project_id AND t.first_id = r.usage_id
-        AND t.task_id = coalesce(r.task_id, r.conversation_id, r.usage_id)
-    JOIN costs_cell c ON c.id = t.cell_id
-    JOIN costs_usedmodel m ON m.id = c.model_id AND m.name = d.model
+    FROM drawn d
+    CROSS JOIN LATERAL (
+        SELECT r.usage_id, coalesce(r.task_id, r.conversation_id, r.usage_id) AS task_id FROM costs_usagerecord r
+        WHERE r.decision_id = d.decision_id COLLATE "default" AND r.project_id = d.project_id
+            AND r.occurred_at >= %(start)s OFFSET 0
+    ) r
+    CROSS JOIN LATERAL (
+        SELECT * FROM costs_tasktotal t
+        WHERE t.project_id = d.project_id AND t.task_id = r.task_id AND t.first_id = r.usage_id OFFSET 0
+    ) t
+    JOIN costs_cell c ON c.id = t.cell_id JOIN costs_usedmodel m ON m.id = c.model_id AND m.name = d.model
     LEFT JOIN costs_label kind ON kind.id = c.task_type_id LEFT JOIN costs_label role ON role.id = c.role_id
     ORDER BY t.project_id, t.task_id
 """

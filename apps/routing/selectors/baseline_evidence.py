@@ -14,7 +14,8 @@ from apps.routing.domain.token_ratio import Stratum
 from apps.routing.domain.what_if import band_of
 from apps.routing.selectors.in_force import in_force
 
-# The complexity of a task is that of the first decision of its conversation.
+# The complexity of a task is that of the first decision of its conversation. An index serves comparisons in its own
+# collation alone; tasks have another than decisions' conversations.
 _TASKS = """
     SELECT m.provider, m.name, coalesce(role.name, ''), coalesce(kind.name, ''), decided.score, t.success, t.calls,
         t.input_tokens, t.output_tokens, t.cache_read_input_tokens
@@ -23,7 +24,7 @@ _TASKS = """
     LEFT JOIN costs_label kind ON kind.id = c.task_type_id LEFT JOIN costs_label role ON role.id = c.role_id
     LEFT JOIN LATERAL (
         SELECT d.score FROM routing_decision d
-        WHERE d.conversation_id = t.task_id AND d.project_id = t.project_id AND d.score IS NOT NULL
+        WHERE d.conversation_id = t.task_id COLLATE "default" AND d.project_id = t.project_id AND d.score IS NOT NULL
         ORDER BY d.created_at LIMIT 1
     ) decided ON true
     WHERE t.first_at >= %s AND t.first_at < %s AND t.calls > 0 AND t.unpriced_calls = 0

@@ -16,6 +16,7 @@ ERROR_DAYS = 7
 # The models of a task are those its calls used in the role and the task type it began with. The last one is credited
 # with the outcome. Each one before it was left, which counts as a failure that nobody told: else a cheap model whose
 # failures are taken over by a dear one would look as good as that one.
+# An index serves comparisons in its own collation alone; tasks have another than records.
 _JUDGED = """
     WITH judged AS (
         SELECT t.project_id, t.task_id, t.first_at, t.cell_id, coalesce(t.success::int::numeric, t.quality) AS value,
@@ -32,7 +33,7 @@ _JUDGED = """
         LEFT JOIN LATERAL (
             SELECT c.model_id, row_number() OVER (ORDER BY max(r.occurred_at) DESC, c.model_id) AS place
             FROM costs_usagerecord r JOIN costs_cell c ON c.id = r.cell_id
-            WHERE r.project_id = j.project_id AND r.task_id = j.task_id
+            WHERE r.project_id = j.project_id AND r.task_id = j.task_id COLLATE "default"
                 AND r.occurred_at >= j.first_at AND r.occurred_at < j.first_at + interval '35 days'
                 AND c.task_type_id = first.task_type_id AND c.role_id = first.role_id AND c.model_id <> 0
             GROUP BY c.model_id

@@ -21,22 +21,24 @@ import msgspec
 from django.conf import settings
 from django.db import connection
 
+from apps.access.models import Project
 from apps.costs.domain.providers import canonical_provider
 from apps.costs.domain.rate_book import PriceSource
+from apps.costs.selectors.rate_book import current_rate_book
 from apps.costs.selectors.rerating import Metered, femto, listed
 from apps.routing.domain.asked import Asked
 from apps.routing.domain.candidates import Quality
 from apps.routing.domain.deciding import Sizes
 from apps.routing.domain.levers import ChangedPrices, Levers, shortened, with_cached_share
 from apps.routing.domain.off_policy import Drawn
-from apps.routing.domain.policy import ModelKey, Policy, Tier
+from apps.routing.domain.policy import ModelKey, Policy, Tier, policy_of
 from apps.routing.domain.policy_checks import UNKNOWN, why_left_out
 from apps.routing.domain.scenarios import Move
 from apps.routing.domain.tally import Group, Tally
 from apps.routing.models import ModelQuality
 from apps.routing.selectors.counterfactuals import Chooser, is_model, with_cache
 from apps.routing.selectors.drawn_tasks import FirstCall, drawn
-from apps.routing.selectors.policies import price_facts
+from apps.routing.selectors.policies import current_version, price_facts
 from apps.routing.selectors.quality import qualities
 from apps.routing.selectors.recorded_calls import Decided, RecordedCall, calls_between, decisions_between
 
@@ -108,6 +110,20 @@ def replay_piece(
             if found is not None:
                 for what, one in serving.drawn(call, found, first).items():
                     tally.add_drawn(what, task, one)
+
+
+def replay_usage(policy: Policy, *, start: datetime, end: datetime) -> Tally:
+    """All usage of [start, end) but that of demo data under a policy, at once, at the prices of the end. Reads only."""
+    current = current_version()
+    before = policy_of(current.document) if current else policy
+    scenario = Scenario(before, policy, (), current_rate_book(), end, known_qualities())
+    projects = list(Project.objects.filter(is_demo=False).values_list("id", flat=True))
+    tally = Tally()
+    while start < end:
+        until = min(end, start + LEAD * 6)
+        replay_piece(scenario, tally, start, until, project_ids=projects)
+        start = until
+    return tally
 
 
 class _Serving:

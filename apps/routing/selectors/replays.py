@@ -17,7 +17,8 @@ from apps.routing.domain.tally import Saving, Side, Tally, tally_of
 from apps.routing.models import ReplayRun, ReplayState
 from apps.routing.selectors.replaying import by_group, known_qualities
 
-STEP = Decimal("0.0001")
+STEP, USD_STEP = Decimal("0.0001"), Decimal("1e-15")
+_P50, _P95 = 0.5, 0.95
 ENDED = frozenset({ReplayState.DONE, ReplayState.STOPPED, ReplayState.CANCELLED})
 
 
@@ -47,6 +48,8 @@ class Outcome:
     quality: Compared | None
     latency_before_ms: int | None
     latency_after_ms: int | None
+    latency_p50_ms: tuple[int | None, int | None]
+    latency_p95_ms: tuple[int | None, int | None]
     levers: Levers = Levers()
     steps: tuple[StepTaken, ...] = ()
     by_lot: ByLot | None = None
@@ -58,6 +61,30 @@ class Outcome:
         if not before or not after:
             return None
         return (Decimal(cached_before) / before).quantize(STEP), (Decimal(cached_after) / after).quantize(STEP)
+
+    @property
+    def per_success_usd(self) -> tuple[Decimal, Decimal] | None:
+        """Cost ÷ the tasks that are expected to succeed, before and after; None where success is not known.
+
+        More calls are more tasks: their number cancels out.
+        """
+        quality, tasks = self.quality, self.tasks
+        if quality is None or not tasks or not (quality.before.mean and quality.after.mean):
+            return None
+        before, after = usd(self.tally.whole.before), usd(self.tally.whole.after)
+        return (
+            (Decimal(before) / tasks / quality.before.mean).quantize(USD_STEP),
+            (Decimal(after) / tasks / quality.after.mean).quantize(USD_STEP),
+        )
+
+    @property
+    def models(self) -> list[tuple[str, Side, Decimal, Decimal]]:
+        """What calls cost by the model that serves them, before and after; the dearest first."""
+        rows = [
+            (model, side, usd(side.before), usd(grown(side.after, self.levers)))
+            for model, side in self.tally.by_model.items()
+        ]
+        return sorted(rows, key=lambda row: (-max(row[2], row[3]), row[0]))
 
     @property
     def assumptions(self) -> list[str]:
@@ -105,6 +132,8 @@ def outcome_of(run: ReplayRun, known: Mapping[Any, Any] | None = None, *, with_l
         tally.saving(levers.volume),
         tally.quality(by_group(known_qualities()) if known is None else known),
         *tally.mean_latency(),
+        tally.latency_at(_P50),
+        tally.latency_at(_P95),
         levers,
         tuple(_steps(tally, levers)),
         ByLot(*tally.off_policy()) if with_lot else None,

@@ -29,7 +29,7 @@ _CONVERSATION = f"""
     LEFT JOIN LATERAL (
         SELECT o.success FROM costs_usagerecord r
         JOIN costs_outcome o ON o.project_id = r.project_id AND o.task_id = r.task_id
-        WHERE r.decision_id = d.decision_id AND r.project_id = %(project)s AND r.task_id IS NOT NULL
+        WHERE r.decision_id = d.decision_id COLLATE "default" AND r.project_id = %(project)s AND r.task_id IS NOT NULL
             AND r.occurred_at > d.created_at - interval '5 minutes'
             AND o.success IS NOT NULL AND o.occurred_at > d.created_at
         ORDER BY o.occurred_at DESC, o.id DESC LIMIT 1

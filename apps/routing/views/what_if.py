@@ -14,6 +14,8 @@ from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page, see_other
 from apps.costs.models import UsedModel
+from apps.costs.selectors.first_seen import first_seen_numbers
+from apps.routing.charts import Part, stacked
 from apps.routing.domain.baselines import BadBaseline, read_models
 from apps.routing.domain.policy import ModelKey, policy_of
 from apps.routing.domain.scenarios import Move
@@ -22,7 +24,7 @@ from apps.routing.models import PolicyVersion, ReplayRun, ReplayState
 from apps.routing.selectors.advice import advised
 from apps.routing.selectors.policies import current_version
 from apps.routing.selectors.replaying import by_group, known_qualities
-from apps.routing.selectors.replays import ENDED, outcome_of, percent, replays_of, sides
+from apps.routing.selectors.replays import ENDED, Outcome, outcome_of, percent, replays_of, sides
 from apps.routing.services.replays.asking import as_draft, ask, cancel, draft_of
 from apps.routing.views.tabs import tabs
 
@@ -100,9 +102,17 @@ def replay(request: PageRequest, run_id: int) -> HttpResponse:
         context |= {
             "found": found,
             "by_task_type": sides(found.tally.by_task_type, found.levers)[:MOST_ROWS],
+            "parts": _parts(found),
             "by_move": sides(found.tally.by_move, found.levers)[:MOST_ROWS],
         }
     return render(request, "routing/replay.html", context)
+
+
+def _parts(found: Outcome) -> list[Part]:
+    """What calls cost by model before and after, in the colours that models have elsewhere."""
+    rows = [(name, before, after) for name, _, before, after in found.models if before or after]
+    numbers = first_seen_numbers("model", {name.partition("/")[2] for name, _, _ in rows})
+    return stacked(rows, {name: numbers.get(name.partition("/")[2], 0) for name, _, _ in rows})
 
 
 @page(role=Role.ADMIN)

@@ -1,8 +1,11 @@
-"""Replays tasks under other choices: each model alone, cheaper ones that do as well, escalation ladders.
+"""Replays tasks under other choices: each model alone, cheaper ones that do as well, escalation ladders, a policy.
 
 The file has one JSON object a line, gzipped or not: {"key": …, "dataset"?: …, "models": {name: {"q": 0..1, "c": USD}}}.
 Without a file, recorded tasks are replayed by kind: what a model would have achieved is its chance by outcomes, and
 what it would have cost the same tokens at its price.
+
+With --policy a draft or version by its id, or a file with a policy's JSON, is replayed as well: over rows each prompt
+is scored and the tier of its score gives the model; recorded usage is served again as a what-if does it.
 
 A ladder is chosen on one half of the tasks and measured on the other, over and over, so what is told is what could have
 been known beforehand.
@@ -10,21 +13,28 @@ been known beforehand.
 
 import gzip
 import json
+from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from apps.costs.domain.pricing import usd
 from apps.routing.domain.candidates import KNOWN_FROM
+from apps.routing.domain.policy import policy_of
 from apps.routing.domain.replay.advising import Strategy
+from apps.routing.domain.replay.by_policy import by_policy
 from apps.routing.domain.replay.dominance import LEAST_TASKS, cheaper_as_good
 from apps.routing.domain.replay.intervals import ratio
-from apps.routing.domain.replay.ladders import Verifier
+from apps.routing.domain.replay.ladders import Replayed, Verifier
 from apps.routing.domain.replay.splits import SPLITS, across_splits, summary_of
 from apps.routing.domain.replay.table import Outcomes, outcomes_of
+from apps.routing.models import PolicyVersion
 from apps.routing.selectors.recorded_outcomes import recorded_outcomes, replayable_task_types
+from apps.routing.selectors.replaying import by_group, known_qualities, replay_usage
 
 
 class Command(BaseCommand):
@@ -39,6 +49,7 @@ class Command(BaseCommand):
         parser.add_argument("--dataset", default="", help="only rows whose dataset begins with this")
         parser.add_argument("--sensitivity", type=float, default=1.0, help="share of failures the verifier catches")
         parser.add_argument("--false-alarm", type=float, default=0.0, help="share of successes the verifier doubts")
+        parser.add_argument("--policy", help="id of a draft or version, or a file with a policy's JSON")
         parser.add_argument("--splits", type=int, default=SPLITS, help="how often the tasks are halved")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -53,10 +64,15 @@ class Command(BaseCommand):
             self._rows(verifier, options)
 
     def _rows(self, verifier: Verifier, options: dict[str, Any]) -> None:
+        policy = _policy(options["policy"])
         try:
-            outcomes = outcomes_of(_rows(options["file"], options["dataset"]))
+            rows = list(_rows(options["file"], options["dataset"]))
+            outcomes = outcomes_of(rows)
             self._models(outcomes)
             self._cheaper(outcomes)
+            if policy is not None:
+                prompts = {str(row["key"]): str(row.get("prompt") or "") for row in rows}
+                self._by_policy(outcomes, *by_policy(outcomes, prompts, policy_of(policy)))
             self._ladders(outcomes, verifier, options["splits"])
         except OSError as error:
             raise CommandError(f"The file cannot be read: {error}") from error
@@ -66,6 +82,8 @@ class Command(BaseCommand):
     def _recorded(self, verifier: Verifier, options: dict[str, Any]) -> None:
         chosen = options["task_type"]
         replayed = 0
+        if (policy := _policy(options["policy"])) is not None:
+            self._usage(policy, options["days"])
         for task_type in [chosen] if chosen else replayable_task_types():
             outcomes = recorded_outcomes(task_type, now=timezone.now(), days=options["days"])
             if outcomes is None or len(outcomes.keys) < LEAST_TASKS:
@@ -105,6 +123,36 @@ class Command(BaseCommand):
         for advice in cheaper_as_good(outcomes, used):
             self.stdout.write(advice.words(used))
 
+    def _by_policy(self, outcomes: Outcomes, replayed: Replayed, models: Counter[str]) -> None:
+        best = outcomes.best
+        quality = ratio(replayed.quality, outcomes.quality[:, best])
+        cost = ratio(replayed.cost, outcomes.cost[:, best])
+        served = ", ".join(f"{model} {count}" for model, count in models.most_common())
+        self.stdout.write(
+            f"\nThe policy: quality {replayed.quality.mean():.3f}, {quality.value:.1%} of {outcomes.models[best]}"
+            f" ({quality.low:.1%} to {quality.high:.1%}); {replayed.cost.mean():.4f} USD a task,"
+            f" {1 - cost.value:.1%} saved ({1 - cost.high:.1%} to {1 - cost.low:.1%}); tasks: {served}\n"
+        )
+
+    def _usage(self, document: dict[str, Any], days: int) -> None:
+        now = timezone.now()
+        tally = replay_usage(policy_of(document), start=now - timedelta(days=days), end=now)
+        saving, quality = tally.saving(), tally.quality(by_group(known_qualities()))
+        before, after = usd(tally.whole.before), usd(tally.whole.after)
+        self.stdout.write(
+            f"## The policy over {days} days of usage\n{tally.calls} calls, {tally.whole.moved} move: {before} USD"
+            f" before, {after} after at today's prices"
+        )
+        if saving is not None:
+            sure = "too few tasks for an interval" if saving.low is None else f"{saving.low:.1%} to {saving.high:.1%}"
+            self.stdout.write(f"saved {saving.share:.1%} ({sure})")
+        self.stdout.write(
+            "expected success unknown: no kind of task has 20 outcomes on both sides\n"
+            if quality is None
+            else f"expected success {quality.before.mean:.1%} before, {quality.after.mean:.1%} after, difference"
+            f" {quality.difference * 100:+.1f} points ({quality.low * 100:+.1f} to {quality.high * 100:+.1f})\n"
+        )
+
     def _ladders(self, outcomes: Outcomes, verifier: Verifier, splits: int) -> None:
         self.stdout.write(
             f"\nLadders over {splits} splits, a verifier that catches {verifier.sensitivity:.0%} of failures and"
@@ -119,6 +167,24 @@ class Command(BaseCommand):
                 f" {found.worst_quality:.1%}, {found.least_saving:.1%} |"
                 f" {found.hindsight_quality:.1%}, {found.hindsight_saving:.1%} | {' → '.join(found.usual_ladder)} |"
             )
+
+
+def _policy(named: str | None) -> dict[str, Any] | None:
+    """The document of a draft or version by its id, or of a file. None: none is named."""
+    if named is None:
+        return None
+    try:
+        if named.isdigit():
+            row = PolicyVersion.objects.filter(pk=int(named)).first()
+            if row is None:
+                raise CommandError(f"There is no draft or version with the id {named}.")
+            document: dict[str, Any] = row.document
+        else:
+            document = json.loads(Path(named).read_text(encoding="utf-8"))
+        policy_of(document)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"The policy cannot be read: {error}") from error
+    return document
 
 
 def _share(value: float) -> float:
