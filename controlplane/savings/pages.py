@@ -22,7 +22,7 @@ from apps.costs.selectors.demo import demo_state
 from apps.costs.selectors.metrics import UsageQuery
 from apps.costs.selectors.reporting import reporting_zone
 from apps.routing.selectors.effects import bands, by_lot, switches
-from apps.routing.selectors.savings import NO_BASELINE, savings_of
+from apps.routing.selectors.savings import NO_BASELINE, rows_within, savings_of
 from apps.routing.selectors.savings_adjusted import adjusted
 from apps.routing.selectors.savings_quality import quality_beside
 from apps.routing.views.tabs import tabs
@@ -89,18 +89,19 @@ def _answer(question: Asked) -> dict[str, Any]:
     effects = _effects(query)
     if found.why:
         return {"found": found, "undeclared": found.why == NO_BASELINE, "announcement": found.why, **effects}
+    rows = {dimension: rows_within(query, found, (dimension,)) for _, dimension in TABLES}
     return {
         "found": found,
         "quality": figures.quality_line(quality_beside(query, found.baselines)),
         "steps": figures.steps(found),
-        "adjusted": adjusted(query, found),
+        "adjusted": adjusted(query, found, rows["task_type"]),
         **_by_lot(query),
         **effects,
         "tables": [
             {
                 "title": title,
                 "heading": dimension_name(dimension),
-                "rows": figures.lines(savings_of(query, (dimension,)).rows, most=MOST_ROWS),
+                "rows": figures.lines(rows[dimension], most=MOST_ROWS),
                 "csv_url": question.state.url(reverse("savings-csv"), table=dimension),
             }
             for title, dimension in TABLES

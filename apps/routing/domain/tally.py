@@ -19,6 +19,8 @@ from .predicting import Compared, compared
 from .replay.intervals import ratio
 
 LEAST_BLOCKS = 30
+PERCENTILES = (0.5, 0.95)
+"""Of the latency, that are told."""
 Group = tuple[str, str]
 """A model as `provider/name`, and a task type."""
 _STEP = Decimal("0.0001")

@@ -18,6 +18,11 @@ from apps.routing.selectors.repricing import repriced
 from apps.routing.selectors.use import LATELY
 
 MOST_TASK_TYPES = 20
+TOKENS = (
+    "input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens",
+    "reasoning_output_tokens",
+)  # fmt: skip
+"""What a price depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +55,20 @@ def dominated(*, now: datetime, project_ids: frozenset[int] | None) -> list[Advi
     )
     book = current_rate_book()
     end = now - (now - datetime.min.replace(tzinfo=now.tzinfo)) % QUARTER_HOUR + QUARTER_HOUR
-    found = []
-    for task_type in task_types:
-        filters = {"task_type": (task_type,)}
-        query = metrics.UsageQuery(end - LATELY, end, project_ids=project_ids, filters=filters)
-        known = {model: one for model, one in qualities(task_type).items() if one.n >= KNOWN_FROM}
-        for row in metrics.grouped(query, ("provider", "model"), edges=()):
-            if advice := _advice(book, task_type, row, known, now):
-                found.append(advice)
+    known = {
+        task_type: {model: one for model, one in qualities(task_type).items() if one.n >= KNOWN_FROM}
+        for task_type in task_types
+    }
+    if not known:
+        return []
+    query = metrics.UsageQuery(end - LATELY, end, project_ids=project_ids, filters={"task_type": tuple(known)})
+    rows = metrics.grouped(query, ("task_type", "provider", "model"), edges=(), only=TOKENS)
+    found = [advice for row in rows if (advice := _advice(book, row, known[row.values[0]], now))]
     return sorted(found, key=lambda one: -one.saved_usd)
 
 
-def _advice(
-    book: RateBook, task_type: str, row: metrics.GroupRow, known: Mapping[ModelKey, Quality], now: datetime
-) -> Advice | None:
-    provider, name = row.values
+def _advice(book: RateBook, row: metrics.GroupRow, known: Mapping[ModelKey, Quality], now: datetime) -> Advice | None:
+    task_type, provider, name = row.values
     own, here = known.get((provider, name)), repriced(book, (provider, name), row.totals, now)
     if own is None or here is None or not row.totals.calls:
         return None

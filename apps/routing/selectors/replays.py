@@ -13,12 +13,11 @@ from apps.costs.domain.pricing import usd
 from apps.routing.domain.levers import STEPS, Levers, grown, levers_of
 from apps.routing.domain.off_policy import ByLot
 from apps.routing.domain.predicting import Compared
-from apps.routing.domain.tally import Saving, Side, Tally, tally_of
+from apps.routing.domain.tally import PERCENTILES, Saving, Side, Tally, tally_of
 from apps.routing.models import ReplayRun, ReplayState
 from apps.routing.selectors.replaying import by_group, known_qualities
 
 STEP, USD_STEP = Decimal("0.0001"), Decimal("1e-15")
-_P50, _P95 = 0.5, 0.95
 ENDED = frozenset({ReplayState.DONE, ReplayState.STOPPED, ReplayState.CANCELLED})
 
 
@@ -124,6 +123,7 @@ def percent(run: ReplayRun) -> int:
 def outcome_of(run: ReplayRun, known: Mapping[Any, Any] | None = None, *, with_lot: bool = False) -> Outcome:
     """The sums of a run as figures; `known` are the statistics of quality by group, read once for several runs."""
     tally, levers = tally_of(run.sums), levers_of(run.levers)
+    median, high = (tally.latency_at(share) for share in PERCENTILES)
     return Outcome(
         tally,
         usd(tally.whole.before),
@@ -132,8 +132,8 @@ def outcome_of(run: ReplayRun, known: Mapping[Any, Any] | None = None, *, with_l
         tally.saving(levers.volume),
         tally.quality(by_group(known_qualities()) if known is None else known),
         *tally.mean_latency(),
-        tally.latency_at(_P50),
-        tally.latency_at(_P95),
+        median,
+        high,
         levers,
         tuple(_steps(tally, levers)),
         ByLot(*tally.off_policy()) if with_lot else None,

@@ -89,6 +89,7 @@ class Savings:
     whole: Saved = Saved()
     share: Share | None = None
     running_usd: Decimal | None = None
+    buckets: tuple[datetime, ...] = ()
 
     @property
     def saved_usd(self) -> Decimal:
@@ -125,8 +126,9 @@ def savings_of(query: UsageQuery, group_by: Sequence[str] = (), *, edges: Sequen
     cuts = sorted(set(edges) - {query.start, query.end})
     if any(day.bucket < edge < day.ends_at for day in days for edge in cuts):
         return Savings(PARTS_OF_DAYS, tuple(standing[:1]))
-    by_day = {key[0]: saved for key, saved in _read(query, (), [day.bucket for day in days])}
-    rows = _grouped(query, group_by, days, edges) if group_by or edges else []
+    buckets = tuple(day.bucket for day in days)
+    by_day = {key[0]: saved for key, saved in _read(query, (), buckets)}
+    rows = _grouped(query, group_by, buckets, edges) if group_by or edges else []
     running = _running(query, days, standing)
     ids = {day.baseline_id for day in days}
     return Savings(
@@ -137,7 +139,13 @@ def savings_of(query: UsageQuery, group_by: Sequence[str] = (), *, edges: Sequen
         whole=added(by_day.values()),
         share=share_saved([_sides(by_day.get(day.bucket, Saved()), running.get(day.bucket, ZERO)) for day in days]),
         running_usd=sum(running.values(), ZERO) if running else None,
+        buckets=buckets,
     )
+
+
+def rows_within(query: UsageQuery, found: Savings, group_by: Sequence[str]) -> list[SavedRow]:
+    """The rows of a saving that was found, by other dimensions; read alone, without finding the saving again."""
+    return _grouped(query, group_by, found.buckets, ()) if found.buckets else []
 
 
 def added(parts: Iterable[Saved]) -> Saved:
@@ -209,9 +217,9 @@ def _source(query: UsageQuery, columns: Sequence[str]) -> tuple[dict[str, str], 
 
 
 def _grouped(
-    query: UsageQuery, group_by: Sequence[str], days: Sequence[SavingsDay], edges: Sequence[datetime]
+    query: UsageQuery, group_by: Sequence[str], buckets: Sequence[datetime], edges: Sequence[datetime]
 ) -> list[SavedRow]:
-    found = _read(query, group_by, [day.bucket for day in days])
+    found = _read(query, group_by, buckets)
     names = [names_of(query, name, {key[place] for key, _ in found}) for place, name in enumerate(group_by, start=1)]
     starts = sorted(edges)[:-1]
     parts: dict[tuple[Any, ...], list[Saved]] = {}

@@ -1,11 +1,12 @@
 """The saving with the tokens that the baseline is seen to take, instead of those of the calls as they were."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from apps.costs.selectors.metrics import UsageQuery
 from apps.routing.selectors.effects import learned
-from apps.routing.selectors.savings import STEP, ZERO, Savings, savings_of
+from apps.routing.selectors.savings import STEP, ZERO, SavedRow, Savings, rows_within
 
 USD_STEP = Decimal("1e-15")
 
@@ -28,14 +29,17 @@ class Adjusted:
     days: int
 
 
-def adjusted(query: UsageQuery, found: Savings) -> Adjusted | None:
-    """The adjusted saving; None where nothing is known of the baseline's tokens, or several baselines hold."""
+def adjusted(query: UsageQuery, found: Savings, rows: Sequence[SavedRow] | None = None) -> Adjusted | None:
+    """The adjusted saving; None where nothing is known of the baseline's tokens, or several baselines hold.
+
+    `rows` are those by task type, where they were read already.
+    """
     row = learned()
     if found.why or row is None or not row.ratios or [one.id for one in found.baselines] != [row.baseline_id]:
         return None
     change = low = high = known = ZERO
     base = others = 0
-    for one in savings_of(query, ("task_type",)).rows:
+    for one in rows_within(query, found, ("task_type",)) if rows is None else rows:
         ratio = row.ratios.get(one.values[0])
         if ratio is None or not one.saved.elsewhere_usd:
             continue
