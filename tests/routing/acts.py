@@ -192,7 +192,7 @@ def routed(owner: User) -> int:
     watch_models(now=datetime.now(UTC))
     baseline(owner, days=30)
     derive_due_days(now=datetime.now(UTC))
-    tried = WhatIf(7, moves=[Move(FULL, MINI)])
+    tried = WhatIf(7, moves=[Move(FULL, MINI)], levers={"cached_share": "0.5", "growth_percent": "20"})
     ask(caller=owner.caller(), wanted=tried, now=datetime.now(UTC))
     work_on_replays()
     example(owner)
