@@ -1,6 +1,7 @@
 """One request for Explore, resolved: the state, the period, and every cell the page shows."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from django.utils import timezone
 
@@ -8,11 +9,11 @@ from apps.access.domain.identity import Caller
 from apps.access.pages import PageRequest
 from apps.costs.domain.colours import MOST_SERIES
 from apps.costs.domain.periods import Comparison, Period, compare
-from apps.costs.selectors.metrics import UsageQuery
+from apps.costs.selectors.metrics import OTHER, UsageQuery
 from apps.costs.selectors.reporting import reporting_zone
 from controlplane.explore.cells import Placed, placed, reads_records
 from controlplane.explore.measures import Cell, Source
-from controlplane.explore.ranking import by_group, ranked, shown
+from controlplane.explore.ranking import by_group, ranked, shown, together
 from controlplane.explore.state import MOST_COLUMNS, Explored, read
 
 
@@ -80,18 +81,27 @@ def found(question: Asked) -> Found:
     state, period, measure, query = question.state, question.period, question.state.measure, question.query
     first, comparison = state.view.group, compare(period)
     cut = [comparison.current.end] if comparison else []
-    edges, series = period.pieces + cut, None
+    edges, halves, read = period.pieces + cut, [period.span.start, *cut], None
     if _reads_once(question, query):
-        groups = series = placed(query, (first,), measure, edges)
+        read = placed(query, (first,), measure, edges)
+        groups = together(read, lambda row: (row.values, _half(row, halves)))
     else:
-        groups = placed(query, (first,), measure, [period.span.start, *cut, period.span.end])
+        groups = placed(query, (first,), measure, [*halves, period.span.end])
     sums = by_group(groups)
     order = ranked(measure, sums)
-    if series is None:
-        series = placed(query, (first,), measure, edges, {first: shown(order, MOST_SERIES, spare=0)})
+    top = shown(order, MOST_SERIES, spare=0)
+    if read is None:
+        series = placed(query, (first,), measure, edges, {first: top})
+    else:
+        series = together(read, lambda row: (row.values if row.values[0] in top else (OTHER,), row.bucket))
     seconds, cells = _by_both(question, order) if state.then else ([], groups)
     before, previous = _earlier(question, comparison, order) if comparison else ([], [])
     return Found(comparison, groups, sums, order, series, seconds, cells, before, previous)
+
+
+def _half(row: Placed, starts: list[datetime]) -> datetime:
+    """The last of the starts that a row does not lie before."""
+    return max(start for start in starts if row.bucket is None or start <= row.bucket)
 
 
 def _reads_once(question: Asked, query: UsageQuery) -> bool:
@@ -118,6 +128,6 @@ def _earlier(question: Asked, comparison: Comparison, order: list[str]) -> tuple
     first, query = state.view.group, state.view.query(comparison.previous, question.caller)
     if _reads_once(question, query):
         rows = placed(query, (first,), measure, comparison.pieces)
-        return rows, rows
+        return together(rows, lambda row: ((), row.bucket)), together(rows, lambda row: (row.values, None))
     top = {first: shown(order, state.rows)}
     return placed(query, (), measure, comparison.pieces), placed(query, (first,), measure, top=top)

@@ -1,7 +1,8 @@
 """Which groups are shown by themselves: the largest of all. Only these are asked for piece by piece."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from controlplane.explore.cells import Placed
 from controlplane.explore.measures import Cell, Measure, merged
@@ -21,6 +22,14 @@ def by_group(rows: Iterable[Placed]) -> dict[str, Cell]:
     for row in rows:
         parts.setdefault(row.values[0], []).append(row.cell)
     return {key: merged(cells) for key, cells in parts.items()}
+
+
+def together(rows: Iterable[Placed], place: Callable[[Placed], tuple[tuple[str, ...], Any]]) -> list[Placed]:
+    """The cells added up by the group values and the bucket that `place` gives each."""
+    parts: dict[tuple[tuple[str, ...], Any], list[Cell]] = {}
+    for row in rows:
+        parts.setdefault(place(row), []).append(row.cell)
+    return [Placed(*key, merged(cells)) for key, cells in parts.items()]
 
 
 def ranked(measure: Measure, sums: Mapping[str, Cell]) -> list[str]:

@@ -76,9 +76,10 @@ def table(state: Explored, found: Found, slots: Mapping[str, int]) -> Table:
     of = _shown(measure, whole)
     of_now, of_before = _shown(measure, merged(now.values())), _shown(measure, merged(before.values()))
     fields = _fields(state, lines, seconds, of)
-    words = written([of(cell) for _, _, cell in lines], measure.unit)
+    values, all_of_it = [of(cell) for _, _, cell in lines], of(whole)
+    words = written(values, measure.unit)
     made = []
-    for number, ((key, _, cell), row_fields, text) in enumerate(zip(lines, fields, words, strict=True)):
+    for number, ((key, _, _), row_fields, text, value) in enumerate(zip(lines, fields, words, values, strict=True)):
         keys = [*rest, OTHER] if key is None else [key]
         was = of_before(merged(before.get(one, NOTHING) for one in keys))
         made.append(
@@ -88,9 +89,9 @@ def table(state: Explored, found: Found, slots: Mapping[str, int]) -> Table:
                 url="" if key is None else state.view.toggled(state.view.group, key).url(),
                 is_filter=key is not None and state.view.has(state.view.group, key),
                 slot=0 if key is None else slots.get(key, 0),
-                share=_width(measure, of(cell), of(whole), [of(cell) for _, _, cell in lines]),
+                share=_width(measure, value, all_of_it, values),
                 fields=row_fields,
-                total=Field(text, exact(of(cell), measure.unit), _records(state, key)),
+                total=Field(text, exact(value, measure.unit), _records(state, key)),
                 previous=written([was], measure.unit)[0] if previous else "",
                 moved=_moved(of_now(merged(now.get(one, NOTHING) for one in keys)), was) if previous else None,
             )
