@@ -89,6 +89,7 @@ def _words(chosen: argparse.Namespace) -> str:
 def _prepare(records: int, days: int, *, independent: bool, is_made: bool) -> None:
     import django
     from django.core.management import call_command
+    from django.db import connection
 
     django.setup()
     from apps.costs.models import UsageRecord
@@ -105,6 +106,8 @@ def _prepare(records: int, days: int, *, independent: bool, is_made: bool) -> No
         make_history(records=records, start=now - timedelta(days=days), days=days, say=say, independent=independent)
     say("folding days")
     _fold(now, say)
+    with connection.cursor() as cursor:
+        cursor.execute("CHECKPOINT")
     say("ready")
 
 

@@ -14,6 +14,8 @@ from controlplane.launch.programs import usable_programs
 from controlplane.launch.watchdog import Watchdog
 
 READY_SECONDS = 60.0
+RECOVERY_SECONDS = 600.0
+"""What data that were kept may need when their last owner was killed."""
 ABANDONED_SECONDS = 86400.0
 
 
@@ -139,7 +141,7 @@ def private_postgres(
     cluster.create(sync=fsync)
     server = PrivateServer(cluster, directory / "postgres.log")
     try:
-        server.start()
+        server.start(RECOVERY_SECONDS if keep else READY_SECONDS)
         yield server
     finally:
         server.close()
