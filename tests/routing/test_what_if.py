@@ -202,6 +202,7 @@ def test_pages_of_suppositions(key: HeldKey, alice: User, signed_in: Any) -> Non
     work_on_replays()
     page = browser.get(url).content.decode()
     for words in (
+        "of the cost",
         "Step by step",
         "Prices that change",
         "2 times as many calls",
@@ -378,6 +379,7 @@ def test_how_sure_a_saving_is() -> None:
     assert saving.high is not None
     assert (saving.share, tally.unpriced_calls) == (Decimal("0.3000"), 2)
     assert Decimal("0.25") < saving.low < saving.share < saving.high < Decimal("0.35")
+    assert (saving.more.share, saving.more.low, saving.more.high) == (-saving.share, -saving.high, -saving.low)
     assert Tally().saving() is None
     assert Tally().mean_latency() == (None, None)
 

@@ -52,6 +52,12 @@ class Saving:
     low: Decimal | None
     high: Decimal | None
 
+    @property
+    def more(self) -> "Saving":
+        """The same as what is spent more, for where nothing is saved."""
+        ends = [None if end is None else -end for end in (self.high, self.low)]
+        return Saving(-self.share, *ends)
+
 
 @dataclass(slots=True)
 class Tally:
