@@ -33,7 +33,6 @@ from apps.costs.services.folding import fold_closed_days
 from apps.costs.services.ingest import Outcome, placing, record_usage
 from apps.costs.services.ingest.reading import Window
 from apps.costs.services.task_folding import fold_tasks
-from apps.costs.services.waste_folding import fold_waste
 from tests.proofs.model import Model, Rate, Record, is_possible, key_of
 from tests.proofs.truth import differences, task_differences
 
@@ -148,7 +147,6 @@ class Histories(RuleBasedStateMachine):
         """What comes late for a folded day must be seen at once."""
         fold_closed_days(now=NOW, at_most=2)
         fold_tasks(now=NOW)
-        fold_waste()
         self._check([(batch, send(batch))])
 
     def teardown(self) -> None:
@@ -156,7 +154,6 @@ class Histories(RuleBasedStateMachine):
         with connection.cursor() as cursor:
             assert differences(cursor) == []
             assert task_differences(cursor, NOW - timedelta(days=40), NOW + timedelta(days=1)) == []
-        assert waste_differences() == []
         self._totals_are_the_models()
 
     def _add_price(self, model: str, start: datetime | None, input_rate: str, output_rate: str) -> None:

@@ -47,9 +47,9 @@ class WasteFoldRun:
         return f"waste of {self.folded} days and hours added up, {self.left} left"
 
 
-def fold_waste(*, seconds: float | None = None) -> WasteFoldRun:
+def fold_waste(*, at_most: int = FOLDS_AT_ONCE, seconds: float | None = None) -> WasteFoldRun:
     """Add up the waste of folds without sums, newest first, in so many seconds (`SWEEP_SECONDS`). Safe to repeat."""
-    waiting, folded = unfolded(FOLDS_AT_ONCE), 0
+    waiting, folded = unfolded(at_most), 0
     deadline = time.monotonic() + (settings.SWEEP_SECONDS if seconds is None else seconds)
     for one in waiting:
         if time.monotonic() > deadline:
