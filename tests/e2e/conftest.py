@@ -36,7 +36,7 @@ ARGUMENTS = [
 OpenTab = Callable[..., Tab]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip(f"Chromium is not at {CHROMIUM}: install the package chromium, or set CHROMIUM")

@@ -102,8 +102,10 @@ def test_one_click_makes_a_draft_and_another_takes_it_back(used: None, alice: Us
     assert PolicyVersion.objects.drafts().count() == 0
 
 
-def test_when_the_records_are_too_many_it_says_so(used: None, settings: Any) -> None:
+def test_when_the_records_are_too_many_it_says_so(used: None, make_held_key: Any, settings: Any) -> None:
+    """Three days with usage, of which no fold tells."""
     settings.RECORD_QUESTION_DAYS = 1
+    posted(make_held_key(*ALL_SCOPES), [call(occurred_at=(timezone.now() - timedelta(days=3)).isoformat())])
     forget()
     told = parameter_advice(now=timezone.now(), project_ids=None)
     assert [one.kind for one in told.found] == []

@@ -189,7 +189,7 @@ class PriceChangesView(APIView):
     pagination_class = IdPages
     required_scopes: ClassVar = {"GET": Scope.ADMIN}
 
-    @extend_schema(operation_id="prices_changes", responses=answers(schema.listed(CHANGE), 200))
+    @extend_schema(operation_id="prices_changes", responses=answers(schema.results(CHANGE["properties"]), 200))
     def get(self, request: ApiRequest) -> Response:
         """What people did to the price book, the newest first."""
         pages = IdPages()
