@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apps.routing.domain.candidates import BudgetLimit, Candidate, Quality, Wanted
@@ -225,6 +225,22 @@ asks = st.builds(
 )
 
 
+@example(
+    Wanted(
+        tokens=1,
+        context_tokens=50,
+        rank=1,
+        default_rank=2,
+        strategy="cost_optimized",
+        quality_threshold=0.0,
+        budget=BudgetLimit("B", "budget", 0, None),
+        budget_wins=False,
+    ),
+    [
+        Candidate(("p", "a"), "premium", 2, 0, cost=1, cap=0),
+        Candidate(("p", "b"), "simple", 0, 0, cost=0),
+    ],
+)
 @given(asks, ladders)
 def test_laws(wanted: Wanted, ladder: list[Candidate]) -> None:
     found = select(wanted, ladder)

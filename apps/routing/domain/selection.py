@@ -260,7 +260,8 @@ def _within_budget(asked: _Question, chosen: Candidate, code: str, most_rank: in
         return chosen, code
     best = min(below, key=lambda one: (-one.rank, asked.cost(one), one.position))
     if not asked.wanted.budget_wins and not _meets(asked, best):
-        return chosen, "quality_before_budget"
+        # What breaks another limit as well was not taken for its quality, and keeps saying so.
+        return chosen, code if spot(chosen) in asked.refusals else "quality_before_budget"
     budget = asked.wanted.budget
     return best, f"left_{chosen.tier}_{budget.why if budget else 'budget'}"
 
