@@ -60,6 +60,25 @@ def test_the_counts_are_the_providers_although_the_agent_leaves_the_stream_early
     assert record["time_to_first_token_ms"] <= record["latency_ms"]
 
 
+def test_the_counts_of_a_whole_answer_are_read_off_it(stage: Stage) -> None:
+    async def complete(**_: Any) -> Any:
+        return types.SimpleNamespace(usage=USAGE)
+
+    models: Any = types.SimpleNamespace(acompletion=complete)
+    stage.module("tap").hear_answers(models)
+    stage.module("tap").hear_answers(models)  # once is enough
+    assert models.acompletion.__wrapped__ is complete
+
+    async def asked(self: Any, **kwargs: Any) -> tuple[str, str]:
+        await models.acompletion(metadata=kwargs["metadata"])
+        return "hello", ""
+
+    stage.model.unified_call = types.MethodType(asked, stage.model)  # type: ignore[method-assign]
+    stage.call()
+
+    assert stage.told()[0]["input_tokens"] == USAGE["prompt_tokens"]
+
+
 def test_a_model_that_babbles_is_cut_and_estimated(stage: Stage) -> None:
     stage.script |= {"chunks": ["{a}", *["blah "] * 100], "usage": USAGE}
 

@@ -27,8 +27,35 @@ def install(options: Callable[[], Options]) -> None:
     logger = importlib.import_module("litellm.integrations.custom_logger").CustomLogger
     others = [one for one in litellm.callbacks if type(one).__name__ != NAME]
     litellm.callbacks[:] = [*others, _tap_class(logger)(options)]
-    meter_class(importlib.import_module("models").LiteLLMChatWrapper)
+    models = importlib.import_module("models")
+    meter_class(models.LiteLLMChatWrapper)
+    hear_answers(models)
     transport.meter_transport()
+
+
+def hear_answers(models: Any) -> None:
+    """Read the counts of a whole answer off it, once in a process.
+
+    Version 1 throws them away, and LiteLLM tells its callbacks from one event loop alone: not of calls on the loops
+    that memory and other work behind the scenes run on.
+    """
+    own = getattr(models, "acompletion", None)
+    if own is None or hasattr(own, transport.METERED):
+        return
+
+    @functools.wraps(own)
+    async def answered(*args: Any, **kwargs: Any) -> Any:
+        response = await own(*args, **kwargs)
+        if not kwargs.get("stream"):
+            try:
+                # Imported late: the plugin may have been loaded anew since.
+                importlib.import_module(f"{__package__}.tap").heard(kwargs, response)
+            except Exception:
+                plane.logger.exception("The counts of a model call could not be read.")
+        return response
+
+    setattr(answered, transport.METERED, True)
+    models.acompletion = answered
 
 
 def heard(kwargs: Mapping[str, Any], response: Any) -> bool:
