@@ -149,5 +149,10 @@ def test_the_audit_log_filters_and_clears(open_tab: OpenTab, owner: User, filled
 def test_the_api_docs_open_under_the_policy(open_tab: OpenTab, owner: User) -> None:
     tab = open_tab("/api/docs", owner)
     tab.page.locator('[data-path="/api/agents"]').first.wait_for()
-    tab.page.locator('[data-tag="keys"]').scroll_into_view_if_needed()  # what is far below is drawn when it is near
-    tab.page.locator('[data-path="/api/keys"]').first.wait_for()
+    keys = tab.page.locator('[data-path="/api/keys"]').first
+    for _ in range(100):  # what is far below is drawn when it is near
+        if keys.is_visible():
+            return
+        tab.page.mouse.wheel(0, 600)
+        tab.page.wait_for_timeout(50)
+    raise AssertionError("the page of the API does not show /api/keys")
