@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from apps.costs.models import BooksState
 from apps.costs.selectors.metrics import UsageQuery
@@ -116,4 +117,14 @@ def test_pages_are_the_same_while_quarters_become_hours(settings: Any) -> None:
             BooksState.objects.update(hours_until_set_at=START)
             assert merge_old_quarters(now=NOW).merged
         for filters in ({"user": ("ann",)}, {"model": ("rare",)}):
+            _check(usages, filters)
+
+
+@pytest.mark.django_db
+def test_what_lies_ahead_of_the_clock_is_listed_in_its_place() -> None:
+    """The range of today ends later, and clocks that run ahead report for then."""
+    usages = _usages()
+    record(*usages)
+    with time_machine.travel(NOW - timedelta(hours=20), tick=False):
+        for filters in ({}, {"model": ("rare",)}, {"user": ("ann",)}):
             _check(usages, filters)
