@@ -10,12 +10,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.access.api.bodies import valid
+from apps.access.api.fields import MoneyField
 from apps.access.authentication import ApiRequest
 from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Caller, Scope
 from apps.access.selectors.places import project_id_of
 from apps.access.services import places
-from apps.budgets.api.telling import MoneyField
 from apps.budgets.models import Reservation
 from apps.budgets.services import reserving
 from apps.budgets.services.facts import Told, facts_of

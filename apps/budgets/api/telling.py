@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.access.api.fields import MoneyField
 from apps.budgets.domain.cycles import Period, Span
 from apps.budgets.domain.drafts import Draft
 from apps.budgets.domain.scopes import EACH
@@ -12,20 +13,6 @@ from apps.budgets.domain.states import amount_text
 from apps.budgets.domain.thresholds import Action
 from apps.budgets.models import Budget
 from apps.budgets.selectors.replays import Replay
-
-MONEY = r"^[0-9]{1,12}(\.[0-9]{1,15})?\Z"
-
-
-class MoneyField(serializers.RegexField):
-    """A decimal string; a JSON number is refused, which may have lost digits on its way."""
-
-    def __init__(self, **more: Any) -> None:
-        super().__init__(MONEY, **more)
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return str(super().to_internal_value(data))
 
 
 class ThresholdField(serializers.Serializer[Any]):

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.access.api.bodies import valid
+from apps.access.api.fields import MoneyField
 from apps.access.api.paging import IdPages
 from apps.access.api.preconditions import require_match, tagged
 from apps.access.authentication import ApiRequest
@@ -23,17 +24,6 @@ from apps.costs.models import InvoiceLine
 from apps.costs.selectors.invoices import CheckedLine, checked, invoice_lines
 from apps.costs.services import invoices as services
 
-MONEY = r"^\d{1,12}(\.\d{1,15})?$"
-
-
-class MoneyField(serializers.RegexField):
-    """A decimal string in USD; a JSON number is refused, which may have lost digits on its way."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return str(super().to_internal_value(data))
-
 
 class InvoiceIn(serializers.Serializer[Any]):
     provider = serializers.CharField(max_length=MAX_NAME)
@@ -41,7 +31,7 @@ class InvoiceIn(serializers.Serializer[Any]):
     first_day = serializers.DateField()
     last_day = serializers.DateField(help_text="included")
     zone = serializers.CharField(max_length=64, default="UTC")
-    amount_usd = MoneyField(MONEY, help_text="a decimal string in USD")
+    amount_usd = MoneyField(help_text="a decimal string in USD")
     note = serializers.CharField(max_length=MAX_NOTE, default="", allow_blank=True)
 
 

@@ -79,6 +79,12 @@ def effect(
     return found
 
 
+def seen_at(start: datetime | None, end: datetime | None, now: datetime) -> datetime:
+    """When to look at what holds in [start, end): now, or at its start where that is to come or all is over."""
+    holds_now = (start is None or start <= now) and (end is None or now < end)
+    return now if holds_now or start is None else start
+
+
 def affected(
     before: RateBook,
     after: RateBook,

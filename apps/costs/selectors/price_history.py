@@ -9,6 +9,7 @@ from apps.costs.domain.price_schedule import BEGINNING, NOT_LISTED, PriceVersion
 from apps.costs.domain.price_words import UNITS, unit_words
 from apps.costs.domain.pricing import Rates, Tiered
 from apps.costs.domain.pricing.units import is_token_unit
+from apps.costs.domain.providers import canonical_provider
 from apps.costs.models import LanguageModel, OwnPrice, Price, PriceChange
 from apps.costs.selectors.rate_book import current_rate_book, rates_of
 
@@ -53,6 +54,12 @@ class History:
     in_force: Segment | None = None
     listed: Price | None = None
     undone: frozenset[int] = field(default_factory=frozenset)
+
+
+def model_named(provider: str, name: str) -> LanguageModel | None:
+    """A model of the book by its own name, case aside, and any name of its provider."""
+    found = LanguageModel.objects.filter(provider_id=canonical_provider(provider), name__iexact=name.strip())
+    return found.select_related("provider").first()
 
 
 def price_history(model_id: int, now: datetime) -> History:

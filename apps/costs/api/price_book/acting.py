@@ -9,7 +9,6 @@ from rest_framework.response import Response
 
 from apps.access.domain.errors import Conflict
 from apps.costs.api import schema
-from apps.costs.api.price_book.rates import DecimalText
 from apps.costs.domain.money_format import format_money
 from apps.costs.models import PriceChange
 from apps.costs.selectors.price_effect import Effect
@@ -32,9 +31,6 @@ CHANGE = schema.record(
     model_ids=schema.listed(schema.NUMBER),
     undoes=schema.nullable(schema.NUMBER),
 )
-DONE = schema.record(dry_run={"type": "boolean"}, book_version=schema.NUMBER)
-
-__all__ = ["CHANGE", "EFFECT", "NAME", "NOTE", "ActIn", "DecimalText", "TermIn"]
 
 
 class ActIn(serializers.Serializer[Any]):

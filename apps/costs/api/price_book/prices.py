@@ -36,6 +36,7 @@ from apps.costs.domain.pricing.plain import rate_text
 from apps.costs.domain.providers import canonical_provider
 from apps.costs.models import LanguageModel, Price, PriceChange
 from apps.costs.selectors.price_effect import effect
+from apps.costs.selectors.price_history import model_named
 from apps.costs.selectors.price_preview import TYPICAL_INPUT, TYPICAL_OUTPUT, Preview, preview
 from apps.costs.selectors.rate_book import rates_of as rates_of_row
 from apps.costs.selectors.reporting import reporting_zone
@@ -133,7 +134,7 @@ class PricesView(APIView):
     def post(self, request: ApiRequest) -> Response:
         """Let an own price hold for some time; it wins over every list. Calls that were billed keep their cost."""
         typed, now = valid(PriceIn, request), timezone.now()
-        model, term, rates = model_named(typed["provider"], typed["model"]), term_of(typed, now), rates_of(typed)
+        model, term, rates = _model(typed), term_of(typed, now), rates_of(typed)
 
         def act() -> PriceChange | None:
             return set_own_price(
@@ -153,7 +154,7 @@ class EndPriceView(APIView):
     def post(self, request: ApiRequest) -> Response:
         """Let own prices hold no longer; `change` is null where there was none."""
         typed, now = valid(EndIn, request), timezone.now()
-        model, term = model_named(typed["provider"], typed["model"]), term_of(typed, now)
+        model, term = _model(typed), term_of(typed, now)
 
         def act() -> PriceChange | None:
             return end_own_price(caller=request.auth, model_id=model.pk, term=term)
@@ -212,10 +213,9 @@ class UndoPriceChangeView(APIView):
 _UNSURE = "Some rates look wrong; nothing was changed. `dry_run` tells which; `sure` says that they are right."
 
 
-def model_named(provider: str, name: str) -> LanguageModel:
-    """A model of the book by its own name. Raises Refused (422) for one it does not have."""
-    rows = LanguageModel.objects.filter(provider_id=canonical_provider(provider), name__iexact=name.strip())
-    if (found := rows.first()) is None:
+def _model(typed: dict[str, Any]) -> LanguageModel:
+    """The model a body names. Raises Refused (422) for one the book does not have."""
+    if (found := model_named(typed["provider"], typed["model"])) is None:
         raise Refused("The price book has no such model; POST /api/models makes it.", code="unknown", path="model")
     return found
 

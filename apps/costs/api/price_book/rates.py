@@ -1,5 +1,6 @@
 """Rates in requests and answers: decimal strings, exact, by unit; those of a long context with their thresholds."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -7,14 +8,16 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.access.api.fields import DecimalText
 from apps.costs.api import schema
 from apps.costs.domain.price_words import FEE_UNITS
 from apps.costs.domain.pricing import Rate, Rates, ServiceTier, Tiered, Window
 from apps.costs.domain.pricing.plain import plain_rates
 from apps.costs.domain.pricing.units import is_token_unit, parse_unit
 
-RATE = r"^\d{1,12}(\.\d{1,9})?$"
+RATE = r"^[0-9]{1,12}(\.[0-9]{1,9})?$"
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
+_RATE = re.compile(RATE.rstrip("$") + r"\Z")
 MOST_UNITS, MOST_THRESHOLDS, MOST_WINDOWS = 64, 10, 24
 _RATE_SCHEMA = {"type": "string", "pattern": RATE}
 _TIERED_SCHEMA = schema.record(
@@ -34,15 +37,6 @@ PRICE_RATES_SCHEMA: dict[str, dict[str, Any]] = {
     },
     "windows": schema.listed(schema.record(start=schema.TEXT, end=schema.TEXT, rates=RATES_SCHEMA)),
 }
-
-
-class DecimalText(serializers.RegexField):
-    """A decimal number as a string; a JSON number is refused, which may have lost digits on its way."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return str(super().to_internal_value(data))
 
 
 @extend_schema_field(RATES_SCHEMA)
@@ -85,7 +79,7 @@ class RatesField(serializers.Field[dict[str, Rate | None], Any, Any, Any]):
     def _flat(self, unit: str, rate: Any) -> Decimal | None:
         if rate is None:
             return None
-        if not isinstance(rate, str) or not _is_rate(rate):
+        if not isinstance(rate, str) or not _RATE.match(rate):
             self.fail("rate", unit=unit)
         return Decimal(rate)
 
@@ -147,12 +141,6 @@ def told_rates(rates: Rates) -> dict[str, Any]:
     """Rates as an answer has them, and as a request may send them again."""
     plain = plain_rates(rates)
     return {"rates": plain["base"], "service_tiers": plain["service_tiers"], "windows": plain["windows"]}
-
-
-def _is_rate(text: str) -> bool:
-    whole, _, decimals = text.partition(".")
-    digits = whole.isascii() and whole.isdigit() and len(whole) <= 12
-    return digits and ("." not in text or (decimals.isascii() and decimals.isdigit() and len(decimals) <= 9))
 
 
 def _minute(clock: str) -> int:

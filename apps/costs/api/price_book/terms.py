@@ -1,6 +1,6 @@
 """`/api/adjustments` and `/api/subscriptions`: discounts and margins on lists, and flat fees that cover calls."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.access.api.bodies import valid
+from apps.access.api.fields import DecimalText
 from apps.access.authentication import ApiRequest
 from apps.access.domain.identity import Scope
 from apps.costs.api import schema
@@ -20,7 +21,6 @@ from apps.costs.api.price_book.acting import (
     EFFECT,
     NAME,
     ActIn,
-    DecimalText,
     TermIn,
     done,
     refuse_another_book,
@@ -34,7 +34,7 @@ from apps.costs.domain.pricing.plain import rate_text
 from apps.costs.domain.providers import canonical_provider
 from apps.costs.models import FeeEvery, PriceAdjustment, PriceChange, Subscription
 from apps.costs.selectors.adjustments import AdjustmentRow, adjustment_rows
-from apps.costs.selectors.price_effect import effect
+from apps.costs.selectors.price_effect import effect, seen_at
 from apps.costs.selectors.price_table import LATELY
 from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.selectors.subscriptions import SubscriptionRow, flat_fee, subscription_rows
@@ -117,7 +117,7 @@ class AdjustmentsView(APIView):
 
         refuse_another_book(typed)
         seen = rehearse(act)
-        at = _seen_at(term.start, term.end, now)
+        at = seen_at(term.start, term.end, now)
         looked = effect(seen.before, seen.after, at=at, now=now, project_ids=request.auth.project_ids)
         return done(typed, act, {"effect": told_effect(looked)})
 
@@ -138,7 +138,7 @@ class EndAdjustmentView(APIView):
 
         refuse_another_book(typed)
         seen = rehearse(act)
-        at = _seen_at(row.during.lower, row.during.upper, now)
+        at = seen_at(row.during.lower, row.during.upper, now)
         looked = effect(seen.before, seen.after, at=at, now=now, project_ids=request.auth.project_ids)
         return done(typed, act, {"effect": told_effect(looked)})
 
@@ -168,7 +168,7 @@ class SubscriptionsView(APIView):
         refuse_another_book(typed)
         seen = rehearse(act)
         end = day_start(typed["last_day"] + timedelta(days=1), zone) if typed["last_day"] else None
-        at = _seen_at(day_start(first_day, zone), end, now)
+        at = seen_at(day_start(first_day, zone), end, now)
         looked = effect(seen.before, seen.after, at=at, now=now, project_ids=request.auth.project_ids)
         return done(typed, act, {"effect": told_effect(looked)})
 
@@ -193,12 +193,6 @@ class EndSubscriptionView(APIView):
         at = day_start(max(today + timedelta(days=1), row.first_day), zone)
         looked = effect(seen.before, seen.after, at=at, now=now, project_ids=request.auth.project_ids)
         return done(typed, act, {"effect": told_effect(looked)})
-
-
-def _seen_at(start: datetime | None, end: datetime | None, now: datetime) -> datetime:
-    """An instant at which it holds: now, or its beginning where that is to come or all is over."""
-    holds_now = (start is None or start <= now) and (end is None or now < end)
-    return now if holds_now or start is None else start
 
 
 def _adjustment(one: AdjustmentRow) -> dict[str, Any]:

@@ -16,9 +16,8 @@ from apps.costs.domain.own_schedule import OwnSpan, in_order
 from apps.costs.domain.price_csv import LineError, PriceLine, cells, read_lines
 from apps.costs.domain.price_guards import Doubt, doubts
 from apps.costs.domain.price_schedule import holding, listed_only
-from apps.costs.domain.providers import canonical_provider
 from apps.costs.models import LanguageModel, Price, PriceChange
-from apps.costs.selectors.price_history import flat_rates
+from apps.costs.selectors.price_history import flat_rates, model_named
 from apps.costs.selectors.rate_book import current_rate_book
 from apps.costs.services.price_book.changes import lock_book, record_change
 from apps.costs.services.price_book.own import own_price_row
@@ -78,7 +77,7 @@ def plan_import(*, text: str, zone: ZoneInfo, now: datetime) -> ImportPlan:
     by_model: dict[int, list[PriceLine]] = defaultdict(list)
     models: dict[int, LanguageModel] = {}
     for line in lines:
-        model = _model(line)
+        model = model_named(line.provider, line.model)
         if model is None:
             errors.append(LineError(line.line, f"The price book has no {line.provider}/{line.model}; make it first."))
             continue
@@ -127,13 +126,6 @@ def _sorted_out(text: str, zone: ZoneInfo) -> tuple[list[PriceLine], list[LineEr
         else:
             lines.append(one)
     return lines, errors, left_out
-
-
-def _model(line: PriceLine) -> LanguageModel | None:
-    provider = canonical_provider(line.provider)
-    return (
-        LanguageModel.objects.filter(provider_id=provider, name__iexact=line.model).select_related("provider").first()
-    )
 
 
 def _overlaps(lines: Iterable[PriceLine]) -> list[LineError]:

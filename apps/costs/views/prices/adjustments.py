@@ -16,7 +16,7 @@ from apps.access.pages import PageRequest, page, see_other
 from apps.costs.forms.adjustment import AdjustmentForm
 from apps.costs.models import PriceAdjustment, PriceChange
 from apps.costs.selectors.adjustments import adjustment_rows, changes_of, providers
-from apps.costs.selectors.price_effect import Effect, effect
+from apps.costs.selectors.price_effect import Effect, effect, seen_at
 from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.services.price_book.adjustments import add_adjustment, end_adjustment
 from apps.costs.services.price_book.own import Term
@@ -98,8 +98,7 @@ def _effect(
     request: PageRequest, seen: Rehearsed[Any], start: datetime | None, end: datetime | None, now: datetime
 ) -> Effect:
     """Compared at an instant at which it holds: now, or its beginning where that is to come or all is over."""
-    holds_now = (start is None or start <= now) and (end is None or now < end)
-    at = now if holds_now or start is None else start
+    at = seen_at(start, end, now)
     return effect(seen.before, seen.after, at=at, now=now, project_ids=request.caller.project_ids)
 
 

@@ -16,11 +16,10 @@ from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page, see_other
 from apps.costs.domain.pricing import Rates
 from apps.costs.domain.pricing.rates import RateSet
-from apps.costs.domain.providers import canonical_provider
 from apps.costs.domain.rate_book import RateBook
 from apps.costs.forms.own_price import NewModelForm, OwnPriceForm, typed_rates
 from apps.costs.models import LanguageModel, PriceChange
-from apps.costs.selectors.price_history import History, RateRow, price_history, rate_rows, rates_of_price
+from apps.costs.selectors.price_history import History, RateRow, model_named, price_history, rate_rows, rates_of_price
 from apps.costs.selectors.price_preview import Preview, preview, typical_call
 from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.services.price_book.changes import undo_change
@@ -79,7 +78,7 @@ def new_model(request: PageRequest) -> HttpResponse:
     """A model no list has, with its own price; the address may name it."""
     if request.method != "POST":
         provider, name = (request.GET.get(key, "").strip() for key in ("provider", "name"))
-        if known := _known_model(provider, name):
+        if known := model_named(provider, name):
             return redirect("costs:price", known.pk)
         initial = {"provider": provider, "name": name, "start": request.GET.get("from", "")[:10]}
         return _new_page(request, NewModelForm(initial=initial, zone=reporting_zone()))
@@ -155,10 +154,6 @@ def _history(model_id: int) -> History:
         return price_history(model_id, timezone.now())
     except LanguageModel.DoesNotExist as error:
         raise Http404 from error
-
-
-def _known_model(provider: str, name: str) -> LanguageModel | None:
-    return LanguageModel.objects.filter(provider_id=canonical_provider(provider), name__iexact=name).first()
 
 
 def _look(request: PageRequest, before: RateBook, after: RateBook, model_id: int, term: Term, now: datetime) -> Preview:

@@ -16,7 +16,7 @@ from apps.costs.domain.calendars import day_of, day_start
 from apps.costs.forms.subscription import SubscriptionForm
 from apps.costs.models import PriceChange, Subscription
 from apps.costs.selectors.adjustments import changes_of, providers
-from apps.costs.selectors.price_effect import effect
+from apps.costs.selectors.price_effect import effect, seen_at
 from apps.costs.selectors.price_table import LATELY
 from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.selectors.subscriptions import flat_fee, subscription_rows
@@ -61,12 +61,12 @@ def add(request: PageRequest) -> HttpResponse:
         form.refuse(refusal)
         return _page(request, form, status=422)
     start = day_start(first_day, form.zone)
-    over = typed["end"] is not None and day_start(typed["end"] + timedelta(days=1), form.zone) <= now
+    end = day_start(typed["end"] + timedelta(days=1), form.zone) if typed["end"] else None
     context = {
         "tabs": tabs("costs:subscriptions"),
         "words": seen.result.words,
         "effect": effect(
-            seen.before, seen.after, at=start if over or start > now else now, now=now,
+            seen.before, seen.after, at=seen_at(start, end, now), now=now,
             project_ids=request.caller.project_ids,
         ),
         "is_past": start < now,
