@@ -150,6 +150,7 @@ def test_a_thousand_crossings_are_told_and_none_twice_but_for_a_kill(tmp_path: P
         assert Alert.objects.filter(kind="budget_threshold").count() == 1_000
         assert kills >= 10
         assert duplicates <= kills
+        assert delays[949] <= 90
         before = len(server.ids)
         delays = raise_and_wait(200, server, running, None)
         after = server.ids[before:]
@@ -158,5 +159,4 @@ def test_a_thousand_crossings_are_told_and_none_twice_but_for_a_kill(tmp_path: P
             f"p95 {delays[189]:.1f} s"
         )
         assert len(after) == len(set(after)) >= 200
-        # While workers are killed, delays tell how long one takes to start; without that, how often the server fails.
-        assert delays[189] <= 120
+        assert delays[189] <= 90
