@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.costs.domain.counters import REST, Counter, Key, risen
@@ -48,7 +48,7 @@ def test_a_group_that_is_gone_is_told_no_more() -> None:
     assert shown(risen(risen({}, rows({"old": 4}), most=2), rows({"new": 4}), most=2)) == {"new": 4}
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from("abcd"), st.integers(0, 50)), max_size=8), st.integers(1, 4))
 def test_no_series_ever_falls_and_there_are_never_more_than_allowed(history: list[Sums], most: int) -> None:
     before: dict[Key, dict[str, Counter]] = {}

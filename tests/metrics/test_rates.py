@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
@@ -125,7 +125,7 @@ amounts = st.integers(min_value=0, max_value=10**20).map(lambda femto: Decimal(f
 wastes = st.builds(WasteTotals, st.integers(0, 9), st.integers(0, 9), amounts, failover_usd=amounts, missed_usd=amounts)
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 @given(st.lists(wastes, max_size=6))
 def test_waste_adds_up_in_any_order(parts: list[WasteTotals]) -> None:
     assert waste_totals(parts) == waste_totals(reversed(parts))

@@ -4,7 +4,7 @@ import random
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.costs.domain.anomalies import WEEK, WEEKS, Driver, Event, drivers, events, median, sample_places
@@ -122,7 +122,7 @@ def test_there_is_no_forecast_without_two_weeks_of_spend(hours: list[Decimal]) -
     assert told(ONE, hours, to_come=5) is None
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20)
 @given(st.integers(), st.integers(2 * WEEK, 5 * WEEK), st.integers(0, 3 * WEEK))
 def test_a_forecast_lies_within_its_range_and_never_below_what_was_spent(seed: int, many: int, to_come: int) -> None:
     found = told(ONE, any_hours(seed, many), to_come=to_come, rest_of_hour=Decimal("0.25"))

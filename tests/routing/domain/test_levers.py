@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.costs.domain.pricing import RateCard, Rates, Tiered, Usage, refuse_impossible
@@ -78,7 +78,6 @@ RATES = Rates({INPUT: Tiered(Decimal("1.25"), ((200_000, Decimal("2.5")),)), OUT
                CACHE_READ: Decimal("0.31"), WEB_SEARCHES: Decimal(10)})  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(usages(), st.decimals(-100, 10_000, places=4))
 def test_changed_prices_are_exact(usage: Usage, percent: Decimal) -> None:
     """Tokens at the rates times the factor, rounded once to the femto-dollar; fees as they are."""
