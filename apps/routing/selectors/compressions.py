@@ -10,8 +10,7 @@ from django.conf import settings
 
 from apps.costs.domain import pricing
 from apps.costs.domain.tokens import count
-from apps.routing.domain.compression import Compressed, Economy, SummaryRequest, compress, economy_of
-from apps.routing.domain.compression.atoms import all_atoms, singular, words
+from apps.routing.domain.compression import Compressed, Economy, SummaryRequest, compress, economy_of, share_kept
 from apps.routing.domain.policy import CompressionSettings
 from apps.routing.domain.prompts import Wish, put_together
 from apps.routing.selectors.catalogue import fresh_book
@@ -138,7 +137,8 @@ def _quality(wish: Wish, result: Compressed, pays: bool) -> dict[str, Any]:
     if not pays:
         return {"messages_changed": 0, "values_kept": 1.0}
     changed = [(one, text) for one, text in zip(wish.messages, result.texts, strict=True) if text != one.text]
-    told = all_atoms(one.text for one, _ in changed)
-    stand = words("\n".join(f"{text}\n{one.calls}" for one, text in zip(wish.messages, result.texts, strict=True)))
-    kept = sum(atom in stand or singular(atom) in stand for atom in told)
-    return {"messages_changed": len(changed), "values_kept": round(kept / len(told), 4) if told else 1.0}
+    after = (f"{text}\n{one.calls}" for one, text in zip(wish.messages, result.texts, strict=True))
+    return {
+        "messages_changed": len(changed),
+        "values_kept": round(share_kept([one.text for one, _ in changed], after), 4),
+    }

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from apps.routing.domain.compression import Message, Reason, compress, economy_of, tables
+from apps.routing.domain.compression import Message, Reason, compress, economy_of, share_kept, tables
 from apps.routing.domain.compression.lines import head_and_tail
+from apps.routing.domain.compression.standing import Sayers, Standing
 from apps.routing.domain.compression.texts import units, without_repeats
 
 FLIGHTS = [
@@ -37,6 +38,8 @@ def test_alike_objects_become_a_table_without_losing_a_value() -> None:
         ('{"at": "06:00:00", "day": "2024-05-20"}', "{at:06:00:00,day:2024-05-20}"),
         ('{"t": "a, b", "u": "[x]", "v": ""}', '{t:"a, b",u:"[x]",v:""}'),
         ("[[1, 2], [3]]", "[[1,2],[3]]"),
+        ('[{"a.b": 1, "a": {"b": 2}}, {"a.b": 3, "a": {"b": 4}}]', "[{a.b:1,a:{b:2}},{a.b:3,a:{b:4}}]"),
+        ('[{"a": 1, "b": {}}, {"a": 1, "b": {}}]', "{in every row:{a:1,b:{}},fields:[],rows:[[],[]]}"),
         ('[[{"a": 1}], [{"a": 2}]]', "{fields:[group,a],rows:[[1,1],[2,2]]}"),
         ("12345678901234567890", None),
         ('{"a": 1, "a": 2}', None),
@@ -59,6 +62,30 @@ def test_repeated_lines_are_told_once_but_not_in_code() -> None:
 @given(st.text(alphabet="aB1.!? \n`", max_size=200))
 def test_units_put_together_are_the_text(text: str) -> None:
     assert "".join(unit for unit, _ in units(text)) == text
+
+
+def test_atoms_stand_as_whole_words_in_singular_or_plural_anywhere() -> None:
+    texts = ["See HAT003, ids mia_li_3668 and 2024-05-20.", "Zwölf Flüge: £1,204.50 from São-Paulo", "{a:x12,b:12}"]
+    standing = Standing(texts)
+    for atom, is_there in {
+        **dict.fromkeys(
+            ("hat003", "hat003s", "mia_li_3668", "2024-05-20", "204", "são-paulo", "x12", "id", "flüge"), True
+        ),
+        **dict.fromkeys(("hat00", "2024-05-2", "ia_li_3668", "4", "a-b", "x1", "see-hat003"), False),
+    }.items():
+        assert standing.holds(atom) == is_there, atom
+    assert share_kept(["HAT003 and HAT004 cost"], texts) == 0.5
+    assert share_kept(["nothing"], texts) == 1.0
+
+
+def test_sayers_are_sentences_with_the_whole_word() -> None:
+    sayers = Sayers(
+        [(4, 0, "Take A1-B2."), (4, 1, "Not a1-b23, but a1-b2!"), (7, -1, "get A1-B2 12"), (9, 0, "XA1-B2")]
+    )
+    assert sayers.of("a1-b2") == {4: {0, 1}, 7: {-1}}
+    assert sayers.of("12") == {7: {-1}}
+    assert sayers.of("take") == {4: {0}}
+    assert sayers.of("b") == {}
 
 
 def test_the_later_of_two_equal_results_refers_to_the_first() -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from decimal import ROUND_CEILING, Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Literal
@@ -31,7 +31,9 @@ def count(text: str, model: str) -> int:
     Raises VocabularyError when a vocabulary is not what it should be.
     """
     encoding = _encoding(vocabulary_of(model))
-    return sum(len(encoding.encode(piece, disallowed_special=())) for piece in _pieces(text))
+    if len(text) <= _PIECE_BYTES // 4:
+        return len(encoding.encode_ordinary(text))
+    return sum(len(encoding.encode_ordinary(piece)) for piece in _pieces(text))
 
 
 def approximate(text: str, model: str, buffer: Decimal) -> int:
@@ -56,6 +58,7 @@ def trim(text: str, limit: int, model: str, share: Decimal, keep: Keep = "start"
     return kept
 
 
+@lru_cache(maxsize=256)
 def vocabulary_of(model: str) -> str:
     """The name of the vocabulary by which a model's tokens are counted; a provider's prefix in the name is ignored."""
     try:
@@ -80,7 +83,7 @@ def _cut(text: str, tokens: int, model: str, keep: Keep) -> str:
     if tokens <= 0:
         return ""
     encoding = _encoding(vocabulary_of(model))
-    encoded = [token for piece in _pieces(text) for token in encoding.encode(piece, disallowed_special=())]
+    encoded = [token for piece in _pieces(text) for token in encoding.encode_ordinary(piece)]
     kept = encoded[:tokens] if keep == "start" else encoded[-tokens:]
     # A token can end within a character; what is left of it is dropped.
     return encoding.decode(kept, errors="ignore")

@@ -7,5 +7,16 @@ messages, from code, or from anything that was asked to stay.
 from .compressing import compress
 from .economy import Economy, economy_of
 from .messages import Compressed, Dropped, Message, Reason, SummaryRequest
+from .standing import share_kept
 
-__all__ = ["Compressed", "Dropped", "Economy", "Message", "Reason", "SummaryRequest", "compress", "economy_of"]
+__all__ = [
+    "Compressed",
+    "Dropped",
+    "Economy",
+    "Message",
+    "Reason",
+    "SummaryRequest",
+    "compress",
+    "economy_of",
+    "share_kept",
+]

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 
 # A word with a digit, an underscore or an @ in it, or one that begins with a capital letter.
 _WORD = re.compile(r"[^\W_]+(?:[-_.@:/+'’][^\W_]+)*")
-_JOINTS = "-_.@:/+'’"
 _PUNCTUATION = string.punctuation + "’“”„…–—·•"
 # Splitting is some times faster than a search for words.
-_ALL_BREAKS = str.maketrans(dict.fromkeys(_PUNCTUATION, " "))
-_BREAKS = str.maketrans(dict.fromkeys(set(_PUNCTUATION) - set(_JOINTS), " "))
+_BREAKS = str.maketrans(dict.fromkeys(_PUNCTUATION, " "))
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NUMBER = re.compile(r"\d+")
 _SENTENCE_STARTS = re.compile(r"(?:^|[.!?:]\s+|[\n*#>\-]\s*)([A-Z][a-z]+)")
@@ -33,43 +31,20 @@ def atoms(text: str) -> set[str]:
     return found
 
 
-def words(text: str) -> set[str]:
-    """Every word of a text that can stand for an atom: whole words, their parts and numbers; plural is singular."""
-    lowered = text.lower()
-    found = {word.strip(_JOINTS) for word in set(lowered.translate(_BREAKS).split())}
-    found.update(lowered.translate(_ALL_BREAKS).split())
-    found.update([word[:-1] for word in found if len(word) > 3 and word[-1] == "s"])
-    found.update(_NUMBER.findall(lowered))
-    return found
+def bare(word: str) -> str:
+    """What stands between white space, without the signs around it: the same atoms, in fewer words to look at."""
+    return word.strip(_PUNCTUATION)
 
 
-class Sought:
-    """Atoms that are looked for in many texts: what `words` finds, for those alone and in a fraction of its time."""
+def parts(text: str) -> list[str]:
+    """The parts of a text: the runs of letters and digits between white space and signs."""
+    return text.translate(_BREAKS).split()
 
-    def __init__(self, wanted: Iterable[str]) -> None:
-        self._forms: dict[str, str] = {}
-        self._joined: dict[str, list[tuple[str, list[str]]]] = {}
-        for atom in wanted:
-            parts = atom.translate(_ALL_BREAKS).split()
-            if len(parts) == 1:
-                one = singular(atom)
-                self._forms |= {atom: one, one: one, f"{one}s": one}
-            elif parts:
-                self._joined.setdefault(max(parts, key=len), []).append((atom, parts))
-        self._parts = self._forms.keys() | self._joined.keys()
 
-    def within(self, text: str) -> set[str]:
-        """Which of them stand in a text, plural as singular."""
-        lowered = text.lower()
-        parts = lowered.translate(_ALL_BREAKS).split()
-        found = self._parts & set(parts)
-        whole = [
-            atom
-            for part in found & self._joined.keys()
-            for atom, all_parts in self._joined[part]
-            if atom in lowered and not set(all_parts).difference(parts)
-        ]
-        return {self._forms[part] for part in found & self._forms.keys()}.union(whole)
+def forms(atom: str) -> tuple[str, str, str]:
+    """How an atom of one part may be spelled: as it is, in singular, in plural."""
+    one = singular(atom)
+    return atom, one, f"{one}s"
 
 
 def singular(word: str) -> str:
@@ -97,12 +72,12 @@ def id_like(text: str) -> bool:
 
 
 def all_atoms(texts: Iterable[str]) -> set[str]:
-    """The atoms of many texts."""
-    found: set[str] = set()
-    for text in texts:
-        found |= atoms(text)
-    return found
+    """The atoms of many texts. Each word between white space, which no atom goes over, is looked at once."""
+    vocabulary = set(map(bare, set().union(*map(str.split, texts))))
+    return set().union(*[atoms(word) for word in vocabulary if not (word.isalpha() and word.islower())])
 
 
 def _mixes(text: str) -> bool:
+    if text.isalpha() or text.islower():
+        return False
     return any(map(str.isalpha, text)) and any(map(str.isdigit, text)) and any(map(str.isupper, text))

@@ -52,6 +52,7 @@ def _layout(press: Press) -> None:
     The best moment is before a result was ever sent to the model: no prompt cache holds it yet, and it stays so.
     """
     old = set(press.old)
+    spelling = tables.Spelling()
     for place, one in enumerate(press.messages):
         text = press.texts[place]
         if one.is_kept or one.role == "user" or len(text) < MIN_RESULT:
@@ -59,7 +60,7 @@ def _layout(press: Press) -> None:
         value = tables.parse(text) if one.role == "tool" else None
         if value is not None:
             press.values[place] = tables.narrow(value)
-            press.replace(place, tables.written(press.values[place]), Reason.NARROW_JSON)
+            press.replace(place, tables.written(press.values[place], spelling), Reason.NARROW_JSON)
         elif place in old:
             press.replace(place, tidy(text), Reason.WHITE_SPACE)
             press.replace(place, without_repeats(press.texts[place]), Reason.REPEATED_LINES)

@@ -101,6 +101,13 @@ def _is_meant(row: Any, said: Said) -> bool:
     return any(isinstance(cell, str) and id_like(cell) and said(cell) for cell in row)
 
 
+def record_ids(value: Any) -> set[tuple[str, str]]:
+    """The fields of a record that hold an id, with it; none for anything else."""
+    if not isinstance(value, dict):
+        return set()
+    return {(name, part) for name, part in value.items() if isinstance(part, str) and id_like(part)}
+
+
 def changes(value: Any, earlier: Any) -> dict[str, Any] | None:
     """The fields of a record that differ from an earlier reading of the same record; None for another one.
 

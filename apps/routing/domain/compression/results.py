@@ -5,7 +5,7 @@ from functools import partial
 
 from . import tables
 from .atoms import id_like, telling
-from .fields import LEFT_OUT, changes, identifies, leaves, told, without_fields
+from .fields import LEFT_OUT, changes, identifies, leaves, record_ids, told, without_fields
 from .lines import head_and_tail
 from .messages import Reason
 from .press import MIN_RESULT, Press
@@ -27,16 +27,20 @@ def duplicates(press: Press) -> None:
 
 def same_record(press: Press) -> None:
     """A record that was read before tells what has changed since, and where the rest stands."""
-    for place in press.old:
-        if place not in press.values:
-            continue
-        for before, earlier in reversed(press.values.items()):
-            if before < place and (made := changes(press.values[place], earlier)) is not None:
-                text = f"(as in message {before + 1} but for {tables.written(made)})"
-                if len(text) < len(press.texts[place]) // 2 and press.replace(place, text, Reason.SAME_RECORD):
-                    del press.values[place]
-                    press.referred.add(before)
-                break
+    ids = {place: record_ids(value) for place, value in press.values.items()}
+    old = set(press.old)
+    for place in sorted(old.intersection(ids)):
+        for before in reversed(ids):
+            if before >= place or ids[place].isdisjoint(ids[before]):
+                continue
+            made = changes(press.values[place], press.values[before])
+            if made is None:
+                continue
+            text = f"(as in message {before + 1} but for {tables.written(made)})"
+            if len(text) < len(press.texts[place]) // 2 and press.replace(place, text, Reason.SAME_RECORD):
+                del press.values[place], ids[place]
+                press.referred.add(before)
+            break
 
 
 def superseded(press: Press) -> None:

@@ -8,10 +8,11 @@ that a forgetful summary loses no more than the ledger does.
 import re
 from collections.abc import Sequence
 
-from .atoms import Sought, atoms, singular, telling
+from .atoms import atoms, telling
 from .fields import told
 from .messages import Reason, SummaryRequest
 from .press import MIN_RESULT, Press
+from .standing import Standing
 
 LEAST_TOKENS = 200
 """What is shorter is not worth a call of a model."""
@@ -85,6 +86,5 @@ def _missing(press: Press, places: Sequence[int], summary: str) -> list[str]:
             named = atoms(text)
             known.update(dict.fromkeys(telling(text)))
             known.update(dict.fromkeys(word for word in _WORD.findall(text) if word.lower() in named and said(word)))
-    wanted = {word: {singular(part.lower()) for part in _WORD.findall(word)} for word in known}
-    within = Sought(set().union(*wanted.values())).within(summary) if wanted else set()
-    return [word for word, parts in wanted.items() if not parts <= within]
+    stands = Standing([summary]).holds
+    return [word for word in known if not all(stands(part.lower()) for part in _WORD.findall(word))]

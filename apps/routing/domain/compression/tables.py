@@ -22,7 +22,7 @@ def parse(text: str) -> Any | None:
     if not stripped or stripped[0] not in "[{":
         return None
     try:
-        return json.loads(stripped, object_pairs_hook=_unique, parse_float=_Number, parse_int=_Number)
+        return _DECODER.decode(stripped)
     except (ValueError, RecursionError):
         return None
 
@@ -30,7 +30,7 @@ def parse(text: str) -> Any | None:
 def narrow(value: Any) -> Any:
     """The same with tables instead of lists of alike objects, at any depth."""
     if isinstance(value, dict):
-        return {name: narrow(part) for name, part in value.items()}
+        return {name: narrow(part) if isinstance(part, _DEEP) else part for name, part in value.items()}
     if not isinstance(value, list):
         return value
     if (rows := _alike(value)) is not None:
@@ -40,20 +40,35 @@ def narrow(value: Any) -> Any:
         flat = [{"group": number, **row} for number, row in groups if isinstance(row, dict) and "group" not in row]
         if len(flat) == len(groups) and (rows := _alike(flat)) is not None:
             return _table(rows)
-    return [narrow(part) for part in value]
+    return [narrow(part) if isinstance(part, _DEEP) else part for part in value]
 
 
-def written(value: Any) -> str:
-    """The value in one line, numbers exactly as they came."""
-    if isinstance(value, _Number):
-        return str(value)
-    if isinstance(value, str):
-        return _text(value)
+class Spelling(dict[str, str]):
+    """How texts are written, each found out once."""
+
+    def __missing__(self, text: str) -> str:
+        spelled = self[text] = _text(text)
+        return spelled
+
+
+def written(value: Any, spelling: Spelling | None = None) -> str:
+    """The value in one line, numbers exactly as they came. `spelling` serves for many values with the same names."""
+    return str(_write(value, Spelling() if spelling is None else spelling))
+
+
+def _write(value: Any, spelling: Spelling) -> str:
     if isinstance(value, dict):
-        return f"{{{','.join([f'{_text(name)}:{written(part)}' for name, part in value.items()])}}}"
+        return f"{{{','.join([f'{spelling[name]}:{_write(part, spelling)}' for name, part in value.items()])}}}"
     if isinstance(value, list):
-        return f"[{','.join([written(part) for part in value])}]"
-    return json.dumps(value)
+        # Rows of tables are texts and numbers, for which no call is made each.
+        parts = [
+            spelling[part] if (kind := type(part)) is str else part if kind is _Number else _write(part, spelling)
+            for part in value
+        ]
+        return f"[{','.join(parts)}]"
+    if isinstance(value, _Number):
+        return value
+    return spelling[value] if isinstance(value, str) else json.dumps(value)
 
 
 def is_number(value: Any) -> bool:
@@ -72,33 +87,43 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
+_DEEP = (dict, list)
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_Number, parse_int=_Number)
+
+
 def _alike(items: Sequence[Any]) -> list[dict[str, Any]] | None:
     """The items as flat rows with the same fields in the same order, or None."""
     if len(items) < MIN_ROWS or not all(isinstance(item, dict) and item for item in items):
         return None
-    rows = [_flat(item) for item in items]
-    names = list(rows[0])
-    if any(list(row) != names for row in rows) or len(names) != len(set(names)):
-        return None
+    rows: list[dict[str, Any]] = []
+    for item in items:
+        row: dict[str, Any] = {}
+        # Two fields of one name, as those of {"a.b": 1, "a": {"b": 2}}, would be one.
+        if _flatten(item, row) != len(row) or (rows and list(row) != list(rows[0])):
+            return None
+        rows.append(row)
     return rows
 
 
-def _flat(item: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    row: dict[str, Any] = {}
+def _flatten(item: dict[str, Any], row: dict[str, Any], prefix: str = "") -> int:
+    """Put the fields of an item into a row, and tell how many they are."""
+    told = 0
     for name, value in item.items():
         if isinstance(value, dict) and value:
-            row |= _flat(value, f"{prefix}{name}.")
+            told += _flatten(value, row, f"{prefix}{name}.")
         else:
-            row[f"{prefix}{name}"] = narrow(value)
-    return row
+            row[f"{prefix}{name}"] = narrow(value) if isinstance(value, list) else value
+            told += 1
+    return told
 
 
 def _table(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    names = list(rows[0])
-    shared = {name: rows[0][name] for name in names if all(row[name] == rows[0][name] for row in rows)}
-    own = [name for name in names if name not in shared]
+    columns = dict(zip(rows[0], zip(*map(dict.values, rows), strict=True), strict=True))
+    shared = {name: column[0] for name, column in columns.items() if column.count(column[0]) == len(rows)}
+    own = [name for name in columns if name not in shared]
     table: dict[str, Any] = {ALL: shared} if shared else {}
-    return table | {FIELDS: own, ROWS: [[row[name] for name in own] for row in rows]}
+    cells = map(list, zip(*[columns[name] for name in own], strict=True)) if own else ([] for _ in rows)
+    return table | {FIELDS: own, ROWS: list(cells)}
 
 
 def _text(value: str) -> str:
