@@ -7,8 +7,8 @@ does a statement within a transaction, which could not go on after a plan was fo
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -17,7 +17,8 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.adapt import Transformer
 from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
@@ -47,30 +48,48 @@ def prepared(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Rows:
 
     Outside of a transaction, and where this request has no connection yet, one is borrowed for the statement alone.
     """
-    with connection.wrap_database_errors, _connection() as driver:
-        values = _written(sql, parameters)
-        if values is None or driver.prepare_threshold is None or not driver.autocommit:
-            with psycopg.Cursor(driver) as cursor:
-                return cursor.execute(sql, parameters, prepare=True).fetchall()
-        return _run(driver, sql, values)
+    here = connections[DEFAULT_DB_ALIAS]
+    with here.wrap_database_errors:
+        pool = _pool_of(here) if here.connection is None and not here.in_atomic_block else None
+        if pool is None:
+            here.ensure_connection()
+            return _rows(here.connection, sql, parameters)
+        driver = pool.getconn()
+        try:
+            if not driver.autocommit:
+                driver.autocommit = True
+            return _rows(driver, sql, parameters)
+        finally:
+            pool.putconn(driver)
 
 
-@contextmanager
-def _connection() -> Iterator[psycopg.Connection[Any]]:
-    is_free = connection.connection is None and not connection.in_atomic_block
-    pool = cast(Any, connection).pool if is_free else None
-    if pool is None:
-        connection.ensure_connection()
-        yield connection.connection
-        return
-    pool.open()
-    driver = pool.getconn()
-    try:
-        if not driver.autocommit:
-            driver.autocommit = True
-        yield driver
-    finally:
-        pool.putconn(driver)
+def _rows(driver: psycopg.Connection[Any], sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Rows:
+    values = _written(sql, parameters)
+    if values is None or driver.prepare_threshold is None or not driver.autocommit:
+        with psycopg.Cursor(driver) as cursor:
+            return cursor.execute(sql, parameters, prepare=True).fetchall()
+    return _run(driver, sql, values)
+
+
+class _NewestFirst(deque[Any]):
+    """Connections of which the one that came back last goes out first.
+
+    The driver's pool hands out the one that has rested the longest. Each has a server process of its own with plans
+    and catalogues of its own, so that under load as many caches had to be filled as the pool has connections.
+    """
+
+    def popleft(self) -> Any:
+        """The one that was added last."""
+        return self.pop()
+
+
+def _pool_of(here: BaseDatabaseWrapper) -> Any:
+    pool = cast(Any, here).pool
+    if pool is not None and not isinstance(pool._pool, _NewestFirst):
+        pool.open()
+        with pool._lock:
+            pool._pool = _NewestFirst(pool._pool)
+    return pool
 
 
 class _Statement:
@@ -160,7 +179,7 @@ def _written(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> _Values
         written = [None if value is None else _WRITERS[type(value)](value) for value in values]
     except (KeyError, UnicodeEncodeError):
         return None
-    return None if any(value is not None and b"\0" in value for value in written) else written
+    return None if b"\0" in b"".join(filter(None, written)) else written
 
 
 _WRITERS: Mapping[type, Callable[[Any], bytes]] = {

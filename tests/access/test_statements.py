@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -74,3 +74,15 @@ def test_a_borrowed_connection_goes_back_after_an_error_too() -> None:
             prepared("SELECT 1 / %s::int", [0])
         assert prepared("SELECT 1", []) == [(1,)]
     assert connection.connection is None
+
+
+def test_the_connection_that_came_back_last_goes_out_first() -> None:
+    """Its server process has the plans; the pool alone would hand out one after the other."""
+    connection.close()
+    prepared("SELECT 1", [])
+    pool = cast(Any, connection).pool
+    borrowed = [pool.getconn() for _ in range(3)]
+    for one in borrowed:
+        pool.putconn(one)
+    pids = {prepared("SELECT pg_backend_pid()", [])[0][0] for _ in range(6)}
+    assert pids == {borrowed[-1].info.backend_pid}
