@@ -18,20 +18,8 @@ from apps.costs.services.ingest.literals import array, text_array
 TRIES = 3
 
 STATES = """
-    SELECT w.place, c.id, c.spent, c.reserved, CASE WHEN w.period <> 'rolling' OR c.id IS NOT NULL THEN c.carried ELSE (
-            SELECT sum(d.spent) FROM budgets_counter d WHERE d.budget_id = w.budget_id
-                AND d.each_value = w.each_value AND d.period_start >= w.window_start AND d.period_start < w.period_start
-        ) END,
-        c."limit", c.raised, c.ceiling, c.unpriced_calls, c.in_force,
-        (SELECT coalesce(sum(r.amount), 0) FROM budgets_temporaryraise r WHERE r.budget_id = w.budget_id
-            AND r.starts_at <= w.period_start AND (r.ends_at IS NULL OR r.ends_at > w.period_start)),
-        (SELECT version FROM budgets_budgetsversion)
-    FROM unnest(%(budget_ids)s::bigint[], %(each_values)s::text[], %(starts)s::timestamptz[],
-            %(window_starts)s::timestamptz[], %(periods)s::text[])
-        WITH ORDINALITY AS w(budget_id, each_value, period_start, window_start, period, place)
-    LEFT JOIN budgets_counter c
-        ON c.budget_id = w.budget_id AND c.each_value = w.each_value AND c.period_start = w.period_start
-    ORDER BY w.place
+    budgets_states(%(budget_ids)s::bigint[], %(each_values)s::text[], %(starts)s::timestamptz[],
+        %(window_starts)s::timestamptz[], %(periods)s::text[])
 """
 """A row for each budget that a `Matched` names; by its first column they are in order."""
 COLUMNS = 12
@@ -75,7 +63,7 @@ def budget_state(*, facts: Facts, now: datetime) -> list[BudgetState]:
     """
     for _ in range(TRIES):
         asked = matched(facts, now)
-        rows = prepared(STATES, asked.parameters()) if asked.found else []
+        rows = prepared(f"SELECT * FROM {STATES} ORDER BY place", asked.parameters()) if asked.found else []
         if not asked.is_outdated(rows):
             break
     return asked.states(rows)

@@ -16,46 +16,14 @@ from apps.budgets.selectors import states
 from apps.budgets.selectors.states import matched
 from apps.routing.domain.conversation import Conversation, Held
 
-LAST_CALLS = 20
-_CONVERSATION = f"""
-    SELECT d.provider, d.model, d.tier, d.ask_hash, d.created_at, d.score, t.cost_usd, calls.told,
-        same.fingerprint::text, same.answer, judged.success IS FALSE
-    FROM (SELECT 1) AS one
-    LEFT JOIN LATERAL (
-        SELECT decision_id, provider, model, tier, ask_hash, created_at, score FROM routing_decision
-        WHERE conversation_id = %(conversation)s AND project_id = %(project)s AND role = %(role)s AND action = 'route'
-        ORDER BY created_at DESC LIMIT 1
-    ) d ON true
-    LEFT JOIN LATERAL (
-        SELECT o.success FROM costs_usagerecord r
-        JOIN costs_outcome o ON o.project_id = r.project_id AND o.task_id = r.task_id
-        WHERE r.decision_id = d.decision_id COLLATE "default" AND r.project_id = %(project)s AND r.task_id IS NOT NULL
-            AND r.occurred_at > d.created_at - interval '5 minutes'
-            AND o.success IS NOT NULL AND o.occurred_at > d.created_at
-        ORDER BY o.occurred_at DESC, o.id DESC LIMIT 1
-    ) judged ON true
-    LEFT JOIN costs_conversationtotal t ON t.project_id = %(project)s AND t.conversation_id = %(conversation)s
-    LEFT JOIN LATERAL (
-        SELECT array_agg(ARRAY[tool_id, status, attempt, output_tokens]) AS told
-        FROM (
-            SELECT r.tool_id, c.status::bigint, r.attempt::bigint, r.output_tokens
-            FROM costs_usagerecord r JOIN costs_cell c ON c.id = r.cell_id
-            WHERE r.conversation_id = %(conversation)s AND r.project_id = %(project)s
-                AND r.occurred_at > now() - interval '1 day'
-            ORDER BY r.occurred_at DESC LIMIT {LAST_CALLS}
-        ) last
-    ) calls ON true
-    LEFT JOIN routing_decision same ON same.project_id = %(project)s AND same.decision_id = %(decision)s
+_CONVERSATION = """
+    routing_conversation(%(conversation)s::text, %(project)s::int, %(role)s::text, %(decision)s::text)
 """
 _COLUMNS = 11
-_READ = f"""
-    WITH c AS MATERIALIZED ({_CONVERSATION}), b AS MATERIALIZED ({states.STATES})
-    SELECT c.*, b.* FROM c LEFT JOIN b ON true ORDER BY b.place
-"""
+_READ = f"SELECT c.*, b.* FROM {_CONVERSATION} c LEFT JOIN {states.STATES} b ON true ORDER BY b.place"
 _READ_WITH_KEY = f"""
-    WITH k AS MATERIALIZED ({callers.BY_DIGEST}), c AS MATERIALIZED ({_CONVERSATION}),
-        b AS MATERIALIZED ({states.STATES})
-    SELECT c.*, b.*, k.* FROM k CROSS JOIN c LEFT JOIN b ON true ORDER BY b.place
+    SELECT c.*, b.*, k.* FROM ({callers.BY_DIGEST}) k CROSS JOIN {_CONVERSATION} c LEFT JOIN {states.STATES} b ON true
+    ORDER BY b.place
 """
 
 
