@@ -82,6 +82,22 @@ def test_a_decision_takes_two_trips_whether_it_holds_or_not(held: HeldKey, monke
     assert stored.answer["reservation"]["amount_usd"] == "0.00084"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_is_held_and_kept_is_committed_by_the_one_statement(held: HeldKey) -> None:
+    """Outside of a transaction, as requests are: the procedure commits; what it refuses or repeats leaves nothing."""
+    budgets.make_budget("0.001")
+    first = asked(held.client, reserve=True, id="d1").json()
+    kept = Decision.objects.get(decision_id="d1")
+    assert kept.answer["reservation"] == first["reservation"]
+    stored = Reservation.objects.get(public_id="d1")
+    assert f"{stored.expires_at:%Y-%m-%dT%H:%M:%S.%fZ}" == first["reservation"]["expires_at"]
+    assert asked(held.client, reserve=True, id="d1").json()["reservation"] == first["reservation"]
+    blocked = asked(held.client, reserve=True, id="d2").json()
+    assert (blocked["action"], blocked["reservation"]) == ("block", None)
+    assert [row.public_id for row in Reservation.objects.all()] == ["d1"]
+    assert set(Decision.objects.values_list("decision_id", flat=True)) >= {"d1", "d2"}
+
+
 def test_both_ways_answer_alike(held: HeldKey) -> None:
     quick = asked(held.client, odd=1)
     slow = held.client.post("/api/routing/decisions", QUESTION | {"odd": 1}, content_type=JSON, headers={"Accept": "x"})

@@ -7,7 +7,7 @@ when something else does not fit.
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -49,11 +49,13 @@ class Reserved:
 class Together:
     """What is written in the statement that reserves: both are kept, or neither is.
 
-    `sql` changes data, its values given in its own places `%s`, each with a cast; `held` is the reservation's row
-    there, with `outcome`, 'reserved' if it stands, and `expires`.
+    `procedure` reserves, writes and waits for the log in one trip. It takes what `budgets_reserve` takes, then these
+    parameters, whose places `%s` with their casts `places` holds, whether the statement is a transaction by itself,
+    and answers `outcome` and `expires`.
     """
 
-    sql: str
+    procedure: str
+    places: str
     parameters: Sequence[Any]
 
 
@@ -120,10 +122,11 @@ class _Denied(Exception):
         self.counter_id = counter_id
 
 
-RESERVE = """
-    SELECT * FROM budgets_reserve(%s::bigint, %s::text, %s::int, %s::text, %s::bigint, %s::bigint, %s::numeric, %s::int,
-        %s::bigint[], %s::numeric[], %s::numeric[], %s::bool[])
+_PLACES = """
+    %s::bigint, %s::text, %s::int, %s::text, %s::bigint, %s::bigint, %s::numeric, %s::int, %s::bigint[],
+    %s::numeric[], %s::numeric[], %s::bool[]
 """
+RESERVE = f"SELECT * FROM budgets_reserve({_PLACES})"
 
 
 def _reserve(asked: _Asked, facts: Facts, tokens: int, together: Together | None) -> Reserved | None:
@@ -148,22 +151,22 @@ def _reserve(asked: _Asked, facts: Facts, tokens: int, together: Together | None
         array([None if rule.unit == Unit.USD else amount for (_, rule), amount in zip(held, amounts, strict=True)]),
         array([not rule.is_exempt(facts) for _, rule in held]),
     ]
+    is_within = connection.in_atomic_block
     sql = RESERVE
     if together is not None:
-        sql = f"WITH held AS MATERIALIZED ({RESERVE}), more AS ({together.sql}) SELECT * FROM held"
-        parameters += together.parameters
+        sql = f"CALL {together.procedure}({_PLACES}, {together.places}, %s::bool, NULL, NULL)"
+        parameters += [*together.parameters, not is_within]
     try:
-        with _alone():
-            ((outcome, _, expires_at),) = prepared(sql, parameters)
+        # The statement is a transaction by itself; inside of one it must be possible to undo it.
+        with transaction.atomic() if is_within else nullcontext():
+            ((outcome, *_, expires_at),) = prepared(sql, parameters)
     except Error as error:
         return _of_error(error, asked)
-    transaction.on_commit(wait_for_log)
+    if is_within:
+        transaction.on_commit(wait_for_log)
+    elif together is None:
+        wait_for_log()
     return Reserved(asked.public_id, asked.amount, expires_at) if outcome == "reserved" else None
-
-
-def _alone() -> AbstractContextManager[Any]:
-    """The statement is a transaction by itself; inside of one it must be possible to undo it."""
-    return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
 def _of_error(error: Error, asked: _Asked) -> Reserved:

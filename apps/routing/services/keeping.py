@@ -49,12 +49,7 @@ _ALONE = f"""
     ON CONFLICT DO NOTHING RETURNING 1
 """
 """Does not wait for the disk: a crash of the database may lose its last decisions, but nothing of money."""
-_WHEN = """to_char(held.expires AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-_TOGETHER = f"""
-    INSERT INTO routing_decision ({_NAMES})
-    SELECT {_VALUES.removesuffix("%s::jsonb")} jsonb_set(%s::jsonb, '{{reservation,expires_at}}', to_jsonb({_WHEN}))
-    FROM held WHERE held.outcome = 'reserved'
-"""
+_TOGETHER = "routing_hold_and_keep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +85,7 @@ def together_with_hold(asking: Asking, answer: Mapping[str, Any], reached: Reach
 
     The statement fails when a decision of this id was kept before.
     """
-    return Together(_TOGETHER, _row(asking, answer, reached))
+    return Together(_TOGETHER, _VALUES, _row(asking, answer, reached))
 
 
 def _row(asking: Asking, answer: Mapping[str, Any], reached: Reached) -> list[Any]:
