@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from apps.budgets.models import Counter
 from apps.budgets.selectors import matching
-from apps.budgets.services.charging import CHARGE
 from apps.budgets.services.opening import Wanted, open_counters
-from apps.budgets.services.reserving import REFUSED, RESERVE
+from apps.budgets.services.reserving import REFUSED
+from apps.budgets.services.statements import CHARGE, CHARGE_IN_ONE, RESERVE, RESERVE_IN_ONE
 from tests.budgets.acts import make_budget
 
 CENT = Decimal("0.01")
@@ -115,12 +115,32 @@ def _client(stage: Stage, told: Told, operations: int, dice: random.Random, name
 def _reserve(cursor: Any, stage: Stage, held: list[Held], dice: random.Random, name: str, seconds: int = 3600) -> str:
     path = dice.choice(stage.paths)
     amount = dice.randrange(1, 30) * CENT
-    parameters = [stage.version, name, 1, "", None, None, amount, seconds, list(path), [amount] * len(path)]
-    row = cursor.execute(RESERVE, [*parameters, [None] * len(path), [True] * len(path)], prepare=True).fetchone()
+    asked = _asked(stage, name, amount, seconds)
+    row = None
+    if len(path) == 1:
+        one = asked | {"counter": path[0], "in_unit": amount, "held": None, "checked": True}
+        row = cursor.execute(RESERVE_IN_ONE, one, prepare=True).fetchone()
+    row = row or _in_any(cursor, asked, path)
     assert row[0] == "reserved"
     if seconds:
         held.append(Held(name, row[1], amount, path))
     return "reserved" if seconds else "left to expire"
+
+
+def _asked(stage: Stage, name: str, amount: Decimal, seconds: int) -> dict[str, Any]:
+    return {
+        "version": stage.version, "public_id": name, "project": 1, "fingerprint": "", "key": None, "amount": amount,
+        "seconds": seconds,
+    }  # fmt: skip
+
+
+def _in_any(cursor: Any, asked: dict[str, Any], path: Sequence[int], parent: int | None = None) -> Any:
+    size = len(path)
+    any_number = {
+        "parent": parent, "counters": list(path), "in_units": [asked["amount"]] * size, "held": [None] * size,
+        "checked": [True] * size,
+    }  # fmt: skip
+    return cursor.execute(RESERVE, asked | any_number, prepare=True).fetchone()
 
 
 def _expire(cursor: Any, stage: Stage, held: list[Held], dice: random.Random, name: str) -> str:
@@ -137,17 +157,26 @@ def _expire(cursor: Any, stage: Stage, held: list[Held], dice: random.Random, na
 def _child(cursor: Any, stage: Stage, held: list[Held], dice: random.Random, name: str) -> str:
     parent = dice.choice(held)
     amount = dice.randrange(1, 20) * CENT
-    parameters = [stage.version, name, 1, "", None, parent.row, amount, 3600, [], [], [], []]
-    row = cursor.execute(RESERVE, parameters, prepare=True).fetchone()
+    row = _in_any(cursor, _asked(stage, name, amount, 3600), [], parent.row)
     parent.left -= amount
     held.append(Held(name, row[1], amount, parent.counters))
     return "drawn"
 
 
 def _charge(cursor: Any, stage: Stage, one: Held, amount: Decimal, final: bool) -> None:
-    size = len(one.counters)
-    parameters = [stage.version, list(one.counters), [amount] * size, [Decimal(0)] * size, [0] * size, [], [], []]
-    rows = cursor.execute(CHARGE, [*parameters, [1], [one.public_id], [amount], [final]], prepare=True).fetchall()
+    size, rows = len(one.counters), []
+    if size == 1:
+        alone = {
+            "version": stage.version, "counter": one.counters[0], "spent": amount, "unpriced": 0, "project": 1,
+            "public_id": one.public_id, "cost": amount, "final": final,
+        }  # fmt: skip
+        rows = cursor.execute(CHARGE_IN_ONE, alone, prepare=True).fetchall()
+    values: dict[str, Any] = {
+        "version": stage.version, "counters": list(one.counters), "spent": [amount] * size,
+        "holds": [Decimal(0)] * size, "unpriced": [0] * size, "later_of": [], "later_from": [], "later_until": [],
+        "projects": [1], "public_ids": [one.public_id], "costs": [amount], "final": [final],
+    }  # fmt: skip
+    rows = rows or cursor.execute(CHARGE, values, prepare=True).fetchall()
     assert len(rows) == size
 
 
@@ -188,15 +217,12 @@ def unbalanced() -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT c.id, c.spent - coalesce(e.spent, 0), c.reserved - coalesce(e.reserved, 0),
-                c.reserved - coalesce(r.held, 0)
+            SELECT c.id, c.spent - coalesce(e.spent, 0), c.reserved - coalesce(r.held, 0), r.least
             FROM budgets_counter c
-            LEFT JOIN (SELECT counter_id, sum(spent) AS spent, sum(reserved) AS reserved FROM budgets_entry
-                GROUP BY 1) e ON e.counter_id = c.id
-            LEFT JOIN (SELECT h.counter, sum(r."left") AS held
+            LEFT JOIN (SELECT counter_id, sum(spent) AS spent FROM budgets_entry GROUP BY 1) e ON e.counter_id = c.id
+            LEFT JOIN (SELECT h.counter, sum(r."left") AS held, min(r."left") AS least
                 FROM budgets_reservation r, unnest(r.counters) AS h(counter) GROUP BY 1) r ON r.counter = c.id
-            WHERE c.spent <> coalesce(e.spent, 0) OR c.reserved <> coalesce(e.reserved, 0)
-                OR c.reserved <> coalesce(r.held, 0)
+            WHERE c.spent <> coalesce(e.spent, 0) OR c.reserved <> coalesce(r.held, 0) OR r.least < 0
             """
         )
         return list(cursor.fetchall())

@@ -166,7 +166,7 @@ def test_the_old_part_of_the_ledger_becomes_one_row_a_counter() -> None:
     reserve(facts=facts(), amount_usd=Decimal("0.5"), id="old")
     spend("0.5", reservation_id="old")
     Entry.objects.update(made_at=now - timedelta(days=91))
-    Reservation.objects.update(ended_at=now - timedelta(days=91))
+    Reservation.objects.update(expires_at=now - timedelta(days=91))
     spend("4")
     run = tidying.tidy(now=now)
     assert (run.folded, run.forgotten) == (1, 1)

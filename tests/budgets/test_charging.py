@@ -1,5 +1,8 @@
 """Usage is charged to every budget that covers it, in the transaction that stores it."""
 
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,8 +14,8 @@ from apps.access.models import Agent
 from apps.access.services.renames import rename_agent
 from apps.access.statements import wait_for_log
 from apps.budgets.domain.states import BudgetRefused
-from apps.budgets.models import Alert, Counter, Entry, Reservation
-from apps.budgets.services import charging, editing, proving, reserving
+from apps.budgets.models import Alert, BudgetsVersion, Counter, Entry, Reservation
+from apps.budgets.services import charging, editing, proving, reserving, tidying
 from apps.budgets.services.reserving import reserve
 from tests.budgets.acts import OWNER, assert_ledger_balances, facts, make_budget, spend, spent, state
 
@@ -166,23 +169,28 @@ def test_reserve_settle_release_and_refusal() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_what_moves_counters_is_answered_once_the_log_is_safe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The functions commit without waiting, so whoever answers waits afterwards, outside of their transaction."""
+    """What is wanted by many is committed at once, so whoever answers waits afterwards, outside of the transaction."""
     waits: list[bool] = []
     for module in (charging, reserving):
         monkeypatch.setattr(module, "wait_for_log", lambda: waits.append(connection.in_atomic_block))
     make_budget("10")
-    assert waits == []
     reserving.reserve(facts=facts(), amount_usd=Decimal(1), id="r")
-    assert waits == [False]
     spend("1", reservation_id="r")
+    assert not waits  # Nobody else wanted the row: their own commits waited.
+    Counter.objects.update(waited_at=datetime.now(UTC) + timedelta(minutes=1))
+    reserving.reserve(facts=facts(), amount_usd=Decimal(1), id="r2")
+    assert waits == [False]
+    spend("1", reservation_id="r2")
     assert waits == [False, False]
+    spend("1")
+    assert waits == [False] * 3
     with transaction.atomic():
         reserving.reserve(facts=facts(), amount_usd=Decimal(1))
-        assert len(waits) == 2
-    assert waits == [False] * 3
+        assert len(waits) == 3
+    assert waits == [False] * 4
     with pytest.raises(BudgetRefused):
         reserving.reserve(facts=facts(), amount_usd=Decimal(100))
-    assert len(waits) == 3
+    assert len(waits) == 4
     monkeypatch.undo()
     before = wal_flushed()
     with connection.cursor() as cursor:
@@ -227,5 +235,97 @@ def test_what_is_not_settled_in_time_is_freed() -> None:
     assert state(budget).reserved == Decimal("0.8")
     spend("0.1", reservation_id="r1")
     assert (state(budget).spent, state(budget).reserved) == (Decimal("0.1"), Decimal("0.8"))
-    assert [row.kind for row in Entry.objects.order_by("id")] == [1, 4, 1, 2]
+    assert [(row.public_id, row.state) for row in Reservation.objects.order_by("id")] == [("r1", 3), ("r2", 0)]
+    assert [row.kind for row in Entry.objects.order_by("id")] == [2]
     assert_ledger_balances()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_for_a_counter_makes_those_after_it_commit_at_once() -> None:
+    make_budget("10")
+    reserve(facts=facts(), amount_usd=Decimal(1))
+    assert Counter.objects.get().waited_at is None
+    others = ThreadPoolExecutor(1)
+    with transaction.atomic():
+        reserve(facts=facts(), amount_usd=Decimal(1))
+        waiting = others.submit(_reserve_elsewhere)
+        until(lambda: bool(waiting_for_locks()))
+        time.sleep(0.01)
+    assert waiting.result(timeout=10) == Decimal(1)
+    counter = Counter.objects.get()
+    assert counter.waited_at is not None
+    assert counter.reserved == 3
+
+
+def _reserve_elsewhere() -> Decimal:
+    try:
+        return reserve(facts=facts(), amount_usd=Decimal(1)).amount_usd
+    finally:
+        connection.close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds, ten seconds at most."""
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def waiting_for_locks() -> list[int]:
+    """The backends of this database that wait for a row."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def test_what_one_statement_cannot_do_the_functions_do() -> None:
+    budget = make_budget("1")
+    make_budget("9", scope={"agent": "coder"}, name="Coder")
+    project_id = facts().project_id or 0
+    # In the first budget alone, then in both; settled where it held, by a call that is charged to both, and too late.
+    reserve(facts=facts(agent="support"), amount_usd=Decimal("0.4"), id="one")
+    reserve(facts=facts(), amount_usd=Decimal("0.4"), id="two")
+    assert [state(budget).reserved, state(budget).remaining] == [Decimal("0.8"), Decimal("0.2")]
+    spend("0.3", agent="support", reservation_id="two")
+    spend("0.1", agent="coder", reservation_id="one")
+    spend("0.1", agent="support", reservation_id="one")
+    assert [state(budget).reserved, state(budget).spent] == [0, Decimal("0.5")]
+    reserve(facts=facts(agent="support"), amount_usd=Decimal("0.2"), id="late")
+    Reservation.objects.filter(public_id="late").update(expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    spend("0.1", agent="support", reservation_id="late")
+    assert state(budget).reserved == Decimal("0.2")
+    assert reserving.expire_due() == 1
+    assert reserving.expire_due() == 0
+    assert [state(budget).reserved, state(budget).spent] == [0, Decimal("0.6")]
+    assert reserving.release(project_id=project_id, public_id="late") is False
+    assert Reservation.objects.get(public_id="one").freed == Decimal("0.4")
+    assert_ledger_balances()
+
+
+def test_budgets_of_tokens_and_calls_hold_in_their_own_unit() -> None:
+    budget = make_budget(limit_usd=None, limit_tokens=5000)
+    reserve(facts=facts(), amount_usd=Decimal(1), tokens=3000, id="r")
+    assert state(budget).reserved == 3000
+    with pytest.raises(BudgetRefused):
+        reserve(facts=facts(), amount_usd=Decimal(0), tokens=2001)
+    spend("0.4", reservation_id="r", reservation_final=False)
+    assert [state(budget).spent, state(budget).reserved] == [1000, 3000]
+    spend("0.4", reservation_id="r")
+    assert [state(budget).spent, state(budget).reserved] == [2000, 0]
+    assert_ledger_balances()
+
+
+def test_a_sweep_begins_where_the_last_one_ended_and_nightly_anew() -> None:
+    budget = make_budget("1")
+    assert reserving.expire_due() == 0
+    until_then = BudgetsVersion.objects.get().expired_until
+    assert until_then is not None
+    reserve(facts=facts(), amount_usd=Decimal("0.9"), id="r")
+    Reservation.objects.update(expires_at=until_then - timedelta(minutes=2))
+    assert reserving.expire_due() == 0
+    tidying.tidy(now=datetime.now(UTC))
+    assert reserving.expire_due() == 1
+    assert state(budget).reserved == 0

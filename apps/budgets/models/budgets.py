@@ -105,10 +105,14 @@ class TemporaryRaise(models.Model):
 
 
 class BudgetsVersion(models.Model):
-    """One row, raised by a trigger whenever a budget or a raise changes: what tells caches to read again."""
+    """One row, raised by a trigger whenever a budget or a raise changes: what tells caches to read again.
+
+    `expired_until` is where the sweep of reservations begins: what expired before has ended; null looks at all.
+    """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     version = models.BigIntegerField(default=0)
+    expired_until = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="budgets_version_is_one_row")]

@@ -1,4 +1,7 @@
-"""The ledger: every amount is a row, and a counter is the sum of its rows."""
+"""The ledger: every amount is a row, and a counter is the sum of its rows.
+
+What was spent is an entry. What is held is a reservation, or an unpriced call's hold.
+"""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -13,7 +16,8 @@ class Counter(models.Model):
 
     A call may be reserved while carried + spent + reserved + its amount <= ceiling. `carried` is what the days before
     leave in the window of a rolling budget, else 0. `limit`, `raised` and `ceiling` are kept here so that one
-    conditional UPDATE of this row decides; `in_force` are the keys of the thresholds that hold.
+    conditional UPDATE of this row decides; `in_force` are the keys of the thresholds that hold. `waited_at` is when a
+    statement last had to wait for the row.
     """
 
     budget = models.ForeignKey(Budget, on_delete=models.CASCADE, db_index=False, related_name="counters")
@@ -30,6 +34,7 @@ class Counter(models.Model):
     unpriced_calls = models.BigIntegerField(default=0)
     in_force = ArrayField(models.TextField(), default=list)
     opened_at = models.DateTimeField(db_default=Now())
+    waited_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -41,15 +46,12 @@ class Counter(models.Model):
 
 
 class EntryKind(models.IntegerChoices):
-    RESERVE = 1
     SETTLE = 2
-    RELEASE = 3
-    EXPIRE = 4
     ADJUST = 5
 
 
 class Entry(models.Model):
-    """One row is one movement of one counter: what it added to spent and to reserved.
+    """One row is one movement of one counter: what it added to spent.
 
     A batch of usage is one row a counter. In the database the key is counter and id, the order in which it is read; ids
     are drawn from one sequence. There is no foreign key there: checking it would lock the counter for longer, and
@@ -61,10 +63,9 @@ class Entry(models.Model):
     )
     kind = models.SmallIntegerField(choices=EntryKind.choices)
     spent = usd()
-    reserved = usd()
     unpriced_calls = models.BigIntegerField(default=0)
     reservation_id = models.BigIntegerField(null=True)
     made_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
-        return f"{EntryKind(self.kind).name} {self.spent} {self.reserved}"
+        return f"{EntryKind(self.kind).name} {self.spent}"

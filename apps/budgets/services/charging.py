@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.access.domain.identity import Caller
-from apps.access.statements import prepared, wait_for_log
+from apps.access.statements import Rows, prepared, wait_for_log
 from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.scopes import Facts, each_label, each_value
 from apps.budgets.domain.states import BudgetState, Unit, tightest_first
@@ -26,13 +26,13 @@ from apps.budgets.selectors.lively import idle_since
 from apps.budgets.selectors.matching import Matcher, Place, Rule, is_rolling
 from apps.budgets.services.crossing import note_crossings
 from apps.budgets.services.opening import Wanted, open_counters
+from apps.budgets.services.statements import CHARGE, CHARGE_IN_ONE, STALE
 from apps.costs.domain.pricing import femto_of, usd_text
 from apps.costs.extension_points import ChangedMeanwhile, Charge, ChargeNow
 from apps.costs.services.ingest.literals import array, text_array
 
 _THOUSANDTH = Decimal("0.001")
 _FEMTO = Decimal(1).scaleb(-15)
-_STALE = -1
 
 
 @dataclass(slots=True)
@@ -254,39 +254,53 @@ def _settlements(rows: Sequence[Charge]) -> list[Settlement]:
     return [Settlement(*key, *value) for key, value in sorted(found.items())]
 
 
-CHARGE = """
-    SELECT * FROM budgets_charge(%s::bigint, %s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[], %s::bigint[],
-        %s::timestamptz[], %s::timestamptz[], %s::int[], %s::text[], %s::numeric[], %s::bool[])
-"""
-
-
 def move(known: Matcher, charged: Charged, ids: Mapping[Place, int], *, now: datetime) -> list[BudgetState]:
     """Carry a charge out in this transaction and give the states of the counters. May raise ChangedMeanwhile."""
     places = sorted(charged.places.values(), key=lambda pair: ids[pair[0].place])
-    # Even of today: a record a little ahead of our clock may have opened tomorrow already.
-    later = [wanted for wanted, _ in places if is_rolling(wanted.rule)]
-    parameters: list[Any] = [
-        known.version,
-        array([ids[wanted.place] for wanted, _ in places]),
-        array([sums.in_unit(wanted.rule.unit) for wanted, sums in places]),
-        array([usd_text(sums.held) for _, sums in places]),
-        array([sums.unpriced for _, sums in places]),
-        array([ids[wanted.place] for wanted in later]),
-        array([wanted.span.start for wanted in later]),
-        array([wanted.rule.cycle.counted_until(wanted.span) for wanted in later]),
-        array([one.project_id for one in charged.settlements]),
-        text_array([one.public_id for one in charged.settlements]),
-        array([usd_text(one.cost) for one in charged.settlements]),
-        array([one.final for one in charged.settlements]),
-    ]
-    rows = {row[0]: row for row in prepared(CHARGE, parameters)}
-    transaction.on_commit(wait_for_log)
-    if _STALE in rows:
+    rows = {row[0]: row for row in _in_one(known, charged, ids) or _in_any(known, charged, ids, places)}
+    if any(row[-1] for row in rows.values()):
+        transaction.on_commit(wait_for_log)
+    if STALE in rows:
         raise ChangedMeanwhile
     _keep_holds(charged.holds, ids)
     states = [state_of_row(wanted, rows[ids[wanted.place]]) for wanted, _ in places]
     states = note_crossings(states=states, rules=known.by_id, now=now, silent=_over(places, ids, now))
     return [state for state in states if state.starts_at <= now and (state.resets_at is None or now < state.resets_at)]
+
+
+def _in_one(known: Matcher, charged: Charged, ids: Mapping[Place, int]) -> Rows:
+    """What settles one call in its one budget; no row where that does not hold."""
+    if len(charged.places) != 1 or len(charged.settlements) != 1:
+        return []
+    ((wanted, sums),), (settled,) = charged.places.values(), charged.settlements
+    if sums.held or is_rolling(wanted.rule):
+        return []
+    parameters = {
+        "version": known.version, "counter": ids[wanted.place], "spent": Decimal(sums.in_unit(wanted.rule.unit)),
+        "unpriced": sums.unpriced, "project": settled.project_id, "public_id": settled.public_id,
+        "cost": Decimal(usd_text(settled.cost)), "final": settled.final,
+    }  # fmt: skip
+    return prepared(CHARGE_IN_ONE, parameters)
+
+
+def _in_any(known: Matcher, charged: Charged, ids: Mapping[Place, int], places: Sequence[tuple[Wanted, Sums]]) -> Rows:
+    # Even of today: a record a little ahead of our clock may have opened tomorrow already.
+    later = [wanted for wanted, _ in places if is_rolling(wanted.rule)]
+    values = {
+        "version": known.version,
+        "counters": array([ids[wanted.place] for wanted, _ in places]),
+        "spent": array([sums.in_unit(wanted.rule.unit) for wanted, sums in places]),
+        "holds": array([usd_text(sums.held) for _, sums in places]),
+        "unpriced": array([sums.unpriced for _, sums in places]),
+        "later_of": array([ids[wanted.place] for wanted in later]),
+        "later_from": array([wanted.span.start for wanted in later]),
+        "later_until": array([wanted.rule.cycle.counted_until(wanted.span) for wanted in later]),
+        "projects": array([one.project_id for one in charged.settlements]),
+        "public_ids": text_array([one.public_id for one in charged.settlements]),
+        "costs": array([usd_text(one.cost) for one in charged.settlements]),
+        "final": array([one.final for one in charged.settlements]),
+    }
+    return prepared(CHARGE, values)
 
 
 def _over(places: Sequence[tuple[Wanted, Sums]], ids: Mapping[Place, int], now: datetime) -> frozenset[int]:

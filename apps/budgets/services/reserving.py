@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -20,14 +21,15 @@ from django.db import Error, connection, transaction
 from django.utils import timezone
 
 from apps.access.domain.errors import Conflict, Refused
-from apps.access.statements import prepared, wait_for_log
+from apps.access.statements import Rows, prepared, wait_for_log
 from apps.budgets.domain.scopes import Facts, each_label
 from apps.budgets.domain.states import BudgetRefused, Denial, Unit
-from apps.budgets.models import EntryKind, Reservation, ReservationState
+from apps.budgets.models import BudgetsVersion, Reservation, ReservationState
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.matching import Rule
 from apps.budgets.selectors.states import budget_state, contacts_of
 from apps.budgets.services.opening import Wanted, open_counters
+from apps.budgets.services.statements import RESERVE, RESERVE_IN_ONE, RESERVE_PLACES
 from apps.costs.services.ingest.literals import array
 from apps.costs.services.ingest.reading import new_id
 
@@ -50,13 +52,13 @@ class Together:
     """What is written in the statement that reserves: both are kept, or neither is.
 
     `procedure` reserves, writes and waits for the log in one trip. It takes what `budgets_reserve` takes, then these
-    parameters, whose places `%s` with their casts `places` holds, whether the statement is a transaction by itself,
-    and answers `outcome` and `expires`.
+    values, whose places with names of their own and casts `places` holds, whether the statement is a transaction by
+    itself, and answers `outcome` and `expires`.
     """
 
     procedure: str
     places: str
-    parameters: Sequence[Any]
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,13 @@ class _Asked:
     parent: int | None
     amount: Decimal
     seconds: int
+
+    def values(self, version: int) -> dict[str, Any]:
+        """For the statements; `version` is that of the budgets as they are known here."""
+        return {
+            "version": version, "public_id": self.public_id, "project": self.project_id,
+            "fingerprint": self.fingerprint, "key": self.key_id, "amount": self.amount, "seconds": self.seconds,
+        }  # fmt: skip
 
 
 def reserve(
@@ -122,11 +131,14 @@ class _Denied(Exception):
         self.counter_id = counter_id
 
 
-_PLACES = """
-    %s::bigint, %s::text, %s::int, %s::text, %s::bigint, %s::bigint, %s::numeric, %s::int, %s::bigint[],
-    %s::numeric[], %s::numeric[], %s::bool[]
-"""
-RESERVE = f"SELECT * FROM budgets_reserve({_PLACES})"
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A counter, what is held there in its unit, what `held` says of that, and whether it may refuse."""
+
+    counter: int
+    amount: Decimal
+    held: Decimal | None
+    is_checked: bool
 
 
 def _reserve(asked: _Asked, facts: Facts, tokens: int, together: Together | None) -> Reserved | None:
@@ -135,46 +147,63 @@ def _reserve(asked: _Asked, facts: Facts, tokens: int, together: Together | None
     places = [] if asked.parent else known.matching(facts, timezone.now())
     wanted = [Wanted(rule, value, each_label(rule.each, value, facts), span) for rule, value, span in places]
     ids = open_counters(wanted)
-    held = sorted((ids[one.place], one.rule) for one in wanted)
-    amounts = [_amount(rule, asked.amount, tokens) for _, rule in held]
-    parameters: list[Any] = [
-        known.version,
-        asked.public_id,
-        asked.project_id,
-        asked.fingerprint,
-        asked.key_id,
-        asked.parent,
-        asked.amount,
-        asked.seconds,
-        array([counter_id for counter_id, _ in held]),
-        array(amounts),
-        array([None if rule.unit == Unit.USD else amount for (_, rule), amount in zip(held, amounts, strict=True)]),
-        array([not rule.is_exempt(facts) for _, rule in held]),
-    ]
+    held = sorted((_held(ids[one.place], one.rule, asked, tokens, facts) for one in wanted), key=_counter_of)
     is_within = connection.in_atomic_block
-    sql = RESERVE
-    if together is not None:
-        sql = f"CALL {together.procedure}({_PLACES}, {together.places}, %s::bool, NULL, NULL)"
-        parameters += [*together.parameters, not is_within]
     try:
         # The statement is a transaction by itself; inside of one it must be possible to undo it.
         with transaction.atomic() if is_within else nullcontext():
-            ((outcome, *_, expires_at),) = prepared(sql, parameters)
+            rows = _in_one(asked, known.version, held[0]) if len(held) == 1 and together is None else []
+            ((outcome, *_, expires_at, waits),) = rows or _in_any(asked, known.version, held, together, is_within)
     except Error as error:
         return _of_error(error, asked)
-    if is_within:
+    if waits and is_within:
         transaction.on_commit(wait_for_log)
-    elif together is None:
+    elif waits:
         wait_for_log()
     return Reserved(asked.public_id, asked.amount, expires_at) if outcome == "reserved" else None
 
 
-def _of_error(error: Error, asked: _Asked) -> Reserved:
+_counter_of = attrgetter("counter")
+
+
+def _held(counter_id: int, rule: Rule, asked: _Asked, tokens: int, facts: Facts) -> _Place:
+    amount = asked.amount if rule.unit == Unit.USD else Decimal(1 if rule.unit == Unit.CALLS else tokens)
+    return _Place(counter_id, amount, None if rule.unit == Unit.USD else amount, not rule.is_exempt(facts))
+
+
+def _in_one(asked: _Asked, version: int, place: _Place) -> Rows:
+    """No row where the function has to say why nothing was held."""
+    values = asked.values(version) | {
+        "counter": place.counter, "in_unit": place.amount, "held": place.held, "checked": place.is_checked
+    }  # fmt: skip
+    return prepared(RESERVE_IN_ONE, values)
+
+
+def _in_any(
+    asked: _Asked, version: int, held: Sequence[_Place], together: Together | None, is_within: bool
+) -> Sequence[tuple[Any, ...]]:
+    values = asked.values(version) | {
+        "parent": asked.parent,
+        "counters": array([one.counter for one in held]),
+        "in_units": array([one.amount for one in held]),
+        "held": array([one.held for one in held]),
+        "checked": array([one.is_checked for one in held]),
+    }
+    if together is None:
+        return prepared(RESERVE, values)
+    sql = f"CALL {together.procedure}({RESERVE_PLACES}, {together.places}, %(alone)s::bool, NULL, NULL)"
+    rows = prepared(sql, values | together.values | {"alone": not is_within})
+    return [(*row, is_within) for row in rows]  # It has waited itself where it could.
+
+
+def _of_error(error: Error, asked: _Asked) -> Reserved | None:
     cause = error.__cause__
     if isinstance(cause, psycopg.Error) and cause.sqlstate == REFUSED:
         raise _Denied(int(cause.diag.message_detail or 0) or None) from None
     if isinstance(cause, psycopg.errors.UniqueViolation):
         return _made_before(asked)
+    if isinstance(cause, psycopg.errors.DeadlockDetected) and not connection.in_atomic_block:
+        return None  # The same id in other budgets, at the same time: one of the two stands by now.
     raise error
 
 
@@ -183,10 +212,6 @@ def _made_before(asked: _Asked) -> Reserved:
     if known is None or known.fingerprint != asked.fingerprint:
         raise Conflict("This id was used for another reservation; that one stands.", code="conflict", path="id")
     return Reserved(known.public_id, known.amount, known.expires_at, is_new=False)
-
-
-def _amount(rule: Rule, amount_usd: Decimal, tokens: int) -> Decimal:
-    return amount_usd if rule.unit == Unit.USD else Decimal(1 if rule.unit == Unit.CALLS else tokens)
 
 
 def _parent(project_id: int, public_id: str) -> int:
@@ -222,7 +247,7 @@ def _left(parent: int | None) -> Decimal | None:
 def release(*, project_id: int, public_id: str) -> bool:
     """Free what a reservation still holds; false when it had ended already. Raises Reservation.DoesNotExist."""
     found = Reservation.objects.get(project_id=project_id, public_id=public_id)
-    return bool(_end([found.pk], ReservationState.RELEASED, EntryKind.RELEASE))
+    return bool(_end([found.pk], ReservationState.RELEASED))
 
 
 def extend(*, project_id: int, public_id: str, ttl_seconds: int | None = None) -> Reserved:
@@ -246,19 +271,34 @@ def extend(*, project_id: int, public_id: str, ttl_seconds: int | None = None) -
 
 
 def expire_due(*, counter_id: int | None = None, most: int = 500) -> int:
-    """Free reservations whose time is over, of one counter or of all; how many that were."""
+    """Free reservations whose time is over, of one counter or of all; how many that were.
+
+    A sweep that found less than `most` has ended all; the next one begins a little before it, since what is not
+    committed yet is not seen.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM budgets_reservation WHERE state = 0 AND expires_at <= clock_timestamp()"
-            " AND (%s::bigint IS NULL OR counters @> ARRAY[%s::bigint]) ORDER BY expires_at LIMIT %s",
-            [counter_id, counter_id, most],
-        )
-        due = [row[0] for row in cursor.fetchall()]
-    return _end(due, ReservationState.EXPIRED, EntryKind.EXPIRE) if due else 0
+        cursor.execute(_DUE, {"counter": counter_id, "most": most, "overlap": _OVERLAP_SECONDS})
+        rows = cursor.fetchall()
+    ended = _end([row[0] for row in rows if row[0]], ReservationState.EXPIRED) if len(rows) > 1 else 0
+    if counter_id is None and len(rows) <= most:
+        BudgetsVersion.objects.update(expired_until=rows[0][1])
+    return ended
 
 
-def _end(ids: Sequence[int], state: ReservationState, kind: EntryKind) -> int:
+_OVERLAP_SECONDS = 60
+_DUE = """
+    WITH swept AS MATERIALIZED (SELECT clock_timestamp() AS now, coalesce(expired_until, '-infinity')
+        - make_interval(secs => %(overlap)s) AS until FROM budgets_budgetsversion)
+    SELECT NULL::bigint, now FROM swept UNION ALL (
+        SELECT r.id, NULL FROM budgets_reservation r WHERE r.state = 0
+            AND r.expires_at > (SELECT until FROM swept) AND r.expires_at <= (SELECT now FROM swept)
+            AND (%(counter)s::bigint IS NULL OR r.counters @> ARRAY[%(counter)s::bigint])
+        ORDER BY r.expires_at LIMIT %(most)s)
+"""
+
+
+def _end(ids: Sequence[int], state: ReservationState) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT budgets_end(%s::bigint[], %s, %s)", [list(ids), int(state), int(kind)])
+        cursor.execute("SELECT budgets_end(%s::bigint[], %s, 0)", [list(ids), int(state)])
         row: tuple[Any, ...] = cursor.fetchone()
     return int(row[0])

@@ -50,6 +50,7 @@ _ALONE = f"""
 """
 """Does not wait for the disk: a crash of the database may lose its last decisions, but nothing of money."""
 _TOGETHER = "routing_hold_and_keep"
+_NAMED = ", ".join(f"%(decision_{name})s::{kind}" for name, kind in _COLUMNS.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def together_with_hold(asking: Asking, answer: Mapping[str, Any], reached: Reach
 
     The statement fails when a decision of this id was kept before.
     """
-    return Together(_TOGETHER, _VALUES, _row(asking, answer, reached))
+    row = _row(asking, answer, reached)
+    return Together(_TOGETHER, _NAMED, {f"decision_{name}": value for name, value in zip(_COLUMNS, row, strict=True)})
 
 
 def _row(asking: Asking, answer: Mapping[str, Any], reached: Reached) -> list[Any]:
