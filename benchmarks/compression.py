@@ -4,12 +4,14 @@
 tau-bench trace (`tau_bench_gpt4o_airline.json.gz`) is measured too. For every tool call, the history before it (without
 the system prompt) is compressed to 70 % and 50 % of its tokens. Told is the share of argument values of that call and
 of all later calls which stood in the history and still stand in it; the same for dropping random messages and for
-keeping the newest ones, to the same number of tokens. With the trace, the same for what users stated in 30 of its
-conversations, marked by hand (`benchmarks/stated.py`). Then how long 32,000 tokens take, in processor time of this
-process, with the counting of all tokens before and after, and with the quality measure that the API tells with them.
-Nothing is remembered from one run to the next.
+keeping the newest ones, to the same number of tokens, and how much is what nothing may be taken from. With the trace,
+the same for what users stated in 30 of its conversations, marked by hand (`benchmarks/stated.py`).
+
+Then how long 32,000 tokens take, in processor time of this process, with the counting of all tokens before and after,
+and with the quality measure that the API tells with them. Nothing is remembered from one run to the next.
 """
 
+import gc
 import gzip
 import hashlib
 import json
@@ -74,7 +76,34 @@ def measure(name: str, conversations: Sequence[Any]) -> None:
     for share in SHARES:
         for method, act in METHODS.items():
             print(line(share, method, measured(conversations, share, act)))
+    untouchable(conversations)
     speed(conversations)
+
+
+def untouchable(conversations: Sequence[Any]) -> None:
+    """How much no method may take: what users said, calls of tools, and the newest messages, as narrow as they get."""
+    floors = [(before, floor) for trajectory in conversations for before, floor in floors_of(trajectory)]
+    whole = sum(before for before, _ in floors)
+    print(f"never touched: {sum(floor for _, floor in floors) / whole:.1%} of all tokens")
+    for share in SHARES:
+        above = [floor > before * share for before, floor in floors]
+        long = [floor > before * share for before, floor in floors if before > LONG]
+        best = sum(max(floor, before * share) for before, floor in floors) / whole
+        print(
+            f"{share:>7.0%} they alone are more in {statistics.mean(above):.1%} of the histories, in "
+            f"{statistics.mean(long):.1%} of those over {LONG:,}; who stops at the target leaves {best:.1%} of all"
+        )
+
+
+def floors_of(trajectory: Sequence[Any]) -> Iterator[tuple[int, int]]:
+    """Of the history before each call, its tokens and those of what is never touched."""
+    messages = [as_message(raw) for raw in trajectory]
+    narrow = compress(messages, target=0, keep_recent=len(messages), count=_count).sizes
+    sizes, spelled = [tokens(one) for one in messages], [_count(one.calls) for one in messages]
+    stays = [size if one.role == "user" else calls for one, size, calls in zip(messages, sizes, spelled, strict=True)]
+    for place in calls(trajectory):
+        newest = max(1, place - KEEP_RECENT)
+        yield sum(sizes[1:place]), sum(stays[1:newest]) + sum(narrow[newest:place])
 
 
 def stated(conversations: Sequence[Any]) -> None:
@@ -177,6 +206,9 @@ def speed(conversations: Sequence[Any]) -> None:
         history.append(as_message(raw))
         size += tokens(history[-1])
     alone, told = [], []
+    # What the benchmark itself keeps is none of what is measured.
+    gc.collect()
+    gc.freeze()
     for _ in range(41):
         began = time.process_time()
         done = compress(history, target=size // 2, keep_recent=KEEP_RECENT, count=lambda text: count(text, MODEL))

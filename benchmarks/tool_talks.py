@@ -1,4 +1,4 @@
-"""Conversations of an agent with tools, made up from a seed: clinics, shops, car rental, and the care of servers.
+"""Conversations of an agent with tools, made up from a seed: clinics, shops, car rental, servers, hotels and trains.
 
 Who calls is asked for, looked up and verified; their things are looked at one by one; a list of choices is searched,
 summed up by the agent and chosen from, by id, by price or by "the earliest"; then something is done with arguments
@@ -36,6 +36,8 @@ class Domain:
     policy: str
     make_thing: Callable[[random.Random, str], Record]
     make_choice: Callable[[random.Random, int, str, str], Record]
+    is_keyed: bool = False
+    """Whether ways to pay are told by their ids, as an object of objects, not as a list."""
 
 
 def talks(seed: int, number: int) -> Iterator[list[Record]]:
@@ -77,7 +79,8 @@ class Talk:
             f"You find it on every letter that we sent you, at the top on the right.",
         )
         self.say("user", f"Sure, it is {self.person['id']}. My name is {self.person['name']['first']}.")
-        self.call(f"get_{domain.person}", {f"{domain.person}_id": self.person["id"]}, self.person)
+        keyed = {"payments": {one["id"]: one for one in self.person["payments"]}} if domain.is_keyed else {}
+        self.call(f"get_{domain.person}", {f"{domain.person}_id": self.person["id"]}, self.person | keyed)
         self.say(
             "assistant",
             f"Thank you, {self.person['name']['first']} {self.person['name']['last']}, I found your record. "
@@ -260,10 +263,47 @@ def _server(dice: random.Random, identity: str) -> Record:
     return {**_thing(dice, identity), "log": "\n".join(lines)}
 
 
+def _trip(dice: random.Random, identity: str) -> Record:
+    """A thing of several legs, each with its own places, not all with the same fields."""
+    made = _thing(dice, identity)
+    legs = [_leg(dice) | ({"platform": str(dice.randint(1, 20))} if dice.random() < 0.5 else {}) for _ in range(3)]
+    return {**made, "legs": legs[: dice.randint(1, 3)], "bags": {"free": 2, "paid": dice.randint(0, 2)}}
+
+
+def _leg(dice: random.Random) -> Record:
+    start, end = dice.sample(TOWNS, 2)
+    leaves = dice.randint(6, 18)
+    return {
+        "train": f"IC{dice.randint(100, 999)}",
+        "from": {"town": start, "station": f"{start} Central"},
+        "to": {"town": end, "station": f"{end} Central"},
+        "leaves": f"{leaves:02}:{dice.choice((5, 20, 40)):02}:00",
+        "arrives": f"{leaves + 2:02}:{dice.choice((5, 20, 40)):02}:00",
+    }
+
+
+def _connection(dice: random.Random, place: int, town: str, date: str) -> Record:
+    """A choice with a list in each row."""
+    made = _choice("CN")(dice, place, town, date)
+    classes = {
+        name: {"left": dice.randint(0, 40), "price": dice.randint(20, 400)} for name in ("saver", "flex", "first")
+    }
+    return {**made, "legs": [_leg(dice) for _ in range(2)], "classes": classes}
+
+
+def _room(dice: random.Random, place: int, town: str, date: str) -> Record:
+    """A choice of which some have what others have not."""
+    made = _choice("RM")(dice, place, town, date)
+    extras = {name: dice.randint(5, 40) for name in ("breakfast", "parking", "late_checkout") if dice.random() < 0.6}
+    return {**made, "beds": dice.choice(("single", "double", "twin")), **extras, "nights": dice.randint(1, 5)}
+
+
 _POLICY = "You are the clerk of a {}. Ask for the number of the caller first. Change nothing without their agreement."
 DOMAINS = (
     Domain("patient", "appointment", "slot", "move_appointment", _POLICY.format("clinic"), _thing, _choice("SL")),
     Domain("customer", "order", "product", "exchange_order", _POLICY.format("shop"), _thing, _choice("PR")),
     Domain("driver", "rental", "car", "change_rental", _POLICY.format("car rental"), _thing, _choice("CAR")),
     Domain("tenant", "machine", "plan", "move_machine", _POLICY.format("data centre"), _server, _choice("PLAN")),
+    Domain("traveller", "trip", "train", "change_trip", _POLICY.format("railway"), _trip, _connection, is_keyed=True),
+    Domain("guest", "stay", "room", "move_stay", _POLICY.format("hotel"), _thing, _room, is_keyed=True),
 )

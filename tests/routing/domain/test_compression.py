@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -41,7 +42,20 @@ def test_alike_objects_become_a_table_without_losing_a_value() -> None:
         ('[{"a.b": 1, "a": {"b": 2}}, {"a.b": 3, "a": {"b": 4}}]', "[{a.b:1,a:{b:2}},{a.b:3,a:{b:4}}]"),
         ('[{"a": 1, "b": {}}, {"a": 1, "b": {}}]', "{in every row:{a:1,b:{}},fields:[],rows:[[],[]]}"),
         ('[[{"a": 1}], [{"a": 2}]]', "{fields:[group,a],rows:[[1,1],[2,2]]}"),
+        (
+            json.dumps(
+                {one: {"id": one, "brand": "visa", "last_four": f"1{one[1]}"} for one in ("c1", "c2", "c3", "c4")}
+            ),
+            '{by:id,in every row:{brand:visa},fields:[id,last_four],rows:[[c1,"11"],[c2,"12"],[c3,"13"],[c4,"14"]]}',
+        ),
+        ('{"a": {"b": 1}, "c": {"b": 2}}', "{a:{b:1},c:{b:2}}"),
+        ('[{"a": 1, "b": ""}, {"a": 2}, {"a": 3, "b": ""}]', '{fields:[a,b],rows:[[1,""],[2,],[3,""]]}'),
+        (
+            '[{"a": 1, "b": [{"c": 1}, {"c": 2}]}, {"a": 2, "b": [{"c": 3}]}]',
+            "{fields:[a,{b:[c]}],rows:[[1,[[1],[2]]],[2,[[3]]]]}",
+        ),
         ("12345678901234567890", None),
+        ('[{"a": 1, "b": 1}, {"a": "1", "b": 1}]', '{in every row:{b:1},fields:[a],rows:[[1],["1"]]}'),
         ('{"a": 1, "a": 2}', None),
         ("[1, 2", None),
         ("not json", None),
@@ -50,6 +64,63 @@ def test_alike_objects_become_a_table_without_losing_a_value() -> None:
 def test_json_is_written_narrow(text: str, written: str | None) -> None:
     value = tables.parse(text)
     assert (None if value is None else tables.written(tables.narrow(value))) == written
+
+
+NAMES = st.sampled_from(["id", "town", "price", "legs", "note"])
+LEAVES = st.one_of(st.sampled_from(["", "A1", "1", "true", "Graz"]), st.integers(0, 3), st.booleans(), st.none())
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(NAMES, inner, max_size=4)
+        | st.lists(st.dictionaries(NAMES, inner, min_size=3, max_size=4), min_size=2, max_size=4)
+        | st.dictionaries(st.sampled_from(["A1", "B2", "C3"]), st.dictionaries(NAMES, inner, min_size=4), min_size=3)
+    ),
+    max_leaves=20,
+)
+
+
+def widen(value: Any) -> Any:
+    """What was made narrow, as it was."""
+    if isinstance(value, list):
+        return [widen(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if tables.ROWS not in value:
+        return {name: widen(part) for name, part in value.items()}
+    shared = list(value.get(tables.ALL, {}).items())
+    rows = [record([*shared, *zip(value["fields"], row, strict=True)]) for row in value["rows"]]
+    if by := value.get(tables.BY):
+        return {(row.pop(by) if by == tables.KEY else row[by]): row for row in rows}
+    if all("group" in row for row in rows):
+        grouped: dict[int, list[Any]] = {}
+        for row in rows:
+            grouped.setdefault(row.pop("group"), []).append(row)
+        return list(grouped.values())
+    return rows
+
+
+def record(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, cell in pairs:
+        if cell is tables.ABSENT:
+            continue
+        if isinstance(name, dict):
+            [(name, names)] = name.items()
+            cell = [record(list(zip(names, row, strict=True))) for row in cell]
+        *above, last = name.split(".")
+        inside = made
+        for part in above:
+            inside = inside.setdefault(part, {})
+        inside[last] = widen(cell)
+    return made
+
+
+@settings(max_examples=50, deadline=None)
+@given(JSON)
+def test_narrow_loses_nothing(value: Any) -> None:
+    parsed = tables.parse(json.dumps([value]))
+    assert widen(tables.narrow(parsed)) == parsed
 
 
 def test_repeated_lines_are_told_once_but_not_in_code() -> None:
@@ -92,7 +163,7 @@ def test_the_later_of_two_equal_results_refers_to_the_first() -> None:
     result = json.dumps(FLIGHTS)
     messages = [Message("tool", result), Message("assistant", "", "search {}"), Message("tool", result)]
     messages += [Message("user", "Go on.")]
-    assert press(messages, target=len(result) + 200)[2] == "(the same as the result in message 1)"
+    assert press(messages, target=len(result) + 200)[2] == "(same as message 1)"
 
 
 def test_what_stands_elsewhere_may_go_and_what_stands_nowhere_else_stays() -> None:
@@ -120,7 +191,7 @@ def test_rows_that_nobody_named_go_last_and_are_counted() -> None:
     assert "HAT004" in texts[0]
     assert "HAT005" not in texts[0]
     assert texts[0].endswith("rows left out:7}")
-    assert press(messages)[0] == "(of this result is left: JFK, HAT004, 4, 104)"
+    assert press(messages)[0] == "(kept: JFK, 4, 104)"
     assert texts[2] == "Yes, HAT004."
 
 
@@ -133,7 +204,7 @@ def test_the_result_of_an_id_that_a_user_named_stays() -> None:
         return press([*messages, Message("user", "What is left?")])
 
     assert "250" in texts("I am mia_li_3668.")[2]
-    assert texts("Who was it?")[2] == "(not referred to since; it told of mia_li_3668)"
+    assert texts("Who was it?")[2] == "(not referred to since)"
 
 
 def test_a_newer_answer_to_the_same_call_holds() -> None:
@@ -141,8 +212,22 @@ def test_a_newer_answer_to_the_same_call_holds() -> None:
     asked = Message("assistant", "", 'look {"id": "R1AB2C"}')
     messages = [asked, Message("tool", old), asked, Message("tool", new), Message("user", "And R1AB2C?")]
     texts = press(messages, target=250)
-    assert texts[1].startswith("(an older answer to a call made again later")
+    assert texts[1] == "(asked again later; kept: R1AB2C)"
     assert "closed" in texts[3]
+    assert press(messages)[1] == "(asked again later)"
+
+
+def test_lines_in_place_of_results_lose_what_stands_elsewhere_then_moments() -> None:
+    result = {"id": "O77K12", "made": "2024-05-20T08:15:00", "due": "2024-06-01", "owner": "Mia Li", "note": "x" * 60}
+    older = {"id": "P88L13", "owner": "Mia Li", "due": "2024-06-01", "place": "Graz", "note": "x" * 60}
+    messages = [Message("tool", json.dumps(older)), Message("tool", json.dumps(result))]
+    messages += [Message("user", "I am Mia Li of 2024.")]
+    lines = [press(messages, target=target)[:2] for target in (100, 90, 0)]
+    assert lines == [
+        ["(kept: P88L13, Graz)", "(kept: O77K12, 2024-05-20T08:15:00, 2024-06-01, Mia Li)"],
+        ["(kept: P88L13, Graz)", "(kept: O77K12, 2024-05-20T08:15:00, 2024-06-01)"],
+        ["(kept: P88L13, Graz)", "(kept: O77K12, 2024-06-01)"],
+    ]
 
 
 CARD = {"id": "O77K12", "owner": "Mia Li", "state": "open", "note": "left at the door " * 5, "paid": None, "total": 84}
@@ -168,7 +253,7 @@ def test_a_result_that_another_refers_to_is_no_older_answer() -> None:
     messages = [ask, Message("tool", json.dumps(CARD)), ask, Message("tool", json.dumps(CARD)), Message("user", "?")]
     texts = press(messages, target=300)
     assert "left at the door" in texts[1]
-    assert texts[3] == "(the same as the result in message 2)"
+    assert texts[3] == "(same as message 2)"
 
 
 def test_fields_that_identify_nothing_go_first_then_numbers_then_all_but_a_line() -> None:
@@ -180,7 +265,7 @@ def test_fields_that_identify_nothing_go_first_then_numbers_then_all_but_a_line(
         whole,
         "{id:O77K12,owner:Mia Li,total:84,mail:mia.li@mail.example,grams:1250,fields left out:3}",
         "{id:O77K12,owner:Mia Li,total:84,mail:mia.li@mail.example,fields left out:4}",
-        "(of this result is left: O77K12, Mia Li, 84, mia.li@mail.example)",
+        "(kept: O77K12, Mia Li, mia.li@mail.example)",
     ]
 
 

@@ -88,6 +88,8 @@ STEPS = (
     results.middle_lines,
     results.unmentioned_fields,
     results.ledger,
+    results.told_elsewhere,
+    results.shortest_lines,
     _unused_tool_help,
     _examples,
 )

@@ -11,6 +11,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ][\d:.]+)?(?:Z|[+-]\d{2}:?\d{2})?")
 _CODE = re.compile(r"[A-Z][A-Z0-9]{1,5}")
 _NAME = re.compile(r"[A-Z][\w'’-]*(?: [A-Z][\w'’-]*){0,2}")
 LEFT_OUT = "fields left out"
+DAY = len("2024-05-20")
 Said = Callable[[str], bool]
 
 
@@ -19,6 +20,11 @@ def identifies(value: Any) -> bool:
     if not isinstance(value, str) or tables.is_number(value):
         return False
     return id_like(value) or any(form.fullmatch(value) for form in (_DATE, _CODE, _NAME))
+
+
+def is_moment(text: str) -> bool:
+    """Whether a text tells a time of a day: when something happened, which calls are seldom filled with."""
+    return len(text) > DAY and _DATE.fullmatch(text) is not None
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -81,7 +87,11 @@ def _pruned_table(table: dict[str, Any], said: Said, numbers: bool) -> tuple[dic
     names, rows = table[tables.FIELDS], table[tables.ROWS]
     # Whoever names a row by its id may mean any amount in it.
     numbers = numbers or any(_is_meant(row, said) for row in rows)
-    stays = [place for place, _ in enumerate(names) if any(_stays(row[place], said, numbers) for row in rows)]
+    stays = [
+        place
+        for place, name in enumerate(names)
+        if name == table.get(tables.BY) or any(_stays(row[place], said, numbers) for row in rows)
+    ]
     shared, gone = _pruned(table.get(tables.ALL, {}), said, numbers)
     made = {name: part for name, part in table.items() if name != tables.ALL}
     made[tables.FIELDS] = [names[place] for place in stays]

@@ -19,6 +19,7 @@ class Reason(StrEnum):
     UNMENTIONED_FIELDS = "unmentioned_fields"
     MIDDLE_LINES = "middle_lines"
     LEDGER = "ledger"
+    TOLD_ELSEWHERE = "told_elsewhere"
     SUMMARY = "summary"
     UNUSED_TOOL_HELP = "unused_tool_help"
     EXAMPLES = "examples"

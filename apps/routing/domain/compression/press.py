@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from .mentions import Mentions
 from .messages import Compressed, Dropped, Message, Reason
@@ -10,6 +10,13 @@ from .messages import Compressed, Dropped, Message, Reason
 Count = Callable[[str], int]
 MIN_RESULT = 60
 """Characters: a shorter result of a tool is left alone."""
+
+
+class Note(NamedTuple):
+    """A line in the place of a result: why, and what is left of it."""
+
+    why: str
+    names: tuple[str, ...]
 
 
 class Press:
@@ -27,6 +34,8 @@ class Press:
         self.tokens = sum(self.sizes)
         self.values: dict[int, Any] = {}
         """The narrow values of results in JSON, while they stand as such."""
+        self.notes: dict[int, Note] = {}
+        """The lines that stand in the places of results."""
         self.referred: set[int] = set()
         """Messages that others refer to: what they tell is told nowhere else any more."""
         self.result = Compressed(self.texts, self.sizes)

@@ -52,7 +52,7 @@ def restated(press: Press) -> None:
     for place, taken in gone.items():
         if taken:
             kept = "".join(unit for number, (unit, _) in enumerate(pieces[place]) if number not in taken).strip()
-            press.replace(place, kept or "(…)", Reason.RESTATED)
+            press.replace(place, kept or "…", Reason.RESTATED)
 
 
 class _Elsewhere(dict[str, bool]):

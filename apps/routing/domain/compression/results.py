@@ -1,15 +1,19 @@
 """What goes from old results of tools, from what is told again elsewhere to what nobody ever referred to."""
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 
 from . import tables
 from .atoms import id_like, telling
-from .fields import LEFT_OUT, changes, identifies, leaves, record_ids, told, without_fields
+from .fields import LEFT_OUT, changes, identifies, is_moment, leaves, record_ids, told, without_fields
 from .lines import head_and_tail
 from .messages import Reason
-from .press import MIN_RESULT, Press
+from .press import MIN_RESULT, Note, Press
 from .rows import without_rows
+from .standing import Standing
+
+ASKED_AGAIN = "asked again later"
 
 
 def duplicates(press: Press) -> None:
@@ -20,7 +24,7 @@ def duplicates(press: Press) -> None:
         if one.role != "tool" or len(one.text) < MIN_RESULT:
             continue
         before = first.setdefault(one.text, place)
-        refers = f"(the same as the result in message {before + 1})"
+        refers = f"(same as message {before + 1})"
         if before != place and place in old and press.replace(place, refers, Reason.DUPLICATE):
             press.referred.add(before)
 
@@ -49,7 +53,7 @@ def superseded(press: Press) -> None:
     for place in press.old_results():
         asked = press.asked(place)
         if asked and newest[asked] > place - 1 and place not in press.referred:
-            _stub(press, place, "an older answer to a call made again later", Reason.SUPERSEDED)
+            _stub(press, place, ASKED_AGAIN, Reason.SUPERSEDED)
 
 
 def unmentioned_rows(press: Press) -> None:
@@ -100,17 +104,50 @@ def ledger(press: Press) -> None:
     for place in press.old_results():
         said = press.said_since(place)
         if place in press.values:
-            kept = list(told(press.values[place], said))
-            text = f"(of this result is left: {', '.join(dict.fromkeys(kept)) or 'nothing'})"
-            press.values.pop(place)
-            press.replace(place, text, Reason.LEDGER)
+            _note(press, place, "", dict.fromkeys(told(press.values.pop(place), said)), Reason.LEDGER)
+
+
+def told_elsewhere(press: Press) -> None:
+    """What is left of old results in a line and stands elsewhere, too; the oldest results first."""
+    order = [place for place in press.old if place in press.notes]
+    if press.is_done or not order:
+        return
+    noted = set(order)
+    standing = Standing(
+        f"{press.texts[place]}\n{one.calls}" for place, one in enumerate(press.messages) if place not in noted
+    )
+    newest = {name.lower(): place for place in order for name in press.notes[place].names}
+    for place in order:
+        if press.is_done:
+            return
+        why, names = press.notes[place]
+        alone = [name for name in names if newest[name.lower()] == place and not standing.holds_text(name)]
+        _note(press, place, why, alone, Reason.TOLD_ELSEWHERE)
+
+
+def shortest_lines(press: Press) -> None:
+    """Of an older answer nothing is left, and of other results no moment that nobody spoke of; the oldest first."""
+    for place in press.old:
+        if press.is_done:
+            return
+        if place in press.notes:
+            why, names = press.notes[place]
+            said = press.said_since(place)
+            kept = () if why == ASKED_AGAIN else [name for name in names if said(name) or not is_moment(name)]
+            _note(press, place, why, kept, Reason.LEDGER)
 
 
 def _stub(press: Press, place: int, why: str, reason: Reason) -> None:
     """Leave what identifies things in a result."""
     value = press.values.pop(place, None)
-    if value is None:
-        names = telling(press.texts[place])
-    else:
-        names = list(dict.fromkeys(leaf for leaf in leaves(value) if identifies(leaf)))
-    press.replace(place, f"({why}; it told of {', '.join(names) or 'no ids'})", reason)
+    names = telling(press.texts[place]) if value is None else [leaf for leaf in leaves(value) if identifies(leaf)]
+    _note(press, place, why, dict.fromkeys(names), reason)
+
+
+def _note(press: Press, place: int, why: str, names: Iterable[str], reason: Reason) -> None:
+    """Put a line in the place of a result: why, and what is left of it."""
+    note = Note(why, tuple(names))
+    kept = ", ".join(note.names)
+    text = f"({'; '.join(filter(None, (why, kept and f'kept: {kept}')))})" if why or kept else "(left out)"
+    if press.replace(place, text, reason):
+        press.notes[place] = note

@@ -1,7 +1,7 @@
 """Where atoms stand: whether at all in texts that stay, and in which of the sentences that may go."""
 
 from bisect import bisect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from .atoms import all_atoms, forms, parts, singular
 
@@ -26,10 +26,15 @@ class Standing:
             known = self._known[atom] = self._looked_up(atom)
         return known
 
+    def holds_text(self, text: str) -> bool:
+        """Whether some words stand in one of them one after the other, as they are."""
+        lowered = text.lower()
+        return self._parts.issuperset(parts(lowered)) and any(_stands(lowered, whole) for whole in self._whole)
+
     def _looked_up(self, atom: str) -> bool:
         if atom.isalnum():
             return any(map(self._parts.__contains__, forms(atom)))
-        return self._parts.issuperset(parts(atom)) and any(next(places(atom, one), -1) >= 0 for one in self._whole)
+        return self._parts.issuperset(parts(atom)) and any(_stands(atom, one) for one in self._whole)
 
 
 def share_kept(before: Iterable[str], after: Iterable[str]) -> float:
@@ -65,13 +70,22 @@ class Sayers:
         return self._known[atom]
 
 
+def _stands(text: str, whole: str) -> bool:
+    return next(_as_spelled(text, (text,), whole), -1) >= 0
+
+
 def places(atom: str, whole: str) -> Iterator[int]:
     """Where an atom stands in a text in lower case as a word of its own, plural as singular."""
-    wanted = singular(atom) if atom.isalnum() else atom
-    spelled = forms(atom) if atom.isalnum() else (atom,)
+    if atom.isalnum():
+        return _as_spelled(singular(atom), forms(atom), whole)
+    return _as_spelled(atom, (atom,), whole)
+
+
+def _as_spelled(start_of: str, spelled: Sequence[str], whole: str) -> Iterator[int]:
+    """Where one of some words that begin alike stands in a text, no letter or digit before or behind it."""
     start = -1
-    while (start := whole.find(wanted, start + 1)) >= 0:
-        end = start + len(wanted)
+    while (start := whole.find(start_of, start + 1)) >= 0:
+        end = start + len(start_of)
         if start and whole[start - 1].isalnum():
             continue
         while end < len(whole) and whole[end].isalnum():
