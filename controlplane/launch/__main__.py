@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from controlplane.launch.broker import prepare_broker
 from controlplane.launch.cluster import ROUTINE, Cluster
 from controlplane.launch.console import Console
-from controlplane.launch.environment_files import LOCAL, ensure_local_file, remove_services_file, write_services_file
+from controlplane.launch.environment_files import LOCAL, ensure_local_file, write_services_file
 from controlplane.launch.leftovers import living, only_one, stop
 from controlplane.launch.places import BASE_DIR, LaunchError, database_account, database_home, var_dir
 from controlplane.launch.probe import answers, web_address
@@ -86,11 +86,10 @@ def read_environment(var: Path) -> None:
 def run_services(console: Console, supervisor: Supervisor, var: Path) -> None:
     """The order of a start: the environment, the database, the preparation, the services."""
     cluster = None if "DATABASE_URL" in os.environ else embedded_cluster(var)
-    if cluster is None:
-        remove_services_file(var)
-    else:
-        os.environ["DATABASE_URL"] = cluster.url()
-        write_services_file(var, cluster.url())
+    services = {name: os.environ[name] for name in ("BURSAR_HOST", "BURSAR_PORT") if name in os.environ}
+    if cluster is not None:
+        services["DATABASE_URL"] = os.environ["DATABASE_URL"] = cluster.url()
+    write_services_file(var, services)
     settings = read_settings()
     check_port(settings.WEB_HOST, settings.WEB_PORT)
     if cluster is not None:

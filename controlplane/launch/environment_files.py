@@ -5,6 +5,7 @@ Both are read by the settings and give way to variables that are already set.
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 LOCAL = "local.env"
@@ -28,15 +29,13 @@ def ensure_local_file(var: Path) -> bool:
     return True
 
 
-def write_services_file(var: Path, database_url: str) -> None:
-    """Tell commands that people type where the embedded database is."""
-    text = f"# Written at every start: the embedded services.\nDATABASE_URL={database_url}\n"
-    write_private(var / SERVICES, text)
-
-
-def remove_services_file(var: Path) -> None:
-    """Nothing embedded is used."""
-    (var / SERVICES).unlink(missing_ok=True)
+def write_services_file(var: Path, variables: Mapping[str, str]) -> None:
+    """Tell commands that people type what this start was told: where the services are. Without any there is no file."""
+    if not variables:
+        (var / SERVICES).unlink(missing_ok=True)
+        return
+    lines = "".join(f"{name}={told}\n" for name, told in variables.items())
+    write_private(var / SERVICES, f"# Written at every start: where its services are.\n{lines}")
 
 
 def write_private(path: Path, text: str) -> None:

@@ -51,10 +51,14 @@ def test_a_broken_write_leaves_no_readable_secret(tmp_path: Path) -> None:
     (tmp_path / "services.env.new").write_text("left by a kill")
     (tmp_path / "services.env.new").chmod(0o644)
 
-    write_services_file(tmp_path, "postgresql:///x")
+    write_services_file(tmp_path, {"BURSAR_PORT": "8080", "DATABASE_URL": "postgresql:///x"})
 
     assert mode(tmp_path / "services.env") == 0o600
-    assert "DATABASE_URL=postgresql:///x" in (tmp_path / "services.env").read_text()
+    told = (tmp_path / "services.env").read_text().splitlines()[1:]
+    assert told == ["BURSAR_PORT=8080", "DATABASE_URL=postgresql:///x"]
+
+    write_services_file(tmp_path, {})
+    assert not (tmp_path / "services.env").exists()
 
 
 def test_two_first_starts_make_one_system_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
