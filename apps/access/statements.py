@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from itertools import count
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -21,10 +21,12 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.adapt import Transformer
 from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
 Rows = list[tuple[Any, ...]]
+S = TypeVar("S")
+P = TypeVar("P")
 _Values = list[bytes | None]
 _READY = frozenset((ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK))
 _PLACE = re.compile(r"%(?:\((\w+)\)s|(s)|(%))")
@@ -50,17 +52,44 @@ def prepared(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Rows:
     """
     here = connections[DEFAULT_DB_ALIAS]
     with here.wrap_database_errors:
-        pool = _pool_of(here) if here.connection is None and not here.in_atomic_block else None
-        if pool is None:
-            here.ensure_connection()
-            return _rows(here.connection, sql, parameters)
-        driver = pool.getconn()
-        try:
-            if not driver.autocommit:
-                driver.autocommit = True
-            return _rows(driver, sql, parameters)
-        finally:
-            pool.putconn(driver)
+        return _on_connection(here, _rows, sql, parameters)
+
+
+def numbered(sql: bytes, parameters: Sequence[Any]) -> None:
+    """Run a statement with places $1, $2 and so on, planned once for each connection; nobody reads its rows.
+
+    A str goes as text, what is a kind of bytes in PostgreSQL's binary format. Anything else goes through a cursor, and
+    so do statements of a connection that has planned many already. The connection is found as by `prepared`.
+    Raises the driver's own errors.
+    """
+    _on_connection(connections[DEFAULT_DB_ALIAS], _run_numbered, sql, parameters)
+
+
+def _on_connection(
+    here: BaseDatabaseWrapper, run: Callable[[psycopg.Connection[Any], S, P], Rows], sql: S, parameters: P
+) -> Rows:
+    pool = _pool_of(here) if here.connection is None and not here.in_atomic_block else None
+    if pool is None:
+        here.ensure_connection()
+        return run(here.connection, sql, parameters)
+    driver = pool.getconn()
+    try:
+        if not driver.autocommit:
+            driver.autocommit = True
+        return run(driver, sql, parameters)
+    finally:
+        pool.putconn(driver)
+
+
+def _run_numbered(driver: psycopg.Connection[Any], sql: bytes, parameters: Sequence[Any]) -> Rows:
+    plain = all(type(value) is str or isinstance(value, bytes) for value in parameters)
+    if not plain or driver.prepare_threshold is None or not (driver.autocommit and _has_room(driver, sql)):
+        with psycopg.RawCursor(driver) as cursor:
+            cursor.execute(sql, parameters)
+        return []
+    values = [value.encode() if type(value) is str else value for value in parameters]
+    formats = [Format.TEXT if type(value) is str else Format.BINARY for value in parameters]
+    return _run(driver, sql, values, formats)
 
 
 def _rows(driver: psycopg.Connection[Any], sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Rows:
@@ -112,15 +141,24 @@ class _Statement:
 
 
 _numbers = count(1)
-_planned: WeakKeyDictionary[psycopg.Connection[Any], dict[str, _Statement]] = WeakKeyDictionary()
+_planned: WeakKeyDictionary[psycopg.Connection[Any], dict[str | bytes, _Statement]] = WeakKeyDictionary()
+_MOST_PLANNED = 150
+"""Plans that a connection keeps; a large one takes some 300 kB of the server."""
 
 
-def _run(driver: psycopg.Connection[Any], sql: str, values: _Values) -> Rows:
+def _has_room(driver: psycopg.Connection[Any], sql: bytes) -> bool:
+    known = _planned.get(driver, {})
+    return sql in known or len(known) < _MOST_PLANNED
+
+
+def _run(
+    driver: psycopg.Connection[Any], sql: str | bytes, values: _Values, formats: Sequence[int] | None = None
+) -> Rows:
     known = _planned.get(driver)
     if known is None:
         known = _planned[driver] = {}
     if statement := known.get(sql):
-        result = _sent(driver, statement, values)
+        result = _sent(driver, statement, values, formats)
         if result.status in _READY:
             return statement.rows(result)
         error = _error(driver, result)
@@ -128,20 +166,22 @@ def _run(driver: psycopg.Connection[Any], sql: str, values: _Values) -> Rows:
             raise error
         del known[sql]
     statement = _plan(driver, sql)
-    result = _sent(driver, statement, values)
+    result = _sent(driver, statement, values, formats)
     if result.status not in _READY:
         raise _error(driver, result)
     known[sql] = statement
     return statement.rows(result)
 
 
-def _sent(driver: psycopg.Connection[Any], statement: _Statement, values: _Values) -> PGresult:
-    return driver.pgconn.exec_prepared(statement.name, cast("Sequence[bytes]", values))  # None is NULL
+def _sent(
+    driver: psycopg.Connection[Any], statement: _Statement, values: _Values, formats: Sequence[int] | None
+) -> PGresult:
+    return driver.pgconn.exec_prepared(statement.name, cast("Sequence[bytes]", values), formats)  # None is NULL
 
 
-def _plan(driver: psycopg.Connection[Any], sql: str) -> _Statement:
+def _plan(driver: psycopg.Connection[Any], sql: str | bytes) -> _Statement:
     statement = _Statement(driver, b"bursar_%d" % next(_numbers))
-    result = driver.pgconn.prepare(statement.name, _numbered(sql)[0])
+    result = driver.pgconn.prepare(statement.name, sql if isinstance(sql, bytes) else _numbered(sql)[0])
     if result.status not in _READY:
         raise _error(driver, result)
     return statement

@@ -3,13 +3,16 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
+from uuid import UUID
 
 import psycopg
 import pytest
 from django.db import DataError, connection, transaction
 from django.db.utils import ProgrammingError
 
-from apps.access.statements import prepared
+from apps.access import statements
+from apps.access.statements import numbered, prepared
+from apps.costs.services.ingest.literals import uuid_array
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,3 +89,29 @@ def test_the_connection_that_came_back_last_goes_out_first() -> None:
         pool.putconn(one)
     pids = {prepared("SELECT pg_backend_pid()", [])[0][0] for _ in range(6)}
     assert pids == {borrowed[-1].info.backend_pid}
+
+
+def test_numbered_values_go_as_text_or_binary(monkeypatch: pytest.MonkeyPatch) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE kept (said text, ids uuid[])")
+    insert, ids = b"INSERT INTO kept VALUES ($1::text || $3, $2::uuid[])", [UUID(int=number) for number in range(30)]
+    values = ["it's ünd ", uuid_array([one.hex for one in ids]), "100 %"]
+    assert isinstance(values[1], bytes)
+    connection.close()
+    for _ in range(2):
+        numbered(insert, values)
+    assert connection.connection is None
+    with transaction.atomic():
+        numbered(insert, values)
+    numbered(insert, ["a", [], "b"])
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        numbered(b"SELECT 1 / $1::int", ["0"])
+
+    monkeypatch.setattr(statements, "_MOST_PLANNED", 0)
+    before = names()
+    numbered(b"INSERT INTO kept VALUES ($1, NULL)", ["last"])
+    assert names() == before
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT said, ids FROM kept")
+        assert cursor.fetchall() == [("it's ünd 100 %", ids)] * 3 + [("ab", []), ("last", None)]
+        cursor.execute("DROP TABLE kept")

@@ -7,6 +7,7 @@ from typing import Any, cast
 import psycopg
 from django.db import connection
 
+from apps.access.statements import numbered
 from apps.costs.selectors.metrics.waste_records import reach
 from apps.costs.services.ingest.labelling import TAG_LABEL, Labels
 from apps.costs.services.ingest.literals import array
@@ -32,11 +33,6 @@ def cursor() -> psycopg.Cursor[Any]:
     return psycopg.Cursor(cast("psycopg.Connection[Any]", connection.connection))
 
 
-def _raw_cursor() -> psycopg.RawCursor[Any]:
-    connection.ensure_connection()
-    return psycopg.RawCursor(cast("psycopg.Connection[Any]", connection.connection))
-
-
 def write(
     rows: Sequence[Row], fields: Collection[str], labels: Labels, key_id: int | None, *, price_book_version: int
 ) -> None:
@@ -53,7 +49,7 @@ def write(
         parameters += _tag_arrays(rows, labels)
     parameters += arrays_of(rows, shape, labels)
     try:
-        _raw_cursor().execute(statement(shape, has_key=key_id is not None), parameters)
+        numbered(statement(shape, has_key=key_id is not None), parameters)
     except psycopg.errors.UniqueViolation as error:
         if error.diag.table_name == "costs_usagekey":
             raise Changed from None
