@@ -1,6 +1,7 @@
 """The client's address behind proxies: only what a trusted proxy says is believed (ASVS 15.3.4)."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
@@ -39,6 +40,7 @@ def neighbourhood(address: str | None) -> str:
     return str(ip_network((parsed, prefix), strict=False).network_address)
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text.strip())

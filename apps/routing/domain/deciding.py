@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from apps.costs.domain.pricing import femto_of
 from apps.costs.domain.providers import canonical_provider
@@ -21,6 +22,8 @@ from .selection import Selection
 DEFAULT_OUTPUT = 300
 """Tokens of an answer nobody said or saw the length of."""
 UTILITY = "utility"
+_femto_of_policy = lru_cache(maxsize=1024)(femto_of)
+"""Amounts of policies are few, and read for every decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ def choose(
 
 
 def _exploring(policy: Policy) -> Exploring:
-    return Exploring(round(policy.exploration.share * WHOLE), femto_of(policy.exploration.most_extra_usd))
+    return Exploring(round(policy.exploration.share * WHOLE), _femto_of_policy(policy.exploration.most_extra_usd))
 
 
 def _failed(asked: Asked, held: Held | None, *, is_user_turn: bool) -> dict[ModelKey, str]:
@@ -165,7 +168,7 @@ def _candidate(tier: Tier, rank: int, model: PolicyModel, position: int, known: 
         rank=rank,
         position=position,
         cost=known.cost_of(model.key, sizes.input_tokens, sizes.output_tokens, cached),
-        cap=None if tier.max_cost_per_1k_tokens is None else femto_of(tier.max_cost_per_1k_tokens),
+        cap=None if tier.max_cost_per_1k_tokens is None else _femto_of_policy(tier.max_cost_per_1k_tokens),
         context_window=model.context_window or known.windows.get(model.key),
         supports=frozenset(model.supports),
         breaker="open" if retirement_of(*model.key) else state.breaker,

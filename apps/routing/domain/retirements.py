@@ -8,6 +8,7 @@ models (Azure, Bedrock, Vertex AI) keep dates of their own, which are not here.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from apps.costs.domain.providers import canonical_provider
 
@@ -71,6 +72,7 @@ _GATEWAYS = frozenset({"openrouter"})
 _CLOUD = re.compile("vertex|gcp", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def retirement_of(provider: str, name: str) -> str | None:
     """The day a model was retired, as an ISO date; None when it is not known to be."""
     return _day(_RETIRED, provider, name)

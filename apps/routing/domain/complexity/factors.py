@@ -165,7 +165,8 @@ def domain_rarity(look: Look) -> Reasoned:
     long = sorted([word for word in reading.vocabulary if len(word) > 9 and word.isalpha()])
     long.sort(key=len, reverse=True)
     share = len(long) / max(8.0, float(len(reading.vocabulary)))
-    signs = sum(map(reading.text.count, _TRADE_SIGNS & reading.characters)) / max(80, len(reading.text))
+    text = reading.text
+    signs = sum([text.count(sign) for sign in _TRADE_SIGNS if sign in text]) / max(80, len(text))
     return Reasoned(min(1.0, 2.5 * share + 5 * signs), _joined([_quoted(long), f"{signs:.0%} signs" if signs else ""]))
 
 

@@ -11,7 +11,8 @@ from zlib import crc32
 _TOKEN = re.compile(r"\w{1,40}|[^\w\s]")
 _ASCII_TOKEN = re.compile(_TOKEN.pattern, re.ASCII)
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_STEP = re.compile(r"^[ \t]{0,8}(?:\d{1,2}[.)]|[-*•])[ \t]", re.MULTILINE)
+# What every match begins with is one letter, which is looked for much faster than the beginning of a line.
+_STEP = re.compile(r"\n[ \t]{0,8}(?:\d{1,2}[.)]|[-*•])[ \t]")
 
 # The hash of a pair goes on from that of its first token, changed so that "ab" is not "a" followed by "b".
 _PAIR = 0x9E3779B9
@@ -51,11 +52,6 @@ class Reading:
         return frozenset(self.pair_hashes)
 
     @cached_property
-    def characters(self) -> frozenset[str]:
-        """The distinct characters of the text."""
-        return frozenset(self.text)
-
-    @cached_property
     def words(self) -> int:
         return sum(map(str.isalnum, self.tokens))
 
@@ -72,11 +68,12 @@ class Reading:
     @cached_property
     def listed_steps(self) -> int:
         """Lines that begin as an item of a list."""
-        return len(_STEP.findall(self.text))
+        return len(_STEP.findall(f"\n{self.text}"))
 
     def count(self, *signs: str) -> int:
         """How often the text has any of these signs."""
-        return sum(self.text.count(sign) for sign in signs if sign[0] in self.characters)
+        text = self.text
+        return sum([text.count(sign) for sign in signs if sign[0] in text])
 
 
 def read(ask: str, *, word_characters: int) -> Reading:
