@@ -32,6 +32,7 @@ urlpatterns = [
     path("routing/what-if/advice", what_if.advice_as_draft, name="advice-draft"),
     path("routing/what-if/<int:run_id>", what_if.replay, name="replay"),
     path("routing/what-if/<int:run_id>/cancel", what_if.cancel_replay, name="replay-cancel"),
+    path("routing/what-if/<int:run_id>/name", what_if.name_replay, name="replay-name"),
     path("routing/what-if/<int:run_id>/draft", what_if.replay_as_draft, name="replay-draft"),
     path("routing/baselines", baselines.baseline_list, name="baselines"),
     path("routing/baselines/<int:baseline_id>/withdraw", baselines.withdraw_baseline, name="baseline-withdraw"),
@@ -52,6 +53,7 @@ urlpatterns = [
     path("api/routing/effects", effects.EffectsView.as_view(), name="api-effects"),
     path("api/runs/<int:run_id>", replays.RunView.as_view(), name="api-run"),
     path("api/runs/<int:run_id>/cancel", replays.CancelRunView.as_view(), name="api-run-cancel"),
+    path("api/runs/<int:run_id>/name", replays.RunNameView.as_view(), name="api-run-name"),
     path("api/runs/<int:run_id>/draft", replays.RunDraftView.as_view(), name="api-run-draft"),
     path("api/baselines", api_baselines.BaselinesView.as_view(), name="api-baselines"),
     path(

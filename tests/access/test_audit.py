@@ -314,9 +314,15 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("routing:parameters-draft", "POST"): lambda w: Call("/routing/providers/draft", routing.parameters_form(), 303),
     ("routing:advice-draft", "POST"): lambda w: Call("/routing/what-if/advice", routing.advice_form(), 303),
     ("routing:replay-cancel", "POST"): lambda w: Call(f"/routing/what-if/{routing.replay(w.alice)}/cancel", {}, 303),
+    ("routing:replay-name", "POST"): lambda w: Call(
+        f"/routing/what-if/{routing.replay(w.alice)}/name", {"name": "Cheaper"}, 303
+    ),
     ("routing:replay-draft", "POST"): lambda w: Call(f"/routing/what-if/{routing.replay(w.alice)}/draft", {}, 303),
     ("routing:api-replays", "POST"): lambda w: Call("/api/routing/replays", routing.what_if_body(), 202),
     ("routing:api-run-cancel", "POST"): lambda w: Call(f"/api/runs/{routing.replay(w.alice)}/cancel", {}, 200),
+    ("routing:api-run-name", "POST"): lambda w: Call(
+        f"/api/runs/{routing.replay(w.alice)}/name", {"name": "Cheaper"}, 200
+    ),
     ("routing:api-run-draft", "POST"): lambda w: Call(f"/api/runs/{routing.replay(w.alice)}/draft", {}, 201),
     ("routing:baselines", "POST"): lambda w: Call("/routing/baselines", routing.baseline_form(), 303),
     ("routing:baseline-withdraw", "POST"): lambda w: Call(

@@ -257,6 +257,75 @@ def test_tasks_whose_model_was_drawn_tell_what_a_move_would_come_to(key: HeldKey
     assert (few["why"], few["effective_tasks"], few["least_effective_tasks"]) == ("too_few", "9.0", 20)
 
 
+def test_the_calls_of_one_agent_or_task_type_are_counted_alone(key: HeldKey) -> None:
+    posted(
+        key,
+        [
+            used(FULL, agent="coder", task_id="t1"),
+            used(FULL, agent="coder", task_type="talk", task_id="t2"),
+            used(FULL, agent="helper", task_id="t3"),
+            used(MINI, task_type="talk"),
+        ],
+    )
+    counted = {}
+    for name, only in {
+        "all": {}, "coder": {"agent": "coder"}, "talk": {"task_type": "talk"},
+        "both": {"agent": "coder", "task_type": "talk"},
+    }.items():  # fmt: skip
+        told = replayed(key, moves=[move(FULL, MINI)], **only)
+        counted[name] = (told["calls"], told["moved_calls"], told["tasks"], Decimal(told["before_usd"]))
+    assert counted == {
+        "all": (4, 3, 3, FULL_USD * 3 + MINI_USD), "coder": (2, 2, 2, FULL_USD * 2),
+        "talk": (2, 1, 1, FULL_USD + MINI_USD), "both": (1, 1, 1, FULL_USD),
+    }  # fmt: skip
+    newest = key.client.get(URL).json()["results"][0]
+    assert (newest["agent"], newest["task_type"]) == ("coder", "talk")
+    assert newest["scenario"].endswith(", of agent coder and task type talk")
+    for field in ("agent", "task_type"):
+        refused = key.client.post(URL, {"days": 7, "moves": [move(FULL, MINI)], field: "nobody"}, JSON)
+        assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, field), refused.content
+
+
+def test_a_scenario_is_kept_opened_again_and_dropped(key: HeldKey, alice: User, signed_in: Any, settings: Any) -> None:
+    settings.REPLAY_KEPT = 0
+    posted(key, [used(FULL, agent="coder")])
+    browser = signed_in(alice)
+    form = {"days": "7", "agent": "coder", "of_task_type": "code", "source": "/".join(FULL), "target": "/".join(MINI)}
+    run = browser.post("/routing/what-if", form).headers["Location"]
+    tasks.carry_out_replays()
+    browser.post(f"{run}/name", {"name": "  Cheaper   coder "})
+    tasks.carry_out_replays()  # clears what is old and has no name
+    page = browser.get("/routing/what-if").content.decode()
+    assert "Cheaper coder" in page
+    again = page.partition('href="/routing/what-if?')[2].partition('"')[0].replace("&amp;", "&")
+    filled = browser.get(f"/routing/what-if?{again}").content.decode()
+    for value in ('value="coder"', 'value="code"', f'value="{"/".join(FULL)}"'):
+        assert value in filled, value
+    told = key.client.get(URL).json()["results"][0]
+    assert (told["name"], told["agent"], told["task_type"]) == ("Cheaper coder", "coder", "code")
+    assert key.client.post(f"/api/runs/{told['id']}/name", {"name": "x" * 81}, JSON).status_code == 422
+    assert key.client.post(f"/api/runs/{told['id']}/name", {"name": ""}, JSON).json()["name"] == ""
+    assert "Cheaper coder" not in browser.get("/routing/what-if").content.decode()
+    tasks.carry_out_replays()
+    assert not ReplayRun.objects.exists(), "without its name it is one of the old ones"
+
+
+def test_quality_is_found_by_whatever_name_a_policy_gives_a_provider(key: HeldKey) -> None:
+    """A policy may say `openrouter_ai`; statistics are kept by the canonical name, in replays as in live decisions."""
+    assert ask(key.client, id="d1", message="hi", task_type="code")["tier"] == "simple"
+    posted(key, [used(FULL, decision_id="d1")])
+    known(MINI, "0.1", "0.05", 200)
+    known(FULL, "0.9", "0.85", 200)
+    moved = []
+    for name in ("openrouter", "openrouter_ai"):
+        policy = acts.document()
+        for tier in policy["tiers"][:2]:
+            tier["models"][0]["provider"] = name
+        moved.append(replayed(key, policy_id=acts.draft(policy))["moved_calls"])
+    # The simple tier's model is known to be too weak, so both policies go on as the one in force.
+    assert moved == [0, 0]
+
+
 def test_what_is_refused(key: HeldKey, settings: Any) -> None:
     settings.REPLAY_MAX_CALLS, settings.REPLAY_MAX_WAITING = 1, 1
     posted(key, [used(FULL)])

@@ -22,7 +22,7 @@ from apps.routing.domain.predicting import Compared, Predicted
 from apps.routing.domain.scenarios import Changes, Move
 from apps.routing.models import ReplayRun, ReplayState
 from apps.routing.selectors.replays import outcome_of, percent, replays_of, sides
-from apps.routing.services.replays.asking import WhatIf, as_draft, ask, cancel
+from apps.routing.services.replays.asking import NAME_LENGTH, WhatIf, as_draft, ask, cancel, keep_as
 
 ADMIN = Scope.ADMIN
 NAME = 128
@@ -35,14 +35,16 @@ class ReplayOut(serializers.ModelSerializer[ReplayRun]):
 
     state = serializers.ChoiceField(ReplayState.choices)
     scenario = serializers.CharField(source="words")
+    agent = serializers.CharField(source="only.agent", default="", read_only=True)
+    task_type = serializers.CharField(source="only.task_type", default=None, read_only=True, allow_null=True)
     percent = serializers.SerializerMethodField()
     result = serializers.SerializerMethodField(help_text="null until it is done")
 
     class Meta:
         model = ReplayRun
         fields = (
-            "id", "state", "why", "scenario", "policy_id", "moves", "levers", "start", "end", "priced_at", "asked_by",
-            "asked_at", "done_at", "percent", "result",
+            "id", "name", "state", "why", "scenario", "agent", "task_type", "policy_id", "moves", "levers", "start",
+            "end", "priced_at", "asked_by", "asked_at", "done_at", "percent", "result",
         )  # fmt: skip
 
     def get_percent(self, run: ReplayRun) -> int:
@@ -91,6 +93,12 @@ class ReplayIn(serializers.Serializer[Any]):
 
     days = serializers.IntegerField(required=False, default=7)
     project = serializers.CharField(max_length=NAME, required=False)
+    agent = serializers.CharField(
+        max_length=NAME, required=False, allow_blank=True, default="", help_text="count the calls of this agent alone"
+    )
+    task_type = serializers.CharField(
+        max_length=NAME, required=False, allow_blank=True, default="", help_text="count calls of this task type alone"
+    )
     policy_id = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1)
     moves = MoveIn(many=True, required=False, default=list)
     caps = serializers.DictField(
@@ -150,6 +158,21 @@ class CancelRunView(APIView):
         return Response(ReplayOut(cancel(caller=request.auth, run_id=run_id)).data)
 
 
+class ScenarioIn(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=NAME_LENGTH, allow_blank=True, help_text="empty: keep it no longer")
+
+
+class RunNameView(APIView):
+    required_scopes: ClassVar = {"POST": ADMIN}
+
+    @extend_schema(operation_id="runs_name", request=ScenarioIn, responses=ReplayOut)
+    def post(self, request: ApiRequest, run_id: int) -> Response:
+        """Keep a what-if as a scenario of this name, which no clearing of old ones removes."""
+        _run(request, run_id)
+        name = valid(ScenarioIn, request)["name"]
+        return Response(ReplayOut(keep_as(caller=request.auth, run_id=run_id, name=name)).data)
+
+
 class RunDraftView(APIView):
     required_scopes: ClassVar = {"POST": ADMIN}
 
@@ -177,7 +200,9 @@ def _wanted(request: ApiRequest, given: dict[str, Any]) -> WhatIf:
     moves = [Move(_key(one["from"]), _key(one["to"]), one.get("task_type", "")) for one in given["moves"]]
     changes = Changes(given["caps"], given["thresholds"], given["strategy"], given["quality_threshold"])
     levers = {name: given[name] for name in ("price_changes", "cached_share", "compression", "growth_percent")}
-    return WhatIf(given["days"], project_id, given["policy_id"], changes, moves, levers)
+    return WhatIf(
+        given["days"], project_id, given["policy_id"], changes, moves, levers, given["agent"], given["task_type"]
+    )
 
 
 def _key(model: dict[str, str]) -> tuple[str, str]:

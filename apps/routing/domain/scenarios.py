@@ -32,6 +32,39 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Only:
+    """The calls that are replayed: those of an agent, by its ids in the projects that have it, and of a task type.
+
+    None and "" are all of them.
+    """
+
+    agent: str = ""
+    agent_ids: frozenset[int] | None = None
+    task_type: str | None = None
+
+    def has(self, agent_id: int, task_type: str) -> bool:
+        """Whether a call is one of these."""
+        return (self.agent_ids is None or agent_id in self.agent_ids) and self.task_type in (None, task_type)
+
+    @property
+    def words(self) -> list[str]:
+        """As a person reads them."""
+        agent = [f"agent {self.agent}"] if self.agent else []
+        return agent + ([] if self.task_type is None else [f"task type {self.task_type}"])
+
+    def as_plain(self) -> dict[str, Any]:
+        """For JSON."""
+        ids = None if self.agent_ids is None else sorted(self.agent_ids)
+        return {"agent": self.agent, "agent_ids": ids, "task_type": self.task_type} if self.words else {}
+
+
+def only_of(plain: Mapping[str, Any]) -> Only:
+    """What `Only.as_plain` wrote."""
+    ids = plain.get("agent_ids")
+    return Only(plain.get("agent", ""), None if ids is None else frozenset(ids), plain.get("task_type"))
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """Settings that differ from the policy: by tier its cap (None lifts it) and its upper edge."""
 

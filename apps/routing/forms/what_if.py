@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 
+from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Caller
 from apps.access.forms import ServiceForm
 from apps.access.selectors.places import projects_of
@@ -16,7 +17,7 @@ from apps.routing.domain.levers import levers_of, plain, read_price_changes, wri
 from apps.routing.domain.policy import ModelKey, Policy
 from apps.routing.domain.scenarios import BadScenario, Changes, Move
 from apps.routing.models import PolicyVersion, ReplayRun
-from apps.routing.services.replays.asking import WhatIf
+from apps.routing.services.replays.asking import NAME_LENGTH, WhatIf
 
 USD = RegexValidator(r"^([0-9]{1,12}(\.[0-9]{1,15})?|none)\Z", "Write USD per 1,000 tokens, or none.")
 STRATEGIES = (
@@ -38,11 +39,28 @@ def _percent(label: str, help_text: str, least: str, most: str) -> forms.Decimal
     )  # fmt: skip
 
 
+class ScenarioForm(ServiceForm):
+    """A name for a what-if; an empty one takes it away."""
+
+    name = forms.CharField(
+        label="Keep it as a scenario called", required=False, max_length=NAME_LENGTH,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )  # fmt: skip
+
+
 class WhatIfForm(ServiceForm):
     """A scenario over the last days. Fields left empty change nothing."""
 
     days = forms.IntegerField(label="Days of usage", min_value=1, initial=7)
     project = forms.ChoiceField(label="Project", required=False)
+    agent = forms.CharField(
+        label="Agent", required=False, max_length=128,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "list": "agents"}), help_text="Its calls alone.",
+    )  # fmt: skip
+    of_task_type = forms.CharField(
+        label="Task type", required=False, max_length=128,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "list": "task-types"}), help_text="Calls of it alone.",
+    )  # fmt: skip
     policy_id = forms.ChoiceField(label="Policy", required=False)
     strategy = forms.ChoiceField(label="Strategy", required=False, choices=STRATEGIES)
     quality_threshold = forms.FloatField(
@@ -55,7 +73,7 @@ class WhatIfForm(ServiceForm):
     target = forms.CharField(label="to", required=False, max_length=260, widget=forms.TextInput(attrs=_PLAIN))
     task_type = forms.CharField(
         label="only of the task type", required=False, max_length=128,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "list": "task-types"}),
     )  # fmt: skip
 
     price_changes = forms.CharField(
@@ -147,8 +165,16 @@ class WhatIfForm(ServiceForm):
             "growth_percent": typed["growth_percent"],
         }
         return WhatIf(
-            typed["days"], int(project) if project else None, int(policy) if policy else None, changes, moves, levers
-        )
+            typed["days"], int(project) if project else None, int(policy) if policy else None, changes, moves, levers,
+            typed["agent"], typed["of_task_type"],
+        )  # fmt: skip
+
+    def refuse(self, refusal: Refused) -> None:
+        """A refusal of whose calls count stands at its own field; the other one belongs to the move."""
+        if refusal.path == "task_type":
+            self.add_error("of_task_type", refusal.message)
+        else:
+            super().refuse(refusal)
 
 
 def prefilled(run: ReplayRun) -> str | None:
@@ -160,6 +186,8 @@ def prefilled(run: ReplayRun) -> str | None:
         "days": (run.end - run.start).days,
         "policy_id": run.policy_id,
         "project": run.project_ids[0] if run.project_ids and len(run.project_ids) == 1 else None,
+        "agent": run.only.get("agent"),
+        "of_task_type": run.only.get("task_type"),
         "price_changes": written_price_changes(levers.prices),
         "cached_share": None if levers.cached_share is None else plain(levers.cached_share * _HUNDRED),
         "compression": None if levers.compression is None else plain(levers.compression * _HUNDRED),

@@ -19,6 +19,7 @@ class ReplayRun(models.Model):
     """One row is one replay: the time, the scenario as it was when asked, its progress, and its sums."""
 
     state = models.CharField(max_length=10, choices=ReplayState, default=ReplayState.WAITING)
+    name = models.CharField(max_length=80, default="", blank=True, help_text="of the scenario, where it is kept")
     words = models.TextField(help_text="the scenario, for a person")
     project_ids = ArrayField(models.IntegerField(), null=True, help_text="NULL: every project but those of demo data")
     start = models.DateTimeField()
@@ -28,6 +29,7 @@ class ReplayRun(models.Model):
     before_document = models.JSONField(null=True, help_text="the policy in force when it was asked for")
     moves = models.JSONField(default=list, help_text="as in domain/scenarios.py")
     levers = models.JSONField(default=dict, blank=True, help_text="what is supposed, as in domain/levers.py")
+    only = models.JSONField(default=dict, blank=True, help_text="whose calls count, as in domain/scenarios.py")
     asked_by = models.TextField()
     asked_at = models.DateTimeField(db_default=Now())
     priced_at = models.DateTimeField(help_text="the prices of this instant hold on both sides")

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -14,12 +13,14 @@ from apps.costs.domain.rate_book import PriceSource
 from apps.costs.selectors.rerating import Metered, listed
 from apps.routing.domain.asked import Asked
 from apps.routing.domain.baselines import Baseline
+from apps.routing.domain.candidates import Quality
 from apps.routing.domain.conversation import NO_CONVERSATION
 from apps.routing.domain.counterfactual import Kind
 from apps.routing.domain.deciding import Known, Sizes, choose
 from apps.routing.domain.policy import ModelKey, Policy
 from apps.routing.domain.what_if import as_scored
 from apps.routing.selectors.policies import price_facts
+from apps.routing.selectors.quality import as_named
 from apps.routing.selectors.recorded_calls import Decided, RecordedCall
 
 
@@ -98,13 +99,15 @@ def is_model(call: RecordedCall, model: ModelKey) -> bool:
 class Chooser:
     """Asks a policy stored questions again: every model healthy, each question the first of its conversation.
 
-    Quality is taken as unknown unless it is given, so that the same question has the same answer at any time.
+    Quality is taken as unknown unless it is given, so that the same question has the same answer at any time; it is
+    given by canonical provider and name, as it is kept.
     """
 
     def __init__(
-        self, policy: Policy, book: PriceSource, qualities: Mapping[str, Mapping[ModelKey, Any]] | None = None
+        self, policy: Policy, book: PriceSource, qualities: Mapping[str, Mapping[ModelKey, Quality]] | None = None
     ) -> None:
-        self._policy, self._book, self._qualities = policy, book, qualities or {}
+        self._policy, self._book = policy, book
+        self._qualities = {kind: as_named(policy, known) for kind, known in (qualities or {}).items()}
         self._windows: dict[ModelKey, int | None] | None = None
 
     def model_of(self, decided: Decided, at: datetime) -> ModelKey | None:

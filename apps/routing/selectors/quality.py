@@ -48,7 +48,11 @@ def quality_of(model: ModelKey, task_type: str | None) -> Quality | None:
 
 def qualities_of(policy: Policy, task_type: str | None) -> dict[ModelKey, Quality]:
     """How the models of a policy do, by their names as the policy writes them."""
-    known = qualities(task_type)
+    return as_named(policy, qualities(task_type))
+
+
+def as_named(policy: Policy, known: Mapping[ModelKey, Quality]) -> dict[ModelKey, Quality]:
+    """What is known by canonical provider and name, by the names of a policy's models as it writes them."""
     keys = [model.key for tier in policy.tiers for model in tier.models]
     named = {key: (canonical_provider(key[0]), key[1]) for key in keys}
     return {key: known[stored] for key, stored in named.items() if stored in known}

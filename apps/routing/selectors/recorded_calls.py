@@ -15,6 +15,9 @@ from apps.costs.selectors.rerating import METERED, METERED_JOINS, Metered, femto
 from apps.routing.domain.exploring import WHOLE
 
 CHUNK = timedelta(hours=1)
+LONGEST = timedelta(days=1)
+FEW, MANY = 2_000, 20_000
+"""Rows of a piece of time below which the next is twice as long, and above which it is half as long."""
 CONVERSING = frozenset({"chat", "text_completion", "generate_content"})
 """Operations a model of another name could have served; embeddings of two models do not mix."""
 UNTOUCHED_SOURCES = frozenset({CostSource.CACHE_HIT, CostSource.FREE})
@@ -29,6 +32,7 @@ class RecordedCall:
     usage_id: str
     occurred_at: datetime
     cell_id: int
+    agent_id: int
     model_id: int
     provider: str
     role_id: int
@@ -52,21 +56,25 @@ class RecordedCall:
         return self.status in (Status.ERROR, Status.CANCELLED)
 
 
-_COLUMNS = """r.project_id, r.usage_id, r.occurred_at, r.cell_id, c.model_id, m.provider, c.role_id, c.task_type_id,
-    c.tier_id, c.status, r.conversation_id, r.task_id, r.decision_id, r.latency_ms, r.cost_usd, r.cost_source,
-    r.compressed OR r.compression_id IS NOT NULL, coalesce(o.name, 'chat')"""
-_WIDTH = 18
+_COLUMNS = """r.project_id, r.usage_id, r.occurred_at, r.cell_id, c.agent_id, c.model_id, m.provider, c.role_id,
+    c.task_type_id, c.tier_id, c.status, r.conversation_id, r.task_id, r.decision_id, r.latency_ms, r.cost_usd,
+    r.cost_source, r.compressed OR r.compression_id IS NOT NULL, coalesce(o.name, 'chat')"""
+_WIDTH = 19
 
 
 def calls_between(
     start: datetime, end: datetime, *, project_ids: Iterable[int] | None = None
 ) -> Iterator[RecordedCall]:
-    """Every model call of [start, end), in order; demo data too unless projects are named. Read hour by hour."""
+    """Every model call of [start, end), in order; demo data too unless projects are named.
+
+    Read an hour at first, then in pieces of some thousand calls: to plan the question takes longer than a quiet hour.
+    """
     labels = _labels()
     projects = None if project_ids is None else sorted(project_ids)
     where = "" if projects is None else " AND r.project_id = ANY(%(projects)s)"
+    length = CHUNK
     while start < end:
-        until = min(end, start + CHUNK)
+        until = min(end, start + length)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT {_COLUMNS}, {METERED} FROM costs_usagerecord r JOIN costs_cell c ON c.id = r.cell_id"
@@ -80,13 +88,19 @@ def calls_between(
         for row in rows:
             yield _call(row, labels)
         start = until
+        if len(rows) < FEW:
+            length = min(length * 2, LONGEST)
+        elif len(rows) > MANY:
+            length /= 2
 
 
 def _call(row: tuple[Any, ...], labels: Mapping[int, str]) -> RecordedCall:
-    (project_id, usage_id, at, cell_id, model_id, provider, role_id, task_type_id, tier_id, status, conversation_id,
-     task_id, decision_id, latency_ms, cost, source, is_compressed, operation) = row[:_WIDTH]  # fmt: skip
+    (
+        project_id, usage_id, at, cell_id, agent_id, model_id, provider, role_id, task_type_id, tier_id, status,
+        conversation_id, task_id, decision_id, latency_ms, cost, source, is_compressed, operation,
+    ) = row[:_WIDTH]  # fmt: skip
     return RecordedCall(
-        project_id, usage_id, at, cell_id, model_id, provider, role_id, labels.get(role_id, ""), task_type_id,
+        project_id, usage_id, at, cell_id, agent_id, model_id, provider, role_id, labels.get(role_id, ""), task_type_id,
         labels.get(task_type_id, ""), labels.get(tier_id, ""), status, conversation_id, task_id, decision_id,
         latency_ms, femto(cost), source in UNTOUCHED_SOURCES or operation not in CONVERSING,
         is_compressed, metered_of_row(at, row[_WIDTH:]),

@@ -33,7 +33,7 @@ from apps.routing.domain.levers import ChangedPrices, Levers, shortened, with_ca
 from apps.routing.domain.off_policy import Drawn
 from apps.routing.domain.policy import ModelKey, Policy, Tier, policy_of
 from apps.routing.domain.policy_checks import UNKNOWN, why_left_out
-from apps.routing.domain.scenarios import Move
+from apps.routing.domain.scenarios import Move, Only
 from apps.routing.domain.tally import Group, Tally
 from apps.routing.models import ModelQuality
 from apps.routing.selectors.counterfactuals import Chooser, is_model, with_cache
@@ -57,6 +57,8 @@ class Scenario:
     priced_at: datetime
     qualities: Mapping[str, Mapping[ModelKey, Quality]]
     levers: Levers = Levers()
+    only: Only = Only()
+    """The calls that count; conversations are followed through all of them, so that caches are as they were."""
 
 
 @dataclass(slots=True)
@@ -91,7 +93,7 @@ def replay_piece(
         found = decided.get((call.project_id, call.decision_id)) if call.decision_id else None
         model = serving.model_of(call, found)
         costs = serving.costs(call, model, places)
-        if call.occurred_at < start:
+        if call.occurred_at < start or not scenario.only.has(call.agent_id, call.task_type):
             continue
         own, other = _own(call), "/".join(model) if model else _own(call)
         tally.calls += call.metered.calls
@@ -160,7 +162,7 @@ class _Serving:
             if not _can_be_asked(decided):
                 return None
             was, then = self._choices(decided)
-            return then if then != was else None
+            return None if then is None or (was is not None and _canonical(then) == _canonical(was)) else then
         models = self._tiers.get(call.tier)
         own = (call.provider, call.metered.model)
         if not models or any(_canonical(model) == own for model in models):

@@ -1,5 +1,6 @@
 """The pages of what-ifs: the form with advice and earlier runs, and one run from its progress to a draft."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,20 +13,25 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Role
+from apps.access.models import Agent
 from apps.access.pages import PageRequest, page, see_other
-from apps.costs.models import UsedModel
+from apps.access.selectors.places import projects_of
+from apps.costs.domain.kinds import LabelKind
+from apps.costs.models import Label, UsedModel
 from apps.costs.selectors.first_seen import first_seen_numbers
 from apps.routing.charts import Part, stacked
 from apps.routing.domain.baselines import BadBaseline, read_models
+from apps.routing.domain.candidates import Quality
 from apps.routing.domain.policy import ModelKey, policy_of
 from apps.routing.domain.scenarios import Move
-from apps.routing.forms.what_if import WhatIfForm, prefilled
+from apps.routing.domain.tally import Group
+from apps.routing.forms.what_if import ScenarioForm, WhatIfForm, prefilled
 from apps.routing.models import PolicyVersion, ReplayRun, ReplayState
 from apps.routing.selectors.advice import advised
 from apps.routing.selectors.policies import current_version
 from apps.routing.selectors.replaying import by_group, known_qualities
 from apps.routing.selectors.replays import ENDED, Outcome, outcome_of, percent, replays_of, sides
-from apps.routing.services.replays.asking import as_draft, ask, cancel, draft_of
+from apps.routing.services.replays.asking import as_draft, ask, cancel, draft_of, keep_as
 from apps.routing.views.tabs import tabs
 
 MOST_RUNS = 20
@@ -61,22 +67,31 @@ def what_if(request: PageRequest) -> HttpResponse:
 
 def _context(request: PageRequest, form: WhatIfForm, now: datetime) -> dict[str, Any]:
     known = by_group(known_qualities())
-    runs = list(replays_of(request.caller)[:MOST_RUNS])
+    runs, kept = replays_of(request.caller)[:MOST_RUNS], replays_of(request.caller).exclude(name="").order_by("name")
     names = UsedModel.objects.order_by("provider", "name").values_list("provider", "name")[:MOST_NAMES]
     return {
         "tabs": tabs("routing:what-if"),
         "form": form,
         "used_models": [f"{provider}/{name}" for provider, name in names],
         "advice": advised(now=now, project_ids=request.caller.project_ids, most=MOST_ADVICE),
-        "runs": [
-            {
-                "run": run,
-                "percent": percent(run),
-                "found": outcome_of(run, known) if run.state == ReplayState.DONE else None,
-            }
-            for run in runs
-        ],
-    }
+        "agents": Agent.objects.filter(project_id__in=[one.pk for one in projects_of(request.caller)])
+        .order_by("name").values_list("name", flat=True).distinct()[:MOST_NAMES],
+        "task_types": Label.objects.filter(kind=LabelKind.TASK_TYPE).exclude(name="").order_by("name")
+        .values_list("name", flat=True)[:MOST_NAMES],
+        "runs": _rows(runs, known),
+        "scenarios": [row | {"again": prefilled(row["run"])} for row in _rows(kept, known)],
+    }  # fmt: skip
+
+
+def _rows(runs: Iterable[ReplayRun], known: Mapping[Group, Quality]) -> list[dict[str, Any]]:
+    return [
+        {
+            "run": run,
+            "percent": percent(run),
+            "found": outcome_of(run, known) if run.state == ReplayState.DONE else None,
+        }
+        for run in runs
+    ]
 
 
 @page(role=Role.ADMIN)
@@ -97,6 +112,7 @@ def replay(request: PageRequest, run_id: int) -> HttpResponse:
     context["days"] = (run.end - run.start).days
     context["can_be_draft"] = run.document is not None or bool(run.moves)
     context["again"] = prefilled(run)
+    context["scenario_form"] = ScenarioForm(initial={"name": run.name})
     if run.state == ReplayState.DONE:
         found = outcome_of(run, with_lot=True)
         context |= {
@@ -124,6 +140,20 @@ def cancel_replay(request: PageRequest, run_id: int) -> HttpResponse:
         cancel(caller=request.caller, run_id=run_id)
     except Refused as refusal:
         messages.error(request, f"Nothing was changed. {refusal.message}")
+    return see_other("routing:replay", run_id)
+
+
+@page(role=Role.ADMIN)
+@require_POST
+def name_replay(request: PageRequest, run_id: int) -> HttpResponse:
+    """Keeps a run as a scenario under a name, or, with an empty one, no longer."""
+    _run(request, run_id)
+    try:
+        run = keep_as(caller=request.caller, run_id=run_id, name=request.POST.get("name", ""))
+    except Refused as refusal:
+        messages.error(request, f"Nothing was changed. {refusal.message}")
+    else:
+        messages.success(request, f"Kept as {run.name}." if run.name else "It is no scenario any more.")
     return see_other("routing:replay", run_id)
 
 

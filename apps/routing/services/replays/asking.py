@@ -10,19 +10,22 @@ from django.db import transaction
 
 from apps.access.domain.errors import Conflict, Refused
 from apps.access.domain.identity import Caller
-from apps.access.models import Project
+from apps.access.models import Agent, Project
 from apps.access.services import audit
+from apps.costs.domain.kinds import LabelKind
+from apps.costs.models import Label
 from apps.costs.selectors import metrics
 from apps.costs.selectors.rate_book import current_rate_book
 from apps.routing.domain.levers import Levers, levers_of
 from apps.routing.domain.policy import PolicyError, policy_of
-from apps.routing.domain.scenarios import BadScenario, Changes, Move, changed, with_moves
+from apps.routing.domain.scenarios import BadScenario, Changes, Move, Only, changed, with_moves
 from apps.routing.models import PolicyVersion, ReplayRun, ReplayState
 from apps.routing.selectors.policies import current_version
 from apps.routing.selectors.replays import ENDED
 from apps.routing.services.policies import make_draft, refuse_problems
 
 MOST_MOVES = 20
+NAME_LENGTH = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class WhatIf:
     moves: Sequence[Move] = field(default_factory=tuple)
     levers: Mapping[str, Any] = field(default_factory=dict)
     """As JSON values of domain/levers.py."""
+    agent: str = ""
+    task_type: str = ""
 
 
 @transaction.atomic
@@ -52,9 +57,11 @@ def ask(*, caller: Caller, wanted: WhatIf, now: datetime) -> ReplayRun:
     document, before, named = _document(wanted, levers, now)
     _check_moves(wanted.moves, now)
     projects = _projects(caller, wanted.project_id)
+    only = _only(wanted, projects)
     start = now - timedelta(days=wanted.days)
     _check_size(start, now, projects)
     words = "; ".join([*named, *(move.words for move in wanted.moves), *levers.words])
+    words += f", of {' and '.join(only.words)}" if only.words else ""
     run = ReplayRun.objects.create(
         words=words,
         project_ids=projects,
@@ -65,6 +72,7 @@ def ask(*, caller: Caller, wanted: WhatIf, now: datetime) -> ReplayRun:
         before_document=before,
         moves=[_plain(move) for move in wanted.moves],
         levers=levers.as_plain() if levers else {},
+        only=only.as_plain(),
         asked_by=caller.actor,
         priced_at=now,
         done_until=start,
@@ -83,6 +91,21 @@ def cancel(*, caller: Caller, run_id: int) -> ReplayRun:
     run.state, run.taken_by, run.taken_until = ReplayState.CANCELLED, "", None
     run.save(update_fields=["state", "taken_by", "taken_until"])
     audit.record(caller=caller, action="replay.cancelled", obj=run, before={"scenario": run.words})
+    return run
+
+
+@transaction.atomic
+def keep_as(*, caller: Caller, run_id: int, name: str) -> ReplayRun:
+    """Keep a what-if as a scenario of this name, or, with an empty one, no longer. The same again changes nothing."""
+    name = " ".join(name.replace("\0", "").split())
+    if len(name) > NAME_LENGTH:
+        raise Refused(f"A name has at most {NAME_LENGTH} letters.", code="too_long", path="name")
+    run = _locked(caller, run_id)
+    before, run.name = run.name, name
+    if before != name:
+        run.save(update_fields=["name"])
+        action = "scenario.kept" if name else "scenario.dropped"
+        audit.record(caller=caller, action=action, obj=run, before={"name": before}, after={"name": name})
     return run
 
 
@@ -117,6 +140,19 @@ def draft_of(*, caller: Caller, document: dict[str, Any] | None, moves: Sequence
 def moves_of(run: ReplayRun) -> list[Move]:
     """The moves of a run."""
     return [Move(tuple(one["from"]), tuple(one["to"]), one.get("task_type", "")) for one in run.moves]
+
+
+def _only(wanted: WhatIf, project_ids: Sequence[int]) -> Only:
+    """Whose calls count. Raises Refused for an agent or a task type that no call here can have."""
+    ids = None
+    if wanted.agent:
+        found = Agent.objects.filter(name=wanted.agent, project_id__in=project_ids)
+        ids = frozenset(found.values_list("id", flat=True))
+        if not ids:
+            raise Refused(f"No agent is called {wanted.agent[:80]} there.", code="unknown", path="agent")
+    if wanted.task_type and not Label.objects.filter(kind=LabelKind.TASK_TYPE, name=wanted.task_type).exists():
+        raise Refused(f"No call was of the task type {wanted.task_type[:80]}.", code="unknown", path="task_type")
+    return Only(wanted.agent, ids, wanted.task_type or None)
 
 
 def _levers(wanted: WhatIf) -> Levers:

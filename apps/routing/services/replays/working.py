@@ -17,6 +17,7 @@ from apps.costs.selectors.pace import background_transaction
 from apps.costs.selectors.rate_book import current_rate_book
 from apps.routing.domain.levers import levers_of
 from apps.routing.domain.policy import PolicyError, policy_of
+from apps.routing.domain.scenarios import only_of
 from apps.routing.domain.tally import tally_of
 from apps.routing.models import ReplayRun, ReplayState
 from apps.routing.selectors.replaying import Scenario, known_qualities, replay_piece
@@ -94,13 +95,13 @@ def _scenario(run: ReplayRun) -> Scenario:
 
     return Scenario(
         read(run.before_document), read(run.document), moves_of(run), current_rate_book(), run.priced_at,
-        known_qualities(), levers_of(run.levers),
+        known_qualities(), levers_of(run.levers), only_of(run.only),
     )  # fmt: skip
 
 
 def _forget_old() -> None:
-    """Of runs that ended only the newest are kept."""
-    ended = ReplayRun.objects.exclude(state__in=(_S.WAITING, _S.WORKING)).order_by("-id")
+    """Of runs that ended only the newest are kept, and those that have a name."""
+    ended = ReplayRun.objects.filter(name="").exclude(state__in=(_S.WAITING, _S.WORKING)).order_by("-id")
     oldest = ended.values_list("id", flat=True)[settings.REPLAY_KEPT : settings.REPLAY_KEPT + 1].first()
     if oldest is not None:
         ended.filter(id__lte=oldest).delete()

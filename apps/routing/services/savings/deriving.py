@@ -4,7 +4,7 @@ Everything is read from the records, in their order, and written anew; so a day 
 comes out the same while its records, prices and baseline are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,6 +18,7 @@ from apps.costs.domain.latency import bin_of, packed
 from apps.costs.domain.pricing import usd
 from apps.costs.domain.rate_book import RateBook
 from apps.costs.selectors.rate_book import current_rate_book
+from apps.costs.services.ingest.literals import array
 from apps.routing.domain.counterfactual import Sums
 from apps.routing.domain.policy import Policy
 from apps.routing.domain.switching import Stretch, Watch
@@ -134,9 +135,7 @@ def write_day(start: datetime, derived: Derived) -> None:
     """Replace a day's rows. Call it in a transaction."""
     for model in (SavingsSum, SavingsSlice, SwitchSum, BandSum):
         model.objects.filter(bucket=start).delete()
-    SavingsSum.objects.bulk_create(
-        SavingsSum(bucket=start, cell_id=cell, **compared_fields(one)) for cell, one in sorted(derived.sums.items())
-    )
+    _write_sums(start, sorted(derived.sums.items()))
     _slice_day(start)
     SwitchSum.objects.bulk_create(
         SwitchSum(
@@ -153,6 +152,19 @@ def write_day(start: datetime, derived: Derived) -> None:
         )
         for key, one in sorted(derived.bands.items())
     )  # fmt: skip
+
+
+def _write_sums(start: datetime, sums: Sequence[tuple[int, Sums]]) -> None:
+    """All cells of a day by one statement; as objects they took longer than all of the day's calls."""
+    fields = {cell: compared_fields(one) for cell, one in sums}
+    kinds = {name: "numeric" if name.endswith("_usd") else "bigint" for name in COMPARED}
+    columns = [array([one[name] for one in fields.values()]) for name in kinds]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO routing_savingssum (bucket, cell_id, {', '.join(kinds)})"
+            f" SELECT %s, * FROM unnest(%s::int[], {', '.join(f'%s::{kind}[]' for kind in kinds.values())})",
+            [start, array(list(fields)), *columns],
+        )
 
 
 def _slice_day(start: datetime) -> None:
