@@ -91,7 +91,7 @@ def calls_between(
         if len(rows) < FEW:
             length = min(length * 2, LONGEST)
         elif len(rows) > MANY:
-            length /= 2
+            length //= 2
 
 
 def _call(row: tuple[Any, ...], labels: Mapping[int, str]) -> RecordedCall:

@@ -179,11 +179,16 @@ def _sides(saved: Saved, running: Decimal) -> tuple[int, int]:
     return femto(saved.paid_usd + running) or 0, femto(saved.baseline_usd) or 0
 
 
-def _read(query: UsageQuery, group_by: Sequence[str], buckets: Sequence[datetime]) -> list[tuple[Any, Saved]]:
-    """Sums by day and dimensions, each with its day and the ids of its values; without dimensions every day has one."""
+def _read(
+    query: UsageQuery, group_by: Sequence[str], buckets: Sequence[datetime], *, by_day: bool = True
+) -> list[tuple[Any, Saved]]:
+    """Sums by day and dimensions, each with its day and the ids of its values; without dimensions every day has one.
+
+    Without days all of them are added up where they are: a day is None then.
+    """
     columns = [COLUMNS[name] for name in group_by]
     names, rows, where, parameters = _source(query, columns)
-    keys = ", ".join(["s.bucket", *(names[column] for column in columns)])
+    keys = ", ".join(["s.bucket" if by_day else "NULL", *(names[column] for column in columns)])
     places = ", ".join(str(number + 1) for number in range(len(columns) + 1))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -219,7 +224,7 @@ def _source(query: UsageQuery, columns: Sequence[str]) -> tuple[dict[str, str], 
 def _grouped(
     query: UsageQuery, group_by: Sequence[str], buckets: Sequence[datetime], edges: Sequence[datetime]
 ) -> list[SavedRow]:
-    found = _read(query, group_by, buckets)
+    found = _read(query, group_by, buckets, by_day=bool(edges))
     names = [names_of(query, name, {key[place] for key, _ in found}) for place, name in enumerate(group_by, start=1)]
     starts = sorted(edges)[:-1]
     parts: dict[tuple[Any, ...], list[Saved]] = {}
@@ -227,4 +232,5 @@ def _grouped(
         bucket = max(edge for edge in starts if edge <= key[0]) if starts else None
         values = tuple(known[value] for known, value in zip(names, key[1:], strict=True))
         parts.setdefault((bucket, *values), []).append(saved)
-    return [SavedRow(key[1:], added(saved), key[0]) for key, saved in parts.items()]
+    # Ids of one name are one value.
+    return [SavedRow(key[1:], added(saved) if len(saved) > 1 else saved[0], key[0]) for key, saved in parts.items()]
