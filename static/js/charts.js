@@ -33,10 +33,15 @@
     usd: (value) => (value && value < 0.000001 ? "<$0.000001" : `$${plain(value)}`),
     share: (value) => `${Math.round(value * 1000) / 10}%`, ms: duration, count: plain, tokens: plain,
   };
+  const WHOLE = { ms: 1, count: 1, tokens: 1 };
   const written = (value, unit) => (WORDS[unit] || WORDS.usd)(value);
 
-  /** Axis labels with one precision: "$0.50" beside "$1.00". */
+  /** Axis labels with one precision, "$0.50" beside "$1.00", and one unit of time, "60 s" beside "80 s". */
   const tick = (unit) => (value, index, all) => {
+    if (unit === "ms" && all.at(-1).value >= 1000) {
+      const minutes = (all[1].value - all[0].value) % 60000 === 0;
+      return minutes ? `${plain(value / 60000)} min` : `${plain(value / 1000)} s`;
+    }
     if ((unit || "usd") !== "usd" || !value || value >= 1e5) return written(value, unit);
     const step = all[1].value - all[0].value;
     const digits = step >= 1 ? 0 : Math.max(2, Math.ceil(-Math.log10(step) - 1e-9));
@@ -108,8 +113,9 @@
       plugins: { legend: { display: false }, tooltip: { ...tooltip(data, titles), titleFont: { ...font, weight: 600 }, bodyFont: font, footerFont: { ...font, weight: 600 } } },
       scales: {
         x: { stacked: !data.lines, offset: true, grid: { display: false }, border: { color: colour("edge") }, ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 12 } },
+        // Calls, tokens and milliseconds are whole: of small numbers no label would be there twice.
         // Shares that are stacked are all there is: the axis ends with them, however their sum is rounded.
-        y: { stacked: !data.lines, beginAtZero: true, max: data.unit === "share" && !data.lines ? 1 : undefined, border: { display: false }, grid: { color: colour("line") }, ticks: { ...ticks, maxTicksLimit: 5, callback: tick(data.unit) } },
+        y: { stacked: !data.lines, beginAtZero: true, max: data.unit === "share" && !data.lines ? 1 : undefined, border: { display: false }, grid: { color: colour("line") }, ticks: { ...ticks, maxTicksLimit: 5, precision: data.unit in WHOLE ? 0 : undefined, callback: tick(data.unit) } },
       },
     };
   };

@@ -191,7 +191,7 @@ def test_nothing_unpriced_has_no_badge(browser: Client) -> None:
 @pytest.mark.parametrize(
     "query, words",
     [
-        ("model=never-used", "Nothing matches these filters In last 30 days no usage has Model: never-used."),
+        ("model=never-used", "Nothing matches these filters Last 30 days: no usage has Model: never-used."),
         ("period=yesterday", "No usage in this period Nothing was reported for Nov 21, 2026, days in UTC."),
         ("project=other&agent=x", "no usage has Project: other and Agent: x."),
     ],
