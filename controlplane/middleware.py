@@ -82,7 +82,7 @@ class DatabaseAwayMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Turns a lost database and a service's refusal into answers; other exceptions take their usual way."""
         if problems.is_database_away(exception):
-            return problems.database_away(request)
+            return problems.database_away(request, exception)
         if isinstance(exception, Refused):
             return problems.answer(request, problems.status_of(exception), exception.message)
         return None

@@ -98,8 +98,9 @@ def answer(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
     return problem(status, detail) if is_api(request) else page(request, status, detail)
 
 
-def database_away(request: HttpRequest) -> HttpResponse:
-    """503 with Retry-After."""
+def database_away(request: HttpRequest, exception: BaseException | None) -> HttpResponse:
+    """503 with Retry-After; the log says why."""
+    _note_away(exception)
     response = answer(request, 503, AWAY)
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
@@ -116,10 +117,18 @@ def is_database_away(exception: BaseException | None) -> bool:
     return isinstance(cause, pg.ReadOnlySqlTransaction)
 
 
+def _note_away(exception: BaseException | None) -> None:
+    """The driver's error with PostgreSQL's code for it, else its first line: neither holds a value."""
+    cause = exception.__cause__ if exception and isinstance(exception.__cause__, pg.Error) else exception
+    code = cause.sqlstate if isinstance(cause, pg.Error) else None
+    told = f"SQLSTATE {code}" if code else str(cause).partition("\n")[0][:200]
+    logger.warning("Database away: %s, %s", type(cause).__name__, told)
+
+
 def exception_handler(exception: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
     """DRF's handler. None lets an unknown exception become a logged 500."""
     if is_database_away(exception):
-        logger.warning("Database away: %s", type(exception).__name__)
+        _note_away(exception)
         return problem(503, AWAY, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     if isinstance(exception, VocabularyError):
         logger.error("Text cannot be counted: %s", exception)
@@ -199,7 +208,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500. A database lost inside a middleware ends here too, and is a 503."""
-    return database_away(request) if is_database_away(sys.exc_info()[1]) else answer(request, 500)
+    exception = sys.exc_info()[1]
+    return database_away(request, exception) if is_database_away(exception) else answer(request, 500)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

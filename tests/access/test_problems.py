@@ -10,6 +10,7 @@ from django.contrib.sessions.backends import db as sessions
 from django.db import InternalError, OperationalError
 from django.test import Client
 from psycopg import errors as pg
+from psycopg_pool import PoolTimeout
 from pytest_django import Settings
 
 from apps.access.domain.errors import NotAllowed
@@ -182,6 +183,27 @@ def test_a_lost_database_is_known_by_the_drivers_errors_too() -> None:
     ours = [pg.UniqueViolation(), pg.UndefinedTable(), InternalError(), RuntimeError(), None]
 
     assert [is_database_away(error) for error in (*lost, *ours)] == [True] * 5 + [False] * 5
+
+
+def test_the_log_says_why_the_database_is_away(
+    admin_key: HeldKey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    locked, no_room = OperationalError("a row of theirs"), OperationalError()
+    locked.__cause__ = pg.LockNotAvailable("a row of theirs")
+    no_room.__cause__ = PoolTimeout("couldn't get a connection after 2.00 sec")
+    for error in (locked, no_room, pg.QueryCanceled("their statement"), OperationalError("connection refused")):
+
+        def failing(*_: object, error: Exception = error, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr("apps.access.api.keys.keys_of", failing)
+        assert admin_key.client.get("/api/keys").status_code == 503
+    assert [record.getMessage() for record in caplog.records if record.name == "controlplane.problems"] == [
+        "Database away: LockNotAvailable, SQLSTATE 55P03",
+        "Database away: PoolTimeout, couldn't get a connection after 2.00 sec",
+        "Database away: QueryCanceled, SQLSTATE 57014",
+        "Database away: OperationalError, connection refused",
+    ]
 
 
 def wrong_key() -> str:

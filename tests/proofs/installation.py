@@ -77,6 +77,11 @@ class Web:
             raise RuntimeError(f"{left} hold the port {ORPHAN_SECONDS} s after their master was killed")
         self.start()
 
+    def troubles(self) -> list[str]:
+        """Why web said that the database is away, each time."""
+        lines = self._log.read_text(errors="replace").splitlines()
+        return [told for line in lines if (told := line.partition("Database away: ")[2])]
+
     def stop(self) -> None:
         """End every process group that was started here."""
         for master in self._masters:
