@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from apps.access.domain.identity import Caller
 
 Registered = TypeVar("Registered")
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(msgspec.Struct, frozen=True, gc=False):
     """One stored record as a budget sees it. Money in femto-dollars; None is unpriced."""
 
     project_id: int

@@ -92,6 +92,7 @@ class Matcher:
         self.former_names = _former_names() if any(rule.each == "agent" for rule in self.rules) else {}
         # Those that hold calls up, with what their scopes ask of a call whose model is not chosen yet.
         self.blocking = tuple((rule, _of_any_model(rule.scope)) for rule in self.rules if rule.blocks)
+        self.of_conversations = frozenset(rule.id for rule in self.rules if rule.of_conversations)
         # What records of one cell differ in, as far as any budget asks for it.
         self.record_fields, self.tag_names = _asked_of_records(self.rules)
         # In the quarter-hour in which counting begins, the instant decides.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection, transaction
@@ -25,6 +25,7 @@ from apps.budgets.selectors import matching
 from apps.budgets.selectors.lively import idle_since
 from apps.budgets.selectors.matching import Matcher, Place, Rule, is_rolling
 from apps.budgets.services.crossing import note_crossings
+from apps.budgets.services.grouping import Spans, Sums, groups_of
 from apps.budgets.services.opening import Wanted, open_counters
 from apps.budgets.services.statements import CHARGE, CHARGE_IN_ONE, STALE
 from apps.costs.domain.pricing import femto_of, usd_text
@@ -33,35 +34,6 @@ from apps.costs.services.ingest.literals import array, text_array
 
 _THOUSANDTH = Decimal("0.001")
 _FEMTO = Decimal(1).scaleb(-15)
-
-
-@dataclass(slots=True)
-class Sums:
-    """What a group of calls adds to the counters it belongs to. Money in femto-dollars."""
-
-    cost: int = 0
-    calls: int = 0
-    tokens: int = 0
-    unpriced: int = 0
-    held: int = 0
-    newest: datetime | None = None
-
-    def add(self, other: "Sums") -> None:
-        """Add another group."""
-        self.cost += other.cost
-        self.calls += other.calls
-        self.tokens += other.tokens
-        self.unpriced += other.unpriced
-        self.held += other.held
-
-    def seen(self, at: datetime) -> None:
-        """A call of this time is among them."""
-        if self.newest is None or at > self.newest:
-            self.newest = at
-
-    def in_unit(self, unit: str) -> str:
-        """The amount a counter of this unit takes, as the database reads it."""
-        return usd_text(self.cost) if unit == Unit.USD else str(self.calls if unit == Unit.CALLS else self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +77,7 @@ def prepare(caller: Caller, fields: Collection[str], charges: Callable[[], Seque
         charged.settlements = _settlements(rows)
     if not charged.places and not charged.settlements:
         return None
-    ids = open_counters([wanted for wanted, _ in charged.places.values()])
+    ids = open_counters([wanted for wanted, _ in charged.places.values()], version=known.version)
 
     def charge_now() -> Sequence[Mapping[str, Any]]:
         try:
@@ -122,97 +94,47 @@ def _matched(known: Matcher, rows: Sequence[Charge]) -> Charged:
     charged = Charged({})
     if not known.rules:
         return charged
-    groups, members = _groups(known, rows)
-    known.learn({key[0] for key in groups})
-    places: dict[tuple[int, str, datetime], Sums] = {}
-    for key, sums in groups.items():
-        rules, one, facts = known.of_cell[key[0]], rows[members[key]], None
-        for rule in rules:
+    groups, spans = groups_of(known, rows), Spans(known)
+    known.learn({group.first.cell_id for group in groups})
+    for group in groups:
+        one, facts = group.first, None
+        cell = known.cells[one.cell_id]
+        for rule in known.of_cell[one.cell_id]:
             # Facts of the record are made only where a budget asks for more of it than its cell and conversation.
-            if rule.of_conversations:
-                wanted = _conversation_of(rule, known.cells[key[0]], one)
+            if rule.id in known.of_conversations:
+                name = one.fields.conversation_id
+                value = f"{cell.project_id}:{name}" if name and cell.project_id is not None else None
             else:
-                facts = facts or _facts(known, key, one)
-                wanted = _place_of(rule, facts, one.occurred_at)
-            if wanted is None:
+                facts = facts or _facts(known, one)
+                value = each_value(rule.each, facts) if rule.scope.covers_rest(facts) else None
+            span = spans.of(rule, one) if value is not None else None
+            if value is None or span is None:
                 continue
-            there = places.get(name := (rule.id, wanted.each_value, wanted.span.start))
-            if there is None:
-                there = places[name] = Sums()
-                charged.places[wanted.place] = (wanted, there)
-            there.add(sums)
-            there.seen(one.occurred_at)
-    if tier_ceiling.registered and any(sums.unpriced for sums in groups.values()):
+            place = Place(rule.id, value, span.start)
+            found = charged.places.get(place)
+            if found is None:
+                label = one.fields.conversation_id if facts is None else each_label(rule.each, value, facts)
+                found = charged.places[place] = (Wanted(rule, value, label, span), Sums())
+            found[1].add(group.sums)
+            found[1].seen(one.occurred_at)
+    if tier_ceiling.registered and any(group.sums.unpriced for group in groups):
         charged.holds = _holds(known, rows, charged)
     return charged
 
 
-def _groups(known: Matcher, rows: Sequence[Charge]) -> tuple[dict[tuple[Any, ...], Sums], dict[tuple[Any, ...], int]]:
-    """The sums by cell, quarter and asked fields; and for each group the place of its first record."""
-    groups: dict[tuple[Any, ...], Sums] = {}
-    members: dict[tuple[Any, ...], int] = {}
-    key_of = _group_key(known)
-    for place, one in enumerate(rows):
-        key = key_of(one)
-        sums = groups.get(key)
-        if sums is None:
-            sums = groups[key] = Sums()
-            members[key] = place
-        usage = one.fields
-        calls = 0 if usage.operation == "execute_tool" else usage.calls
-        sums.calls += calls
-        sums.tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
-        if one.cost is None:
-            sums.unpriced += calls
-        else:
-            sums.cost += one.cost
-    return groups, members
+def _facts(known: Matcher, one: Charge) -> Facts:
+    usage = one.fields
+    return replace(
+        known.cells[one.cell_id], key_id=one.key_id, user=usage.user, tool=usage.tool,
+        conversation=usage.conversation_id, tags=usage.tags or {},
+    )  # fmt: skip
 
 
-_FIELD_NAMES = {"conversation": "conversation_id"}
-
-
-def _group_key(known: Matcher) -> Callable[[Charge], tuple[Any, ...]]:
-    fields, tags, beginnings = known.record_fields, known.tag_names, known.beginnings
-    if not fields and not tags and not beginnings:
-        return attrgetter("cell_id", "quarter")
-    names = [_FIELD_NAMES.get(name, name) for name in fields]
-
-    def key_of(one: Charge) -> tuple[Any, ...]:
-        usage = one.fields
-        rest = tuple([getattr(usage, name) for name in names])
-        worn = usage.tags or {}
-        instant = one.occurred_at if one.quarter in beginnings else None
-        return (one.cell_id, one.quarter, rest, tuple([worn.get(name) for name in tags]), instant)
-
-    return key_of
-
-
-def _facts(known: Matcher, key: tuple[Any, ...], one: Charge) -> Facts:
-    facts = replace(known.cells[key[0]], key_id=one.key_id)
-    if len(key) == 2:
-        return facts
-    more = dict(zip(known.record_fields, key[2], strict=True))
-    return replace(facts, tags=one.fields.tags or {}, **more)
-
-
-def _place_of(rule: Rule, facts: Facts, at: datetime) -> Wanted | None:
+def _place_of(rule: Rule, facts: Facts, at: datetime) -> Place | None:
     """The counter of a budget that covers a cell, for a record of it; None when it does not cover the record."""
-    if not rule.scope.covers_rest(facts):
-        return None
-    value = each_value(rule.each, facts)
+    value = each_value(rule.each, facts) if rule.scope.covers_rest(facts) else None
     span: Span | None = rule.counting(at) if value is not None else None
-    if value is None or span is None:
-        return None
-    return Wanted(rule, value, each_label(rule.each, value, facts), span)
-
-
-def _conversation_of(rule: Rule, cell: Facts, one: Charge) -> Wanted | None:
-    """The same for a budget of every conversation that asks for nothing else of a record."""
-    name, span = one.fields.conversation_id, rule.counting(one.occurred_at)
-    if not name or span is None or cell.project_id is None:
-        return None
-    return Wanted(rule, f"{cell.project_id}:{name}", name, span)
+    return None if value is None or span is None else Place(rule.id, value, span.start)
 
 
 def _holds(known: Matcher, rows: Sequence[Charge], charged: Charged) -> list[Hold]:
@@ -225,15 +147,12 @@ def _holds(known: Matcher, rows: Sequence[Charge], charged: Charged) -> list[Hol
         amount = most_of(cell.tier, (one.fields.input_tokens or 0) + (one.fields.output_tokens or 0))
         if amount is None:
             continue
-        facts = replace(
-            cell, key_id=one.key_id, user=one.fields.user, tool=one.fields.tool,
-            conversation=one.fields.conversation_id, tags=one.fields.tags or {},
-        )  # fmt: skip
+        facts = _facts(known, one)
         for rule in known.of_cell[one.cell_id]:
-            wanted = _place_of(rule, facts, one.occurred_at) if rule.unit == Unit.USD else None
-            if wanted is not None:
-                found.append(Hold(one.project_id, one.usage_id, wanted.place, amount))
-                charged.places[wanted.place][1].held += amount
+            place = _place_of(rule, facts, one.occurred_at) if rule.unit == Unit.USD else None
+            if place is not None:
+                found.append(Hold(one.project_id, one.usage_id, place, amount))
+                charged.places[place][1].held += amount
     return found
 
 
@@ -254,47 +173,50 @@ def _settlements(rows: Sequence[Charge]) -> list[Settlement]:
     return [Settlement(*key, *value) for key, value in sorted(found.items())]
 
 
+_Placed = tuple[int, Wanted, Sums]
+
+
 def move(known: Matcher, charged: Charged, ids: Mapping[Place, int], *, now: datetime) -> list[BudgetState]:
     """Carry a charge out in this transaction and give the states of the counters. May raise ChangedMeanwhile."""
-    places = sorted(charged.places.values(), key=lambda pair: ids[pair[0].place])
-    rows = {row[0]: row for row in _in_one(known, charged, ids) or _in_any(known, charged, ids, places)}
+    placed = sorted(((ids[place], *pair) for place, pair in charged.places.items()), key=itemgetter(0))
+    rows = {row[0]: row for row in _in_one(known, charged, placed) or _in_any(known, charged, placed)}
     if any(row[-1] for row in rows.values()):
         transaction.on_commit(wait_for_log)
     if STALE in rows:
         raise ChangedMeanwhile
     _keep_holds(charged.holds, ids)
-    states = [state_of_row(wanted, rows[ids[wanted.place]]) for wanted, _ in places]
-    states = note_crossings(states=states, rules=known.by_id, now=now, silent=_over(places, ids, now))
+    states = [state_of_row(wanted, rows[counter_id]) for counter_id, wanted, _ in placed]
+    states = note_crossings(states=states, rules=known.by_id, now=now, silent=_over(placed, now))
     return [state for state in states if state.starts_at <= now and (state.resets_at is None or now < state.resets_at)]
 
 
-def _in_one(known: Matcher, charged: Charged, ids: Mapping[Place, int]) -> Rows:
+def _in_one(known: Matcher, charged: Charged, placed: Sequence[_Placed]) -> Rows:
     """What settles one call in its one budget; no row where that does not hold."""
-    if len(charged.places) != 1 or len(charged.settlements) != 1:
+    if len(placed) != 1 or len(charged.settlements) != 1:
         return []
-    ((wanted, sums),), (settled,) = charged.places.values(), charged.settlements
+    ((counter_id, wanted, sums),), (settled,) = placed, charged.settlements
     if sums.held or is_rolling(wanted.rule):
         return []
-    parameters = {
-        "version": known.version, "counter": ids[wanted.place], "spent": Decimal(sums.in_unit(wanted.rule.unit)),
+    values = {
+        "version": known.version, "counter": counter_id, "spent": Decimal(sums.in_unit(wanted.rule.unit)),
         "unpriced": sums.unpriced, "project": settled.project_id, "public_id": settled.public_id,
         "cost": Decimal(usd_text(settled.cost)), "final": settled.final,
     }  # fmt: skip
-    return prepared(CHARGE_IN_ONE, parameters)
+    return prepared(CHARGE_IN_ONE, values)
 
 
-def _in_any(known: Matcher, charged: Charged, ids: Mapping[Place, int], places: Sequence[tuple[Wanted, Sums]]) -> Rows:
+def _in_any(known: Matcher, charged: Charged, placed: Sequence[_Placed]) -> Rows:
     # Even of today: a record a little ahead of our clock may have opened tomorrow already.
-    later = [wanted for wanted, _ in places if is_rolling(wanted.rule)]
+    later = [(counter_id, wanted) for counter_id, wanted, _ in placed if is_rolling(wanted.rule)]
     values = {
         "version": known.version,
-        "counters": array([ids[wanted.place] for wanted, _ in places]),
-        "spent": array([sums.in_unit(wanted.rule.unit) for wanted, sums in places]),
-        "holds": array([usd_text(sums.held) for _, sums in places]),
-        "unpriced": array([sums.unpriced for _, sums in places]),
-        "later_of": array([ids[wanted.place] for wanted in later]),
-        "later_from": array([wanted.span.start for wanted in later]),
-        "later_until": array([wanted.rule.cycle.counted_until(wanted.span) for wanted in later]),
+        "counters": array([counter_id for counter_id, _, _ in placed]),
+        "spent": array([sums.in_unit(wanted.rule.unit) for _, wanted, sums in placed]),
+        "holds": array([usd_text(sums.held) for _, _, sums in placed]),
+        "unpriced": array([sums.unpriced for _, _, sums in placed]),
+        "later_of": array([counter_id for counter_id, _ in later]),
+        "later_from": array([wanted.span.start for _, wanted in later]),
+        "later_until": array([wanted.rule.cycle.counted_until(wanted.span) for _, wanted in later]),
         "projects": array([one.project_id for one in charged.settlements]),
         "public_ids": text_array([one.public_id for one in charged.settlements]),
         "costs": array([usd_text(one.cost) for one in charged.settlements]),
@@ -303,12 +225,12 @@ def _in_any(known: Matcher, charged: Charged, ids: Mapping[Place, int], places: 
     return prepared(CHARGE, values)
 
 
-def _over(places: Sequence[tuple[Wanted, Sums]], ids: Mapping[Place, int], now: datetime) -> frozenset[int]:
+def _over(placed: Sequence[_Placed], now: datetime) -> frozenset[int]:
     """Counters of conversations that were over when this was reported, as by an import: nobody has to hear of them."""
     since = idle_since(now)
     return frozenset(
-        ids[wanted.place]
-        for wanted, sums in places
+        counter_id
+        for counter_id, wanted, sums in placed
         if wanted.rule.each == "conversation" and sums.newest is not None and sums.newest < since
     )
 

@@ -9,11 +9,13 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from apps.access.statements import prepared
 from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.thresholds import ceiling, kept
 from apps.budgets.models import Budget, TemporaryRaise
 from apps.budgets.selectors.matching import Place, Rule, is_rolling
 from apps.budgets.services import recounting
+from apps.costs.services.ingest.literals import array, text_array
 
 _MOST_REMEMBERED = 50_000
 _ids: dict[Place, int] = {}
@@ -48,15 +50,22 @@ def forget() -> None:
     _ids.clear()
 
 
-def open_counters(wanted: Collection[Wanted]) -> dict[Place, int]:
+def open_counters(wanted: Collection[Wanted], *, version: int | None = None) -> dict[Place, int]:
     """The ids of these counters, opened where missing, each with what was used of it so far.
 
-    Call it before anything that it is to count is written. Inside of a transaction nothing is remembered.
+    Call it before anything that it is to count is written. Inside of a transaction nothing is remembered. `version` is
+    that of the budgets their rules are of: with it, what is new is opened more quickly.
     """
-    found = {one.place: _ids[one.place] for one in wanted if one.place in _ids}
-    missing = [one for one in wanted if one.place not in found]
+    found: dict[Place, int] = {}
+    missing = []
+    for one in wanted:
+        place = one.place
+        if (known := _ids.get(place)) is None:
+            missing.append(one)
+        else:
+            found[place] = known
     if missing:
-        opened = _opened(missing)
+        opened = _opened(missing, version)
         found |= opened
         if not connection.in_atomic_block:
             if len(_ids) + len(opened) > _MOST_REMEMBERED:
@@ -65,9 +74,12 @@ def open_counters(wanted: Collection[Wanted]) -> dict[Place, int]:
     return found
 
 
-def _opened(wanted: Sequence[Wanted]) -> dict[Place, int]:
+def _opened(wanted: Sequence[Wanted], version: int | None) -> dict[Place, int]:
     ids = known_counters([one.place for one in wanted])
     missing = [one for one in wanted if one.place not in ids]
+    if version is not None and (met := [one for one in missing if _may_be_met_first(one.rule)]):
+        ids |= _open_new(met, version)
+        missing = [one for one in missing if one.place not in ids]
     if missing:
         with transaction.atomic():
             ids |= _insert(missing)
@@ -78,18 +90,47 @@ def _opened(wanted: Sequence[Wanted]) -> dict[Place, int]:
 
 def known_counters(places: Sequence[Place]) -> dict[Place, int]:
     """The ids of those of these counters that are open."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.budget_id, c.each_value, c.period_start, c.id FROM budgets_counter c"
-            " JOIN unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS w(budget_id, each_value, period_start)"
-            " USING (budget_id, each_value, period_start)",
-            [
-                [place.budget_id for place in places],
-                [place.each_value for place in places],
-                [place.period_start for place in places],
-            ],
-        )
-        return {Place(*row[:3]): row[3] for row in cursor.fetchall()}
+    values = [
+        array([place.budget_id for place in places]),
+        text_array([place.each_value for place in places]),
+        array([place.period_start for place in places]),
+    ]
+    return {Place(*row[:3]): row[3] for row in prepared(_KNOWN, values)}
+
+
+_KNOWN = """
+    SELECT c.budget_id, c.each_value, c.period_start, c.id
+    FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS w(budget_id, each_value, period_start)
+    JOIN budgets_counter c USING (budget_id, each_value, period_start)
+"""
+_OPEN_NEW = """
+    SELECT budget_id, each_value, period_start, id FROM budgets_open_new(%s::bigint, %s::bigint[], %s::int[],
+        %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::numeric[], %s::numeric[])
+"""
+
+
+def _may_be_met_first(rule: Rule) -> bool:
+    return rule.each == "conversation" and not is_rolling(rule) and not rule.paused
+
+
+def _open_new(wanted: Sequence[Wanted], version: int) -> dict[Place, int]:
+    """Open those counters of conversations that nobody has heard of, of budgets as they are in this version."""
+    most = {
+        rule.id: ceiling(rule.thresholds, rule.limit, grace_percent=rule.grace_percent)
+        for rule in {one.rule.id: one.rule for one in wanted}.values()
+    }
+    values = [
+        version,
+        array([one.rule.id for one in wanted]),
+        array([int(one.each_value.partition(":")[0]) for one in wanted]),
+        text_array([one.label for one in wanted]),
+        text_array([one.each_value for one in wanted]),
+        array([one.span.start for one in wanted]),
+        array([one.span.end for one in wanted]),
+        array([one.rule.limit for one in wanted]),
+        array([most[one.rule.id] for one in wanted]),
+    ]
+    return {Place(*row[:3]): row[3] for row in prepared(_OPEN_NEW, values)}
 
 
 def _insert(missing: Sequence[Wanted]) -> dict[Place, int]:

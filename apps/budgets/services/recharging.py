@@ -15,7 +15,8 @@ from apps.budgets.domain.scopes import Facts, each_label, each_value
 from apps.budgets.domain.states import Unit
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.matching import Matcher, Place
-from apps.budgets.services.charging import Charged, Hold, Sums, most_of, move
+from apps.budgets.services.charging import Charged, Hold, most_of, move
+from apps.budgets.services.grouping import Sums
 from apps.budgets.services.opening import Wanted, known_counters
 from apps.costs.domain.pricing import femto_of
 from apps.costs.extension_points import ChangedMeanwhile, Recharge
