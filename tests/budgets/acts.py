@@ -69,6 +69,7 @@ def assert_ledger_balances() -> None:
     for counter in Counter.objects.all():
         rows = Entry.objects.filter(counter_id=counter.pk)
         assert counter.spent == sum((row.spent for row in rows), Decimal(0)), counter
+        assert counter.reserved == sum((row.reserved for row in rows), Decimal(0)), counter
         assert counter.unpriced_calls == sum(row.unpriced_calls for row in rows), counter
     assert unbalanced_counters() == []
 

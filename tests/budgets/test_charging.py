@@ -236,7 +236,7 @@ def test_what_is_not_settled_in_time_is_freed() -> None:
     spend("0.1", reservation_id="r1")
     assert (state(budget).spent, state(budget).reserved) == (Decimal("0.1"), Decimal("0.8"))
     assert [(row.public_id, row.state) for row in Reservation.objects.order_by("id")] == [("r1", 3), ("r2", 0)]
-    assert [row.kind for row in Entry.objects.order_by("id")] == [2]
+    assert [row.kind for row in Entry.objects.order_by("id")] == [1, 4, 1, 2]
     assert_ledger_balances()
 
 

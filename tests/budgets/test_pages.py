@@ -1,7 +1,6 @@
 """The pages of budgets: by risk, one with who spends it, the form with its sentence and replay, and every act."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,8 +9,7 @@ from django.test import Client
 from apps.access.domain.identity import Role
 from apps.access.models import Project, User
 from apps.budgets.models import Budget
-from apps.budgets.services.reserving import reserve
-from tests.budgets.acts import TYPED, facts, make_budget, spend
+from tests.budgets.acts import TYPED, make_budget, spend
 from tests.cast import make_person
 
 pytestmark = pytest.mark.django_db
@@ -37,12 +35,11 @@ def test_one_budget_says_how_it_burns_and_who_spends_it(ann: User, signed_in: An
     budget = make_budget("10", name="Month")
     spend("2", agent="coder")
     spend("6.5", agent="support/triage")
-    reserve(facts=facts(), amount_usd=Decimal("0.25"))
     answer = signed_in(ann).get(f"/budgets/{budget.pk}?by=agent")
     assert [row["name"] for row in answer.context["shares"]] == ["support/triage", "coder"]
     assert answer.context["shares"][0]["share"] == "76.5%"
     assert answer.context["chart"].rows[-1].cells in (("–",), ("$8.50",))
-    assert [row["kind"] for row in answer.context["movements"]] == ["Held", "Settle", "Settle"]
+    assert [row["kind"] for row in answer.context["entries"]] == ["Settle", "Settle"]
     assert [one.title for one, _ in answer.context["alerts"]] == ["Month: 80 % of $10.00 is spent"]
     assert signed_in(ann).get("/budgets/987").status_code == 404
 

@@ -87,10 +87,13 @@ def assert_all_there(url: str, held: set[str], settled: set[str]) -> None:
         found: dict[str, int] = dict(database.execute("SELECT public_id, state FROM budgets_reservation").fetchall())
         records = {row[0] for row in database.execute("SELECT usage_id FROM costs_usagerecord").fetchall()}
         ((spent, reserved),) = database.execute("SELECT spent, reserved FROM budgets_counter").fetchall()
-        ((ledger_spent,),) = database.execute("SELECT sum(spent) FROM budgets_entry").fetchall()
+        ((ledger_spent, ledger_reserved),) = database.execute(
+            "SELECT sum(spent), sum(reserved) FROM budgets_entry"
+        ).fetchall()
         ((left,),) = database.execute('SELECT sum("left") FROM budgets_reservation').fetchall()
     print(f"{len(held):,} reservations and {len(settled):,} settlements were answered, {ROUNDS} kills, 0 lost")
     assert len(held) > 100
     assert [name for name in held if name not in found] == []
     assert [name for name in settled if found[name] != 1 or name not in records] == []
-    assert (spent, reserved) == (ledger_spent, left)
+    assert (spent, reserved) == (ledger_spent, ledger_reserved)
+    assert reserved == left

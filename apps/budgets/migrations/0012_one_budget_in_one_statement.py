@@ -1,11 +1,9 @@
 """One call in one budget is held by one statement and settled by one, which are in `services/statements.py`.
 
-1. What is held is a row already, a reservation or an unpriced call, so the ledger has rows only for what is spent: one
-a settlement instead of two a call. The column `reserved` of the ledger stays until no process writes it any more.
-2. A reservation is settled in its page: no index has a column that changes then. So those due are found by when they
+1. A reservation is settled in its page: no index has a column that changes then. So those due are found by when they
 expire, from where the last sweep had ended all (`expired_until`). Its check, which was read and planned anew by every
 statement, is part of what the statements say. `freed` is what its last settlement gave back.
-3. `waited_at` is when somebody last waited for a counter. Only while it is wanted by many is it committed before the
+2. `waited_at` is when somebody last waited for a counter. Only while it is wanted by many is it committed before the
 disk has it; otherwise the statement's own commit waits, and nobody has to ask for that by another trip.
 """
 
@@ -16,10 +14,7 @@ from django.db import migrations, models
 BEFORE = import_module("apps.budgets.migrations.0009_one_call_in_fewer_steps")
 BEFORE_CHARGE = import_module("apps.budgets.migrations.0010_counters_one_by_one")
 BEFORE_SETTLE = import_module("apps.budgets.migrations.0007_ledger_in_fewer_steps")
-BEFORE_MOVE = import_module("apps.budgets.migrations.0003_ledger_functions")
 ROWS = """
-ALTER TABLE budgets_entry ALTER COLUMN reserved DROP NOT NULL;
-DELETE FROM budgets_entry WHERE spent = 0 AND unpriced_calls = 0;
 ALTER TABLE budgets_reservation SET (fillfactor = 50, autovacuum_vacuum_threshold = 10000,
     autovacuum_vacuum_insert_threshold = 10000, autovacuum_analyze_threshold = 10000);
 """
@@ -27,10 +22,6 @@ ROWS_BEFORE = """
 ALTER TABLE budgets_reservation RESET (autovacuum_vacuum_threshold, autovacuum_vacuum_insert_threshold,
     autovacuum_analyze_threshold);
 ALTER TABLE budgets_reservation SET (fillfactor = 70);
-UPDATE budgets_entry SET reserved = 0;
-INSERT INTO budgets_entry (counter_id, kind, spent, reserved, unpriced_calls)
-SELECT id, 5, 0, reserved, 0 FROM budgets_counter WHERE reserved <> 0;
-ALTER TABLE budgets_entry ALTER COLUMN reserved SET NOT NULL;
 """
 RESERVE = """
 CREATE OR REPLACE FUNCTION budgets_reserve(
@@ -72,29 +63,19 @@ BEGIN
         RETURN;
     END IF;
     FOR place IN 1 .. cardinality(the_counters) LOOP
-        UPDATE budgets_counter c SET reserved = c.reserved + the_amounts[place]
-        WHERE c.id = the_counters[place]
-            AND (NOT checked[place] OR c.ceiling IS NULL
-                OR c.carried + c.spent + c.reserved + the_amounts[place] <= c.ceiling);
+        WITH taken AS (
+            UPDATE budgets_counter c SET reserved = c.reserved + the_amounts[place]
+            WHERE c.id = the_counters[place]
+                AND (NOT checked[place] OR c.ceiling IS NULL
+                    OR c.carried + c.spent + c.reserved + the_amounts[place] <= c.ceiling)
+            RETURNING c.id
+        )
+        INSERT INTO budgets_entry (counter_id, kind, spent, reserved, unpriced_calls, reservation_id)
+        SELECT t.id, 1, 0, the_amounts[place], 0, reservation FROM taken t;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'budget' USING ERRCODE = 'BU402', DETAIL = the_counters[place]::text;
         END IF;
     END LOOP;
-END $$
-"""
-MOVE = """
-CREATE OR REPLACE FUNCTION budgets_move(
-    the_counters bigint[], the_amounts numeric[], by_reservation bigint[], entry_kind int
-) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    IF cardinality(the_counters) = 0 THEN
-        RETURN;
-    END IF;
-    PERFORM 1 FROM budgets_counter c WHERE c.id = ANY(the_counters) ORDER BY c.id FOR NO KEY UPDATE;
-    UPDATE budgets_counter c SET reserved = c.reserved + m.amount
-    FROM (SELECT counter, sum(amount) AS amount FROM unnest(the_counters, the_amounts) AS x(counter, amount)
-        GROUP BY counter) AS m
-    WHERE c.id = m.counter AND m.amount <> 0;
 END $$
 """
 SETTLE_ONE = """
@@ -230,14 +211,14 @@ BEGIN
         ) x;
     END IF;
     IF cardinality(m_counters) = 1 THEN
-        INSERT INTO budgets_entry (counter_id, kind, spent, unpriced_calls, reservation_id)
-        SELECT m_counters[1], 2, m_spent[1], m_unpriced[1], freed.reservations[1]
-        WHERE m_spent[1] <> 0 OR m_unpriced[1] <> 0;
+        INSERT INTO budgets_entry (counter_id, kind, spent, reserved, unpriced_calls, reservation_id)
+        SELECT m_counters[1], 2, m_spent[1], m_reserved[1], m_unpriced[1], freed.reservations[1]
+        WHERE m_spent[1] <> 0 OR m_reserved[1] <> 0 OR m_unpriced[1] <> 0;
     ELSE
-        INSERT INTO budgets_entry (counter_id, kind, spent, unpriced_calls, reservation_id)
-        SELECT m.counter, 2, m.spent, m.unpriced, freed.reservations[1]
-        FROM unnest(m_counters, m_spent, m_unpriced) AS m(counter, spent, unpriced)
-        WHERE m.spent <> 0 OR m.unpriced <> 0;
+        INSERT INTO budgets_entry (counter_id, kind, spent, reserved, unpriced_calls, reservation_id)
+        SELECT m.counter, 2, m.spent, m.reserved, m.unpriced, freed.reservations[1]
+        FROM unnest(m_counters, m_spent, m_reserved, m_unpriced) AS m(counter, spent, reserved, unpriced)
+        WHERE m.spent <> 0 OR m.reserved <> 0 OR m.unpriced <> 0;
     END IF;
     IF cardinality(later_of) > 0 THEN
         -- Later days carry what this one has spent; they are locked with the others, in the order of their ids.
@@ -284,14 +265,8 @@ class Migration(migrations.Migration):
         migrations.RemoveIndex("reservation", "reservation_ended"),
         migrations.AddIndex("reservation", models.Index(fields=["expires_at"], name="reservation_expires")),
         migrations.RunSQL(RESERVE, BEFORE.RESERVE),
-        migrations.RunSQL(MOVE, BEFORE_MOVE.MOVE.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")),
         migrations.RunSQL(SETTLE_ONE, BEFORE.SETTLE_ONE.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")),
         migrations.RunSQL(SETTLE, BEFORE_SETTLE.SETTLE.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")),
         migrations.RunSQL(CHARGE, BEFORE_CHARGE.CHARGE),
-        migrations.AlterField("entry", "kind", models.SmallIntegerField(choices=[(2, "Settle"), (5, "Adjust")])),
-        migrations.RunSQL(
-            ROWS,
-            ROWS_BEFORE,
-            state_operations=[migrations.RemoveField("entry", "reserved")],
-        ),
+        migrations.RunSQL(ROWS, ROWS_BEFORE),
     ]

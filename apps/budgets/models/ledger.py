@@ -1,7 +1,4 @@
-"""The ledger: every amount is a row, and a counter is the sum of its rows.
-
-What was spent is an entry. What is held is a reservation, or an unpriced call's hold.
-"""
+"""The ledger: every amount is a row, and a counter is the sum of its rows."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -46,12 +43,15 @@ class Counter(models.Model):
 
 
 class EntryKind(models.IntegerChoices):
+    RESERVE = 1
     SETTLE = 2
+    RELEASE = 3
+    EXPIRE = 4
     ADJUST = 5
 
 
 class Entry(models.Model):
-    """One row is one movement of one counter: what it added to spent.
+    """One row is one movement of one counter: what it added to spent and to reserved.
 
     A batch of usage is one row a counter. In the database the key is counter and id, the order in which it is read; ids
     are drawn from one sequence. There is no foreign key there: checking it would lock the counter for longer, and
@@ -63,9 +63,10 @@ class Entry(models.Model):
     )
     kind = models.SmallIntegerField(choices=EntryKind.choices)
     spent = usd()
+    reserved = usd()
     unpriced_calls = models.BigIntegerField(default=0)
     reservation_id = models.BigIntegerField(null=True)
     made_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
-        return f"{EntryKind(self.kind).name} {self.spent}"
+        return f"{EntryKind(self.kind).name} {self.spent} {self.reserved}"

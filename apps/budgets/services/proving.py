@@ -1,7 +1,6 @@
 """The nightly proof of the books of budgets: ledger = counters = what the calls cost. What differs is put right.
 
-1. What a counter has spent is the sum of its ledger rows, and what it holds is the sum of what its open reservations
-and unpriced calls hold.
+1. A counter is the sum of its ledger rows, and what it holds is what its open reservations and unpriced calls hold.
 2. A counter of a period that is kept has what the books of costs say; a recount adds the difference with a ledger row.
 """
 
@@ -81,14 +80,15 @@ def unbalanced_counters() -> list[int]:
             """
             SELECT c.id
             FROM budgets_counter c JOIN budgets_budget b ON b.id = c.budget_id
-            LEFT JOIN (SELECT counter_id, sum(spent) AS spent, sum(unpriced_calls) AS unpriced
-                FROM budgets_entry GROUP BY 1) e ON e.counter_id = c.id
+            LEFT JOIN (SELECT counter_id, sum(spent) AS spent, sum(reserved) AS reserved,
+                sum(unpriced_calls) AS unpriced FROM budgets_entry GROUP BY 1) e ON e.counter_id = c.id
             LEFT JOIN (SELECT h.counter, sum(r."left") AS usd, sum(h.held) FILTER (WHERE r.state = 0) AS other
                 FROM budgets_reservation r, unnest(r.counters, r.held) AS h(counter, held) GROUP BY 1) r
                 ON r.counter = c.id
             LEFT JOIN (SELECT counter_id, sum(amount) AS amount FROM budgets_unpricedhold GROUP BY 1) u
                 ON u.counter_id = c.id
-            WHERE (c.spent, c.unpriced_calls) IS DISTINCT FROM (coalesce(e.spent, 0), coalesce(e.unpriced, 0))
+            WHERE (c.spent, c.reserved, c.unpriced_calls)
+                    IS DISTINCT FROM (coalesce(e.spent, 0), coalesce(e.reserved, 0), coalesce(e.unpriced, 0))
                 OR c.reserved <> CASE WHEN b.unit = 'usd' THEN coalesce(r.usd, 0) ELSE coalesce(r.other, 0) END
                     + coalesce(u.amount, 0)
             ORDER BY c.id

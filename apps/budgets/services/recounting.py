@@ -85,8 +85,8 @@ def _adjust(cursor: Any, found: Sequence[Difference]) -> None:
         "unpriced": [one.unpriced_calls for one in found],
     }
     cursor.execute(
-        "INSERT INTO budgets_entry (counter_id, kind, spent, unpriced_calls)"
-        " SELECT id, 5, amount, unpriced FROM unnest(%(ids)s::bigint[], %(amounts)s::numeric[],"
+        "INSERT INTO budgets_entry (counter_id, kind, spent, reserved, unpriced_calls)"
+        " SELECT id, 5, amount, 0, unpriced FROM unnest(%(ids)s::bigint[], %(amounts)s::numeric[],"
         " %(unpriced)s::bigint[]) AS d(id, amount, unpriced)",
         parameters,
     )

@@ -24,7 +24,7 @@ from apps.access.domain.errors import Conflict, Refused
 from apps.access.statements import Rows, prepared, wait_for_log
 from apps.budgets.domain.scopes import Facts, each_label
 from apps.budgets.domain.states import BudgetRefused, Denial, Unit
-from apps.budgets.models import BudgetsVersion, Reservation, ReservationState
+from apps.budgets.models import BudgetsVersion, EntryKind, Reservation, ReservationState
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.matching import Rule
 from apps.budgets.selectors.states import budget_state, contacts_of
@@ -247,7 +247,7 @@ def _left(parent: int | None) -> Decimal | None:
 def release(*, project_id: int, public_id: str) -> bool:
     """Free what a reservation still holds; false when it had ended already. Raises Reservation.DoesNotExist."""
     found = Reservation.objects.get(project_id=project_id, public_id=public_id)
-    return bool(_end([found.pk], ReservationState.RELEASED))
+    return bool(_end([found.pk], ReservationState.RELEASED, EntryKind.RELEASE))
 
 
 def extend(*, project_id: int, public_id: str, ttl_seconds: int | None = None) -> Reserved:
@@ -279,7 +279,8 @@ def expire_due(*, counter_id: int | None = None, most: int = 500) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_DUE, {"counter": counter_id, "most": most, "overlap": _OVERLAP_SECONDS})
         rows = cursor.fetchall()
-    ended = _end([row[0] for row in rows if row[0]], ReservationState.EXPIRED) if len(rows) > 1 else 0
+    due = [row[0] for row in rows if row[0]]
+    ended = _end(due, ReservationState.EXPIRED, EntryKind.EXPIRE) if due else 0
     if counter_id is None and len(rows) <= most:
         BudgetsVersion.objects.update(expired_until=rows[0][1])
     return ended
@@ -297,8 +298,8 @@ _DUE = """
 """
 
 
-def _end(ids: Sequence[int], state: ReservationState) -> int:
+def _end(ids: Sequence[int], state: ReservationState, kind: EntryKind) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT budgets_end(%s::bigint[], %s, 0)", [list(ids), int(state)])
+        cursor.execute("SELECT budgets_end(%s::bigint[], %s, %s)", [list(ids), int(state), int(kind)])
         row: tuple[Any, ...] = cursor.fetchone()
     return int(row[0])

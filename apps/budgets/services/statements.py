@@ -41,6 +41,9 @@ RESERVE_IN_ONE = f"""
             clock_timestamp() + make_interval(secs => %(seconds)s::int)
         FROM taken
         RETURNING 'reserved' AS outcome, r.id AS reservation, r.expires_at AS expires
+    ), entry AS (
+        INSERT INTO budgets_entry (counter_id, kind, spent, reserved, unpriced_calls, reservation_id)
+        SELECT %(counter)s::bigint, 1, 0, %(in_unit)s::numeric, 0, held.reservation FROM held
     )
     SELECT held.*, {_WAITS} FROM held, taken
 """
@@ -69,9 +72,9 @@ CHARGE_IN_ONE = f"""
             AND e.state = 0 AND e.expires_at > clock_timestamp() AND e.counters = ARRAY[%(counter)s::bigint]
         RETURNING e.id, CASE WHEN e.held[1] IS NULL THEN e.freed WHEN %(final)s::bool THEN e.held[1] ELSE 0 END AS freed
     ), entry AS (
-        INSERT INTO budgets_entry (counter_id, kind, spent, unpriced_calls, reservation_id)
-        SELECT %(counter)s::bigint, 2, %(spent)s::numeric, %(unpriced)s::bigint, s.id FROM settled s
-        WHERE %(spent)s::numeric <> 0 OR %(unpriced)s::bigint <> 0
+        INSERT INTO budgets_entry (counter_id, kind, spent, reserved, unpriced_calls, reservation_id)
+        SELECT %(counter)s::bigint, 2, %(spent)s::numeric, -s.freed, %(unpriced)s::bigint, s.id FROM settled s
+        WHERE %(spent)s::numeric <> 0 OR s.freed <> 0 OR %(unpriced)s::bigint <> 0
     ), moved AS (
         UPDATE budgets_counter c SET spent = c.spent + %(spent)s::numeric, reserved = c.reserved - s.freed,
             unpriced_calls = c.unpriced_calls + %(unpriced)s::bigint,

@@ -20,10 +20,10 @@ _FOLD = """
         ORDER BY counter_id LIMIT %(most)s
     ), gone AS (
         DELETE FROM budgets_entry e USING old WHERE e.counter_id = old.counter_id AND e.made_at < %(until)s
-        RETURNING e.counter_id, e.spent, e.unpriced_calls, e.made_at
+        RETURNING e.counter_id, e.spent, e.reserved, e.unpriced_calls, e.made_at
     )
-    INSERT INTO budgets_entry (counter_id, kind, spent, unpriced_calls, made_at)
-    SELECT counter_id, 5, sum(spent), sum(unpriced_calls), max(made_at) FROM gone GROUP BY counter_id
+    INSERT INTO budgets_entry (counter_id, kind, spent, reserved, unpriced_calls, made_at)
+    SELECT counter_id, 5, sum(spent), sum(reserved), sum(unpriced_calls), max(made_at) FROM gone GROUP BY counter_id
 """
 _FORGET = """
     DELETE FROM budgets_reservation WHERE id IN (

@@ -22,11 +22,10 @@ from apps.budgets.domain.sentences import amount, does, level, sentence, span_wo
 from apps.budgets.domain.states import BudgetState
 from apps.budgets.domain.thresholds import Threshold
 from apps.budgets.forms.budget import RaiseForm
-from apps.budgets.models import Alert, Budget, StoredForecast
+from apps.budgets.models import Alert, Budget, Entry, StoredForecast
 from apps.budgets.selectors.budgets import budgets_of
 from apps.budgets.selectors.forecasts import horizon, outlook, why_none
 from apps.budgets.selectors.inbox import with_reached
-from apps.budgets.selectors.movements import newest_movements
 from apps.budgets.selectors.spending import DIMENSIONS, Share, TooMuch, heading, pieces, shares
 from apps.budgets.selectors.standing import Standing, counters_of, past_counters, standing, standings
 from apps.budgets.services import editing
@@ -94,7 +93,7 @@ def budget(request: PageRequest, budget_id: int) -> HttpResponse:
         "shares": _shares(found, by, now),
         "past": [_past(found, one) for one in past_counters(found.budget, found.span.start)] if not rule.each else [],
         "raises": [(one, amount(one.amount, unit)) for one in found.budget.raises.order_by("-id")[:10]],
-        "movements": _movements(found),
+        "entries": _entries(found),
         "alerts": with_reached(
             list(Alert.objects.visible_to(request.caller).filter(budget_id=budget_id).order_by("-id")[:10])
         ),
@@ -302,16 +301,19 @@ def _shares(one: Standing, by: str, now: datetime) -> list[dict[str, Any]] | Non
     ]
 
 
-def _movements(one: Standing) -> list[dict[str, Any]]:
-    """The newest rows of the present period, in words."""
+def _entries(one: Standing) -> list[dict[str, Any]]:
+    """The newest rows of the ledger of the present period."""
+    rows = Entry.objects.filter(counter__budget=one.budget, counter__period_start=one.span.start).select_related(
+        "counter"
+    )
     unit = one.rule.unit
     return [
         {
-            "at": row.at,
-            "kind": row.kind,
-            "whose": row.label,
+            "at": row.made_at,
+            "kind": row.get_kind_display(),
+            "whose": row.counter.label,
             "spent": amount(row.spent, unit) if row.spent else "–",
             "reserved": amount(row.reserved, unit) if row.reserved else "–",
         }
-        for row in newest_movements(one)
+        for row in rows.select_related("counter").order_by("-id")[:20]
     ]
