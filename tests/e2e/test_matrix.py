@@ -105,6 +105,7 @@ def test_every_page(open_tab: OpenTab, owner: User, fleet: None, routed: int, sc
     tab = look(open_tab, "/", owner, scheme, width)
     tab.expect("404")
     tried = f"/routing/what-if/{ReplayRun.objects.get().pk}"
+    ReplayRun.objects.update(name="Cheaper chat")
     for path in (*PAGES, f"/routing/drafts/{routed}", f"/routing/drafts/{routed}/publish", tried):
         tab.goto(path)
         assert_good(tab)

@@ -54,12 +54,12 @@ class WhatIfForm(ServiceForm):
     days = forms.IntegerField(label="Days of usage", min_value=1, initial=7)
     project = forms.ChoiceField(label="Project", required=False)
     agent = forms.CharField(
-        label="Agent", required=False, max_length=128,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "list": "agents"}), help_text="Its calls alone.",
+        label="Of one agent", required=False, max_length=128,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "list": "agents"}),
     )  # fmt: skip
     of_task_type = forms.CharField(
-        label="Task type", required=False, max_length=128,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "list": "task-types"}), help_text="Calls of it alone.",
+        label="Of one task type", required=False, max_length=128,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "list": "task-types"}),
     )  # fmt: skip
     policy_id = forms.ChoiceField(label="Policy", required=False)
     strategy = forms.ChoiceField(label="Strategy", required=False, choices=STRATEGIES)
