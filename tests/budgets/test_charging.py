@@ -94,6 +94,8 @@ def test_a_late_record_goes_to_its_own_period() -> None:
     assert spent(budget) == [Decimal("9.5"), 1, 2]
     (alert,) = Alert.objects.all()
     assert alert.mails is False
+    assert alert.title == "All: 80 % of $10.00 is spent, told late"
+    assert [name for name, _ in alert.facts] == ["Budget", "Period", "Spent", "Limit", "Late", "Resets"]
 
 
 def test_a_rolling_budget_sums_the_days_before() -> None:

@@ -104,6 +104,12 @@ def test_a_killed_worker_costs_at_most_one_duplicate(
     }
     assert kills > 3
     assert 0 < len(server.ids) - 60 <= kills
+    seen: set[str] = set()
+    for mail in server.accepted:
+        # Who has it twice is told so by the second one, and nobody else is.
+        assert ("you may have it already" in str(mail)) >= (mail["Message-ID"] in seen)
+        seen.add(mail["Message-ID"])
+    assert sum("you may have it already" in str(mail) for mail in server.accepted) <= kills
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.test import Client
 
 from apps.access.domain.identity import Role
 from apps.access.models import Project, User
-from apps.budgets.models import Budget
+from apps.budgets.models import Budget, Entry
 from tests.budgets.acts import TYPED, make_budget, spend
 from tests.cast import make_person
 
@@ -42,6 +42,17 @@ def test_one_budget_says_how_it_burns_and_who_spends_it(ann: User, signed_in: An
     assert [row["kind"] for row in answer.context["entries"]] == ["Settle", "Settle"]
     assert [one.title for one, _ in answer.context["alerts"]] == ["Month: 80 % of $10.00 is spent"]
     assert signed_in(ann).get("/budgets/987").status_code == 404
+
+
+def test_what_came_after_a_period_had_ended_is_marked(ann: User, signed_in: Any) -> None:
+    now = datetime.now(UTC)
+    budget = make_budget("10", period="day", name="Day")
+    Budget.objects.update(created_at=now - timedelta(days=9))
+    spend("2", at=now - timedelta(days=2))
+    spend("1", at=now - timedelta(days=3))
+    Entry.objects.filter(spent=1).update(made_at=now - timedelta(days=3))
+    past = signed_in(ann).get(f"/budgets/{budget.pk}").context["past"]
+    assert [(row["spent"], row["late"]) for row in past] == [("$2.00", "$2.00"), ("$1.00", "")]
 
 
 def test_a_budget_is_typed_previewed_made_changed_and_undone(bob: User, signed_in: Any) -> None:

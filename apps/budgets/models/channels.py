@@ -127,6 +127,9 @@ class Delivery(models.Model):
     due_at = models.DateTimeField(default=timezone.now)
     leased_until = models.DateTimeField(null=True)
     tries = models.PositiveSmallIntegerField(default=0)
+    was_interrupted = models.BooleanField(
+        default=False, db_default=False, help_text="a worker ended while it sent this, so it may have arrived before"
+    )
     sent_at = models.DateTimeField(null=True)
     error = models.TextField(default="", blank=True, help_text="why the last try failed, for people")
     folded_into = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="folded")

@@ -6,13 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Sum
 
 from apps.access.domain.identity import Caller
 from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.states import BudgetState
 from apps.budgets.domain.thresholds import ceiling
-from apps.budgets.models import Budget, Counter, StoredForecast, TemporaryRaise
+from apps.budgets.models import Budget, Counter, Entry, EntryKind, StoredForecast, TemporaryRaise
 from apps.budgets.selectors import lively
 from apps.budgets.selectors.budgets import budgets_of
 from apps.budgets.selectors.matching import Rule, rules_of
@@ -140,6 +140,15 @@ def counters_of(one: Standing, now: datetime, *, most: int = 50) -> list[BudgetS
     if one.rule.each == "conversation":
         counters = counters.filter(id__in=lively.tightest_lively(one.rule.id, now=now, most=most)[0])
     return [state_of(one.rule, one.span, counter) for counter in counters[:most]]
+
+
+def late_amounts(counters: Sequence[Counter]) -> dict[int, Decimal]:
+    """What was charged to these counters after their periods had ended, where anything was."""
+    rows = Entry.objects.filter(
+        counter__in=[one.pk for one in counters], kind=EntryKind.SETTLE, made_at__gte=F("counter__period_end")
+    )
+    sums = rows.values("counter_id").annotate(late=Sum("spent")).filter(late__gt=0)
+    return dict(sums.values_list("counter_id", "late"))
 
 
 def past_counters(budget: Budget, before: datetime, *, most: int = 12) -> list[Counter]:

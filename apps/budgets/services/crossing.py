@@ -100,25 +100,35 @@ def crossing(state: BudgetState, threshold: Threshold, rule: Rule, now: datetime
     level = threshold.level(state.limit, state.raised)
     share = f"{threshold.percent.normalize():f} %" if threshold.percent is not None else amount_words(level, state.unit)
     what = "is forecast" if threshold.on == "forecast" else "is spent"
+    is_late = state.resets_at is not None and state.resets_at <= now
     return Crossing(
         kind=KIND,
         subject=_subject(state),
         occurrence=f"{state.starts_at.isoformat()}:{threshold.key}",
         severity=_severity(state, threshold, rule),
-        title=f"{state.name}{whose}: {share} of {limit} {what}",
+        title=f"{state.name}{whose}: {share} of {limit} {what}{', told late' if is_late else ''}",
         facts={
             "Budget": f"{state.name}{whose}",
             "Period": period_words(rule, state),
             "Spent": amount_words(state.spent, state.unit),
             "Limit": limit,
-            "From now on": action_words(threshold),
-            "Ends": f"when it is raised, or spending falls {thresholds.HYSTERESIS_PERCENT} % below that level",
+            **(_LATE if is_late else _standing(threshold)),
             "Resets": f"{state.resets_at:%Y-%m-%d %H:%M} UTC" if state.resets_at else "never",
         },
         budget_id=state.budget_id,
         project_id=rule.project_id,
         mails=rule.tells and not _is_old(rule, state, now),
     )
+
+
+_LATE = {"Late": "calls of this period were reported, or priced anew, after its end; none of now is held up by it"}
+
+
+def _standing(threshold: Threshold) -> dict[str, str]:
+    return {
+        "From now on": action_words(threshold),
+        "Ends": f"when it is raised, or spending falls {thresholds.HYSTERESIS_PERCENT} % below that level",
+    }
 
 
 def _severity(state: BudgetState, threshold: Threshold, rule: Rule) -> str:

@@ -27,7 +27,7 @@ from apps.budgets.selectors.budgets import budgets_of
 from apps.budgets.selectors.forecasts import horizon, outlook, why_none
 from apps.budgets.selectors.inbox import with_reached
 from apps.budgets.selectors.spending import DIMENSIONS, Share, TooMuch, heading, pieces, shares
-from apps.budgets.selectors.standing import Standing, counters_of, past_counters, standing, standings
+from apps.budgets.selectors.standing import Standing, counters_of, late_amounts, past_counters, standing, standings
 from apps.budgets.services import editing
 from apps.budgets.services.editing import draft_of
 from apps.costs.domain.calendars import Unit, cut
@@ -91,7 +91,7 @@ def budget(request: PageRequest, budget_id: int) -> HttpResponse:
         "by": by,
         "dimensions": [(name, heading(name)) for name in DIMENSIONS],
         "shares": _shares(found, by, now),
-        "past": [_past(found, one) for one in past_counters(found.budget, found.span.start)] if not rule.each else [],
+        "past": _past(found) if not rule.each else [],
         "raises": [(one, amount(one.amount, unit)) for one in found.budget.raises.order_by("-id")[:10]],
         "entries": _entries(found),
         "alerts": with_reached(
@@ -241,15 +241,22 @@ def _threshold(one: Threshold, state: BudgetState, recipients: int) -> dict[str,
     }
 
 
-def _past(one: Standing, counter: Any) -> dict[str, Any]:
-    spent = counter.carried + counter.spent
-    return {
-        "period": span_words(one.rule.cycle.span(counter.period_start), one.rule.cycle),
-        "spent": amount(spent, one.rule.unit),
-        "limit": amount(counter.limit, one.rule.unit),
-        "share": percent(spent, counter.limit),
-        "over": spent >= counter.limit,
-    }
+def _past(one: Standing) -> list[dict[str, Any]]:
+    """The periods before, each with what of it was reported after its end."""
+    counters, unit = past_counters(one.budget, one.span.start), one.rule.unit
+    late = late_amounts(counters)
+    return [
+        {
+            "period": span_words(one.rule.cycle.span(counter.period_start), one.rule.cycle),
+            "spent": amount(spent, unit),
+            "limit": amount(counter.limit, unit),
+            "share": percent(spent, counter.limit),
+            "over": spent >= counter.limit,
+            "late": amount(late[counter.pk], unit) if counter.pk in late else "",
+        }
+        for counter in counters
+        for spent in (counter.carried + counter.spent,)
+    ]
 
 
 def _burn_down(one: Standing, now: datetime) -> BudgetChart | None:

@@ -35,8 +35,10 @@ def lease_next(*, now: datetime, resting: Collection[Receiver] = (), mail_rests:
         )
         return None
     delivery.tries += 1
+    # A lease that nobody ended: its worker died, perhaps after the message had left.
+    delivery.was_interrupted |= delivery.leased_until is not None
     delivery.leased_until = now + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
-    delivery.save(update_fields=["tries", "leased_until"])
+    delivery.save(update_fields=["tries", "leased_until", "was_interrupted"])
     if delivery.channel_id is None and delivery.purpose == Purpose.ALERTS and delivery.made_at < now - STALE:
         _fold_stale(delivery, now)
     return delivery

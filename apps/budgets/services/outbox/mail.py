@@ -45,6 +45,7 @@ def compose(delivery: Delivery) -> EmailMultiAlternatives:
     name, subject, context = _CONTENT[Purpose(delivery.purpose)](delivery)
     told: list[Told] = context.setdefault("told", [])
     context |= {"to": delivery.address, "home": settings.PUBLIC_URL, "subject": subject}
+    context["may_be_again"] = delivery.was_interrupted
     host = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     message = EmailMultiAlternatives(
         # A name may hold anything; a header is one line.

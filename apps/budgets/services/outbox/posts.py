@@ -103,7 +103,8 @@ def slack_payload(delivery: Delivery) -> Mapping[str, Any]:
     """A text that Slack, Mattermost, Rocket.Chat and their like show."""
     if delivery.purpose == Purpose.TEST:
         return {"text": "A test from Bursar: alerts will come here."}
-    return {"text": "\n\n".join(_slack_words(told) for told in told_in(delivery))}
+    again = ["Bursar was interrupted while it sent this: it may be here already."] if delivery.was_interrupted else []
+    return {"text": "\n\n".join([*(_slack_words(told) for told in told_in(delivery)), *again])}
 
 
 def _slack_words(told: Told) -> str:
