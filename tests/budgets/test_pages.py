@@ -8,7 +8,7 @@ from django.test import Client
 
 from apps.access.domain.identity import Role
 from apps.access.models import Project, User
-from apps.budgets.models import Budget, Entry
+from apps.budgets.models import Budget, Counter, Entry
 from tests.budgets.acts import TYPED, make_budget, spend
 from tests.cast import make_person
 
@@ -63,11 +63,23 @@ def test_a_budget_is_typed_previewed_made_changed_and_undone(bob: User, signed_i
     assert "At 80 % tell 2 recipients and at $25.00 block." in text
     assert "$30.00 used; would have warned on" in text
     assert " and blocked on" in text
+    assert "It covers 1 agent, which used $30.00 in this period." in text
+    assert (
+        "Already at 150%. What begins at once when this is saved: at 80 % raise an alert and at $25.00 block." in text
+    )
+    for typed in ({"counts_from": "now"}, {"usage": "reset"}, {"limit": "100"}):
+        text = browser.post("/budgets/preview", TYPED | {"limit": "20", "level_1": "$200"} | typed).content.decode()
+        assert "It covers 1 agent" in text
+        assert "Already at" not in text
     assert Budget.objects.count() == 0
     answer = browser.post("/budgets/new", TYPED)
     budget = Budget.objects.get()
     assert (answer.status_code, answer["Location"]) == (303, f"/budgets/{budget.pk}")
     assert browser.get(f"/budgets/{budget.pk}").context["row"].state.spent == 30
+    lower = TYPED | {"limit": "35", "level_1": "$300"}
+    assert "begins at once" in browser.post(f"/budgets/preview?budget={budget.pk}", lower).content.decode()
+    Counter.objects.update(in_force=["actual:80%:notify"])  # It holds already, so nothing begins.
+    assert "begins at once" not in browser.post(f"/budgets/preview?budget={budget.pk}", lower).content.decode()
     page = browser.get(f"/budgets/{budget.pk}/change")
     assert "Is reset: it starts again from zero" in page.content.decode()
     assert browser.post(f"/budgets/{budget.pk}/change", TYPED | {"usage": "reset", "version": "7"}).status_code == 422

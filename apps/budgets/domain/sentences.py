@@ -1,5 +1,6 @@
 """A budget in one sentence, as its form says it while it is typed."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ from apps.budgets.domain.scopes import scope_words
 from apps.budgets.domain.states import Unit
 from apps.budgets.domain.thresholds import HYSTERESIS_PERCENT, Action, Threshold
 from apps.costs.domain.calendars import day_of
-from apps.costs.domain.formats import count, money
+from apps.costs.domain.formats import count, money, percent
 from apps.costs.domain.periods import days_words
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -128,6 +129,23 @@ def replay_words(one: Replayed, cycle: Cycle, unit: str) -> str:
         hourly = len(one.edges) > 1 and (one.edges[1] - one.edges[0]).total_seconds() <= 3600
         acts.append(f"{VERBS[reached.threshold.action]} {f'at {day:%H:%M}' if hourly else f'on {day:%b} {day.day}'}")
     return f"{used}; would have {' and '.join(dict.fromkeys(acts))}"
+
+
+def covers_words(one: Replayed, agents: int, unit: str) -> str:
+    """How many agents the running period's usage is of: "It covers 3 agents, which used $431.18 in this period."."""
+    if not one.total:
+        return "Nothing that it covers has been used in this period yet."
+    of = f"{count(agents)} agent{'' if agents == 1 else 's'}, which" if agents else "calls without an agent, which"
+    return f"It covers {of} used {amount(one.total, unit)} in this period."
+
+
+def at_once_words(one: Replayed, held: Collection[str], limit: Decimal, unit: str) -> str:
+    """What would begin with saving, since the running period is there already; "" for nothing. `held` holds already."""
+    begun = [reached.threshold for reached in one.reached if reached.threshold.key not in held]
+    if not begun or not limit:
+        return ""
+    acts = " and ".join(f"at {level(threshold, unit)} {does(threshold)}" for threshold in begun)
+    return f"Already at {percent(one.total, limit)}. What begins at once when this is saved: {acts}."
 
 
 def replay_values_words(one: ReplayedValues, each: str, unit: str) -> str:

@@ -8,10 +8,11 @@ from apps.budgets.domain.drafts import Draft
 from apps.budgets.domain.replaying import Replayed, ReplayedValues, replay, replay_values
 from apps.budgets.models import Budget
 from apps.budgets.selectors.matching import Rule, rules_of
-from apps.budgets.selectors.spending import pieces, pieces_by_value
+from apps.budgets.selectors.spending import pieces, pieces_by_value, shares
 from apps.costs.domain.calendars import Unit, cut
 
 _DAYS_OF_CONVERSATIONS = 30
+_MOST_AGENTS = 10_000
 _PERIODS = {Period.HOUR: 24, Period.DAY: 14, Period.WEEK: 6, Period.ROLLING: 14}
 
 
@@ -52,6 +53,12 @@ def replayed(draft: Draft, now: datetime) -> Replay:
     if rule.cycle.period is Period.ROLLING:
         return Replay(rule, tuple(_rolling(rule, draft, spans)))
     return Replay(rule, tuple(_one(rule, draft, span, now) for span in spans))
+
+
+def agents_of(rule: Rule, span: Span, now: datetime) -> int:
+    """How many agents have used what a rule covers in a period. Raises TooMuch."""
+    found = shares(rule, "agent", rule.cycle.window(span).start, min(span.end or now, now), most=_MOST_AGENTS)
+    return sum(bool(share.name) for share in found)
 
 
 def _spans(rule: Rule, now: datetime) -> list[Span]:

@@ -9,13 +9,14 @@ from django.db import connection
 
 from apps.budgets.domain import thresholds
 from apps.budgets.domain.crossings import Crossing
+from apps.budgets.domain.cycles import Span
+from apps.budgets.domain.sentences import span_words
 from apps.budgets.domain.states import BudgetState, Unit
 from apps.budgets.domain.thresholds import Action, Threshold
 from apps.budgets.extension_points import tiers_from
 from apps.budgets.selectors.matching import Rule
 from apps.budgets.services.alerting.raising import raise_alerts, resolve_alerts
 from apps.costs.domain.formats import count, money
-from apps.costs.domain.periods import days_words
 
 KIND = "budget"
 _DOES = {
@@ -158,9 +159,7 @@ def period_words(rule: Rule, state: BudgetState) -> str:
     """The period of a state in the budget's own days."""
     if state.resets_at is None:
         return "all of it" if rule.each == "conversation" else "from its start on"
-    first = state.starts_at.astimezone(rule.cycle.zone).date()
-    last = (state.resets_at.astimezone(rule.cycle.zone)).date()
-    return days_words(first, last) if first == last else f"{days_words(first, first)} up to {days_words(last, last)}"
+    return span_words(Span(state.starts_at, state.resets_at), rule.cycle)
 
 
 def _is_old(rule: Rule, state: BudgetState, now: datetime) -> bool:

@@ -106,6 +106,7 @@ def _shown(request: PageRequest, alert_id: int, form: SilenceForm) -> HttpRespon
         "lowered": lowered_while(alert, now=timezone.now()),
         "deliveries": inbox.deliveries_of(alert)[:100],
         "may_silence": request.caller.has_role(Role.ADMIN),
+        "may_resend": request.caller.has_role(Role.ADMIN) and request.caller.project_ids is None,
     }
     return render(request, "alerts/alert.html", context, status=422 if form.errors else 200)
 

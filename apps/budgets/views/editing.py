@@ -1,6 +1,7 @@
 """The form of a budget: new, changed or duplicated, with its sentence and what it would have done while it is typed."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -14,12 +15,20 @@ from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page, see_other
 from apps.budgets.charts import BudgetChart, replay_chart
 from apps.budgets.domain.drafts import Draft
-from apps.budgets.domain.sentences import replay_values_words, replay_words, sentence, span_words
+from apps.budgets.domain.sentences import (
+    at_once_words,
+    covers_words,
+    replay_values_words,
+    replay_words,
+    sentence,
+    span_words,
+)
 from apps.budgets.forms.budget import BudgetForm, blank, initial, zones
 from apps.budgets.models import Budget
 from apps.budgets.selectors.budgets import budgets_of
-from apps.budgets.selectors.replays import replayed
+from apps.budgets.selectors.replays import Replay, agents_of, replayed
 from apps.budgets.selectors.spending import TooMuch
+from apps.budgets.selectors.standing import standing
 from apps.budgets.services import editing
 from apps.budgets.views.budgets import budget_of
 from apps.costs.selectors.reporting import reporting_zone
@@ -30,6 +39,7 @@ class Preview:
     """A draft in words: its sentence, and what it would have done, newest period first."""
 
     sentence: str
+    now: tuple[str, ...] = ()
     lines: tuple[tuple[str, str], ...] = ()
     chart: BudgetChart | None = None
     refused: str = ""
@@ -66,7 +76,7 @@ def change(request: PageRequest, budget_id: int) -> HttpResponse:
     found = budget_of(request, budget_id)
     shown = initial(editing.draft_of(found)) | {"version": found.version}
     form = BudgetForm(request.POST if request.method == "POST" else None, initial=shown)
-    preview = _preview_of(request, form if request.method == "POST" else BudgetForm(shown))
+    preview = _preview_of(request, form if request.method == "POST" else BudgetForm(shown), found)
     draft = _draft(form)
     if draft is not None and request.POST.get("step") != "preview":
         try:
@@ -89,7 +99,9 @@ def change(request: PageRequest, budget_id: int) -> HttpResponse:
 @require_POST
 def preview(request: PageRequest) -> HttpResponse:
     """The sentence and the replay of what is typed so far."""
-    found = _preview_of(request, BudgetForm(request.POST))
+    number = request.GET.get("budget", "")
+    changed = budget_of(request, int(number)) if number.isdecimal() and len(number) < 18 else None
+    found = _preview_of(request, BudgetForm(request.POST), changed)
     return render(request, "budgets/_preview.html", {"preview": found})
 
 
@@ -116,14 +128,16 @@ def _with_pause(draft: Draft, found: Budget) -> Draft:
     return replace(draft, paused=found.paused_at is not None)
 
 
-def _preview_of(request: PageRequest, form: BudgetForm) -> Preview | None:
-    draft = _draft(form)
+def _preview_of(request: PageRequest, form: BudgetForm, changed: Budget | None = None) -> Preview | None:
+    draft, now = _draft(form), timezone.now()
     if draft is None:
         return None
     words = sentence(draft)
     try:
         editing.project_of(draft, request.caller)
-        found = replayed(draft, timezone.now())
+        found = replayed(draft, now)
+        is_kept = draft.counts_from == "period_start" and form.cleaned_data["usage"] != "reset"
+        told = _now_told(draft, found, changed, now, is_kept=is_kept)
     except TooMuch:
         message = "Adding it up takes longer than a page may wait. The budget itself is counted in the background."
         return Preview(words, refused=message)
@@ -133,7 +147,18 @@ def _preview_of(request: PageRequest, form: BudgetForm) -> Preview | None:
     lines = [(span_words(one.span, cycle), replay_words(one, cycle, draft.unit)) for one in found.periods]
     lines += [(span_words(one.span, cycle), replay_values_words(one, draft.each, draft.unit)) for one in found.values]
     chart = replay_chart(cycle, found.periods, draft.limit, draft.unit) if len(found.periods) > 1 else None
-    return Preview(words, tuple(lines[::-1]), chart)
+    return Preview(words, told, tuple(lines[::-1]), chart)
+
+
+def _now_told(draft: Draft, found: Replay, changed: Budget | None, now: datetime, *, is_kept: bool) -> tuple[str, ...]:
+    """What it covers in the running period, and what would begin at once. Raises TooMuch."""
+    if not found.periods:
+        return ()
+    running = found.periods[-1]
+    held = standing(changed, now).state.in_force if changed is not None else ()
+    covers = covers_words(running, agents_of(found.rule, running.span, now), draft.unit)
+    at_once = at_once_words(running, held, draft.limit, draft.unit) if is_kept and not draft.paused else ""
+    return (covers, at_once) if at_once else (covers,)
 
 
 def _render(request: PageRequest, form: BudgetForm, preview: Preview | None, found: Budget | None) -> HttpResponse:
