@@ -19,7 +19,8 @@ from weakref import WeakKeyDictionary
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg.adapt import Transformer
+from psycopg.abc import AdaptContext
+from psycopg.adapt import AdaptersMap, Loader, Transformer
 from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGresult
@@ -28,6 +29,8 @@ Rows = list[tuple[Any, ...]]
 S = TypeVar("S")
 P = TypeVar("P")
 _Values = list[bytes | None]
+_TIMESTAMPTZ = psycopg.adapters.types["timestamptz"].oid
+_TIMES = cast("type[Loader]", psycopg.adapters.get_loader(_TIMESTAMPTZ, Format.TEXT))
 _READY = frozenset((ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK))
 _PLACE = re.compile(r"%(?:\((\w+)\)s|(s)|(%))")
 _OUTDATED = (FeatureNotSupported, InvalidSqlStatementName)
@@ -121,12 +124,24 @@ def _pool_of(here: BaseDatabaseWrapper) -> Any:
     return pool
 
 
+class _Reading:
+    """How rows are read: as Django has it, but times by the driver's own code instead of Python's.
+
+    Sessions are in UTC, so both read the same instant in the same zone.
+    """
+
+    def __init__(self, driver: psycopg.Connection[Any]) -> None:
+        self.connection = driver
+        self.adapters = AdaptersMap(driver.adapters)
+        self.adapters.register_loader(_TIMESTAMPTZ, _TIMES)
+
+
 class _Statement:
     """A statement that one connection has planned, and what reads its rows."""
 
     def __init__(self, driver: psycopg.Connection[Any], name: bytes) -> None:
         self.name = name
-        self.reader = Transformer(driver)
+        self.reader = Transformer(cast("AdaptContext", _Reading(driver)))
         self.knows_columns = False
 
     def rows(self, result: PGresult) -> Rows:

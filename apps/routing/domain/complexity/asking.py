@@ -1,6 +1,7 @@
 """What the analyzer is asked and what it answers."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from apps.routing.domain.complexity.reading import Reading
 
@@ -29,8 +30,7 @@ class ConversationState:
     previous_score: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Factor:
+class Factor(NamedTuple):
     """One reason for the score: a value between 0 and 1, and what it adds to the log-odds of "hard"."""
 
     name: str

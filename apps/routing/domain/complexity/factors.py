@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from apps.routing.domain.complexity.asking import Ask, ConversationState
 from apps.routing.domain.complexity.reading import Reading
@@ -85,8 +86,7 @@ class Lexicon:
         return hits
 
 
-@dataclass(frozen=True, slots=True)
-class Reasoned:
+class Reasoned(NamedTuple):
     """What a factor found."""
 
     value: float
