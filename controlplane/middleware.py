@@ -88,43 +88,45 @@ class DatabaseAwayMiddleware:
         return None
 
 
-class ShortWayMiddleware:
+class ShortWay:
     """Answers what agents ask all the time ahead of all that others need: files, sessions, the table of addresses.
 
-    The views declare who may ask, as all do; the answer has the id and the headers that every answer has. Whatever a
-    view does not answer so goes on as if this were not here.
+    The views declare who may ask, as all do; the answer has the id and the headers that every answer has.
     """
 
-    def __init__(self, get_response: GetResponse) -> None:
+    TRIED = "bursar.short_way_tried"
+    """In the environment of a request that could not be answered so."""
+
+    def __init__(self) -> None:
         from apps.costs.api.usage import UsageView
         from apps.routing.api.config import ConfigView
         from apps.routing.api.decisions import DecisionsView
 
-        self.get_response = get_response
         self.views: dict[str, QuickView] = {
             "/api/usage": UsageView(),
             "/api/routing/config": ConfigView(),
             "/api/routing/decisions": DecisionsView(),
         }
-        self.origin_of = RequestIdMiddleware(get_response).origin_of
-        self.security = SecurityMiddleware(get_response)
-        self.answer = convert_exception_to_response(cast(Any, self._answer))
+        self._origin_of = RequestIdMiddleware(_nobody).origin_of
+        self._security = SecurityMiddleware(_nobody)
+        self._caught = convert_exception_to_response(cast(Any, self._answer))
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info not in self.views or _has_nul(request) or self.security.process_request(request):
-            return self.get_response(request)
-        origin = self.origin_of(request)
+    def answer(self, request: HttpRequest) -> HttpResponseBase | None:
+        """The answer; None for a request that has to go the long way."""
+        if request.path_info not in self.views or _has_nul(request) or self._security.process_request(request):
+            return None
+        origin = self._origin_of(request)
         token = request_context.enter(origin)
         try:
-            answer = self.answer(request)
+            answer = self._caught(request)
         finally:
             request_context.leave(token)
         if not isinstance(answer, HttpResponse):
-            return self.get_response(request)
+            return None
         _set_constant(answer)
         answer.headers["X-Request-Id"] = origin.request_id
         answer.headers["Content-Length"] = str(len(answer.content))
-        return self.security.process_response(request, answer)
+        return self._security.process_response(request, answer)
 
     def _answer(self, request: HttpRequest) -> HttpResponse | None:
         request.get_host()  # raises for a host that is not this installation
@@ -135,6 +137,18 @@ class ShortWayMiddleware:
             if answer is None:
                 raise
             return answer
+
+
+class ShortWayMiddleware:
+    """The short way where no `Handler` of controlplane/wsgi.py went it already; else all goes on as without it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.short = ShortWay()
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        answer = None if ShortWay.TRIED in request.META else self.short.answer(request)
+        return self.get_response(request) if answer is None else answer
 
 
 class DenyUndeclaredMiddleware:
@@ -153,6 +167,10 @@ class DenyUndeclaredMiddleware:
         if is_declared(view):
             return None
         return problems.answer(request, 403, "This address declares nobody who may use it.")
+
+
+def _nobody(request: HttpRequest) -> HttpResponseBase:
+    raise AssertionError("nothing comes after the short way")
 
 
 def _set_constant(response: HttpResponseBase) -> None:

@@ -1,11 +1,20 @@
 """Short ways for agents' requests lead where the long ones do."""
 
+import io
+import json
+from typing import Any
+
 import pytest
+from django.core import signals
 from django.http import HttpRequest
 from django.urls import Resolver404, resolve
+from django.utils import timezone
 
+from apps.access.domain.identity import Scope
+from apps.access.models import ApiKey
 from controlplane.wsgi import Handler
 from tests.cast import HeldKey
+from tests.routing import acts
 
 
 def test_addresses_without_parameters_are_remembered_and_lead_to_the_same_view() -> None:
@@ -41,6 +50,59 @@ def test_unknown_addresses_stay_unknown() -> None:
 def test_an_answer_has_the_form_that_was_asked_for(path: str, accept: str | None, status: int, reader: HeldKey) -> None:
     headers = {} if accept is None else {"Accept": accept}
     assert reader.client.get(path, headers=headers).status_code == status
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_handler_goes_the_short_way_and_hands_on_what_it_read(make_held_key: Any) -> None:
+    """The same answers as through the middlewares; a body that the short way has read is there for the long one."""
+    acts.published()
+    held: HeldKey = make_held_key(Scope.ROUTING_USE)
+    handler = Handler()
+    handler.load_middleware()
+    seen = []
+
+    def ended(**_: Any) -> None:
+        seen.append("ended")
+
+    signals.request_finished.connect(ended)
+    question = b'{"message": "thanks", "input_tokens": 10, "project": "support"}'
+    told = {}
+    for number in range(3):
+        status, headers, body = _called(handler, held, "POST", "/api/routing/decisions", question)
+        of_pages = {"Allow", "X-Frame-Options"}  # which the framework adds
+        told[number] = (status, sorted(headers.keys() - of_pages), sorted(json.loads(body)))
+    assert told[0] == told[2], "the first one went the long way: the key was not known"
+    assert told[2][0] == "201 Created"
+    assert ApiKey.objects.get(pk=held.key.pk).last_used_at is not None
+    status, _, body = _called(handler, held, "POST", "/api/routing/decisions", b'{"message": 5}')
+    assert (status[:3], json.loads(body)["errors"][0]["path"]) == ("422", "message")
+    _, headers, config = _called(handler, held, "GET", "/api/routing/config", b"")
+    assert json.loads(config)["version"] == 1
+    tag = {"HTTP_IF_NONE_MATCH": headers["ETag"]}
+    status, headers, body = _called(handler, held, "GET", "/api/routing/config", b"", **tag)
+    assert (status[:3], body) == ("304", b"")
+    assert headers["Content-Security-Policy"].startswith("default-src")
+    ApiKey.objects.filter(pk=held.key.pk).update(revoked_at=timezone.now())
+    assert _called(handler, held, "GET", "/api/routing/config", b"", **tag)[0][:3] == "401"
+    signals.request_finished.disconnect(ended)
+    assert seen, "a request that opened a connection or noted a use ends as Django ends it"
+
+
+def _called(
+    handler: Handler, held: HeldKey, method: str, path: str, body: bytes, **more: str
+) -> tuple[str, dict[str, str], bytes]:
+    answered: list[Any] = []
+    environ = {
+        "REQUEST_METHOD": method, "PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": "", "SERVER_NAME": "testserver",
+        "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(body)), "HTTP_AUTHORIZATION": f"Bearer {held.secret}", "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO(), "wsgi.url_scheme": "http", **more,
+    }  # fmt: skip
+    given = handler(environ, lambda status, headers, *_: answered.append((status, dict(headers))))
+    told = b"".join(given)
+    if close := getattr(given, "close", None):
+        close()
+    return (*answered[0], told)
 
 
 def _request(path: str) -> HttpRequest:

@@ -19,6 +19,11 @@ def note(key_id: int) -> None:
     _used.add(key_id)
 
 
+def is_noted() -> bool:
+    """Whether there is anything to store."""
+    return bool(_used)
+
+
 def write(**_: Any) -> None:
     """Stores what was noted. Connected to the end of each request; a database that is away costs only the note."""
     if not _used:
