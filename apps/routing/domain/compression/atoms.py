@@ -66,7 +66,7 @@ def ordinary_starts(text: str) -> set[str]:
 
 def id_like(text: str) -> bool:
     """Whether a value names a thing: letters and digits together, an underscore between them, or an address."""
-    if not 3 <= len(text) <= 64 or " " in text:
+    if text.isalpha() or not 3 <= len(text) <= 64 or " " in text:
         return False
     return "@" in text or ("_" in text and any(map(str.isdigit, text))) or _mixes(text)
 
@@ -78,6 +78,6 @@ def all_atoms(texts: Iterable[str]) -> set[str]:
 
 
 def _mixes(text: str) -> bool:
-    if text.isalpha() or text.islower():
+    if text.islower():
         return False
     return any(map(str.isalpha, text)) and any(map(str.isdigit, text)) and any(map(str.isupper, text))

@@ -192,6 +192,9 @@ def _by_key(value: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _text(value: str) -> str:
+    # Most names are plain words, which is seen sooner than a search finds it.
+    if value.isidentifier() and value not in _WORDS:
+        return value
     if _BARE.fullmatch(value) and not (value[0].isdigit() and _NUMBER.fullmatch(value)) and value not in _WORDS:
         return value
     return json.dumps(value, ensure_ascii=False)
