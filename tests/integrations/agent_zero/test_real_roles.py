@@ -1,28 +1,12 @@
 """Calls that pass no hook of the agent, in the real trees: embeddings of the memory, compaction, the browser."""
 
-import subprocess
 from typing import Any
 
-import pytest
-
 from tests.integrations.agent_zero.provider import Answer, Plane, say
-from tests.integrations.agent_zero.tree import NEEDS_TREE, PYTHON, USAGE, Zero, always, is_main, zero
+from tests.integrations.agent_zero.tree import NEEDS_TREE, USAGE, Zero, always, is_main, needs, told_of, zero
 
 __all__ = ["zero"]
 pytestmark = NEEDS_TREE
-
-
-def needs(*packages: str) -> None:
-    """Skip by name where the Python of Agent Zero lacks what this plugin of it needs."""
-    missing = [
-        one for one in packages if subprocess.run([PYTHON, "-c", f"import {one}"], capture_output=True).returncode
-    ]
-    if missing:
-        pytest.skip(f"A0_PYTHON has no {', '.join(missing)}")
-
-
-def told_of(plane: Plane, **wanted: Any) -> list[dict[str, Any]]:
-    return [one for one in plane.usage if wanted.items() <= one.items()]
 
 
 def test_embeddings_of_the_memory_are_told_with_their_chat(zero: Zero) -> None:

@@ -43,6 +43,7 @@ class Zero:
         self.copy = copy
         self.open: list[Any] = []
         self.settings: dict[str, Any] = {}
+        self.variables: dict[str, str] = {}
         self.speaks_responses = False
 
     def run(
@@ -84,6 +85,7 @@ class Zero:
             "API_KEY_OPENAI": "x",
             "OPENAI_API_KEY": "x",
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            **self.variables,
         }
 
     def drive(
@@ -145,6 +147,20 @@ def zero(tmp_path: Path) -> Iterator[Zero]:
 def always(text: str, **fields: Any) -> Play:
     """The main model says this, the utility model a word."""
     return lambda body, _: Answer(text, usage=USAGE, **fields) if is_main(body) else Answer("title", usage=USAGE)
+
+
+def needs(*packages: str) -> None:
+    """Skip by name where the Python of Agent Zero lacks what this plugin of it needs."""
+    missing = [
+        one for one in packages if subprocess.run([PYTHON, "-c", f"import {one}"], capture_output=True).returncode
+    ]
+    if missing:
+        pytest.skip(f"A0_PYTHON has no {', '.join(missing)}")
+
+
+def told_of(plane: Plane, **wanted: Any) -> list[dict[str, Any]]:
+    """The usage records with these fields."""
+    return [one for one in plane.usage if wanted.items() <= one.items()]
 
 
 def is_main(body: dict[str, Any]) -> bool:

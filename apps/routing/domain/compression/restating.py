@@ -38,8 +38,9 @@ def restated(press: Press) -> None:
     ]
     if not found:
         return
-    relevance = Relevance(press.query, set().union(*[one.words for one in found]))
-    elsewhere = _Elsewhere(press, pieces)
+    vocabulary: set[str] = set().union(*[one.words for one in found])
+    relevance = Relevance(press.query, vocabulary)
+    elsewhere = _Elsewhere(press, pieces, vocabulary)
     gone: dict[int, set[int]] = {place: set() for place in pieces}
     left = float(press.tokens)
     # The sort is stable: of those with as little to do with the query the older go first.
@@ -60,8 +61,11 @@ class _Elsewhere(dict[str, bool]):
     in messages that this step leaves as they are. Each word is looked at once, and only where somebody asks.
     """
 
-    def __init__(self, press: Press, pieces: Mapping[int, Sequence[tuple[str, bool]]]) -> None:
-        super().__init__()
+    def __init__(
+        self, press: Press, pieces: Mapping[int, Sequence[tuple[str, bool]]], vocabulary: Iterable[str]
+    ) -> None:
+        # No atom is in lower-case letters alone.
+        super().__init__(dict.fromkeys(filter(str.islower, filter(str.isalpha, vocabulary)), False))
         self._holds = Standing(
             f"{press.texts[place]}\n{one.calls}" for place, one in enumerate(press.messages) if place not in pieces
         ).holds

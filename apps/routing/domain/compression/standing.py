@@ -49,14 +49,15 @@ class Sayers:
     def __init__(self, sentences: Iterable[tuple[int, int, str]]) -> None:
         self._keys: list[tuple[int, int]] = []
         self._starts: list[int] = []
-        lowered: list[str] = []
+        texts: list[str] = []
         start = 0
         for place, number, text in sentences:
+            # In lower case a few letters are longer.
+            texts.append(text if text.isascii() else text.lower())
             self._keys.append((place, number))
             self._starts.append(start)
-            lowered.append(text.lower())
-            start += len(lowered[-1]) + 1
-        self._whole = "\n".join(lowered)
+            start += len(texts[-1]) + 1
+        self._whole = "\n".join(texts).lower()
         self._known: dict[str, dict[int, set[int]]] = {}
 
     def of(self, atom: str) -> dict[int, set[int]]:

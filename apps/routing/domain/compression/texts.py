@@ -6,7 +6,8 @@ from collections.abc import Iterator
 _BLANKS = re.compile(r"[ \t]+(?=\n|\Z)")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _FENCE = re.compile(r"```|~~~")
-_ENDS = re.compile(r"[.!?][ \t]+(?=[\"'(]?[A-Z0-9])")
+# Where a line ends, as str.splitlines has it, or a sentence.
+_CUTS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]|[.!?][ \t]+(?=[\"'(]?[A-Z0-9])")
 MIN_REPEATED = 24
 """A line of fewer characters is left alone when it repeats: a brace, a rule, a bullet."""
 
@@ -54,16 +55,19 @@ def units(text: str) -> Iterator[tuple[str, bool]]:
 
     Put together again they are the text.
     """
+    if not _FENCE.search(text):
+        start = 0
+        for cut in _CUTS.finditer(text):
+            yield text[start : cut.end()], True
+            start = cut.end()
+        if start < len(text):
+            yield text[start:], True
+        return
     in_code = False
-    has_code = bool(_FENCE.search(text))
     for line in text.splitlines(keepends=True):
-        fences = len(_FENCE.findall(line)) if has_code else 0
+        fences = len(_FENCE.findall(line))
         in_code ^= fences % 2 == 1
         if in_code or fences:
             yield line, False
-            continue
-        start = 0
-        for end in _ENDS.finditer(line):
-            yield line[start : end.end()], True
-            start = end.end()
-        yield line[start:], True
+        else:
+            yield from units(line)
