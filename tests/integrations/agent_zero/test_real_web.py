@@ -30,7 +30,8 @@ pytestmark = [
 BOOTSTRAP = """const quiet = () => new Proxy(function () {}, {
   get: (_, name) => name === 'then' ? undefined : quiet(), apply: quiet, construct: quiet });
 window.bootstrap = quiet();"""
-LIMIT_MS = 30_000
+LIMIT_MS, USUAL_MS = 60_000, 5_000
+"""On a busy machine Agent Zero's pages take their time."""
 
 
 def play(body: dict[str, Any], _: int) -> Answer:
@@ -84,7 +85,9 @@ def page(zero: Zero, place: Installation) -> Iterator[Page]:
             context.route("**/*", inside)
             page = context.new_page()
             page.goto(url)
+            expect.set_options(timeout=LIMIT_MS)
             yield page
+            expect.set_options(timeout=USUAL_MS)
             browser.close()
     finally:
         server.terminate()
@@ -118,7 +121,7 @@ def test_a_chat_shows_what_it_cost_and_takes_a_thumb(page: Page, place: Installa
     say_to(page, "Hello.")
 
     line = page.locator(".bursar-parts")
-    expect(line).to_contain_text(re.compile(r"Last turn \S+ · [\d,]+ tokens"), timeout=LIMIT_MS)
+    expect(line).to_contain_text(re.compile(r"Last turn \S+ · [\d,]+ tokens"))
     expect(line).to_contain_text(re.compile(r"Each chat \S+ of \$0\.40"))
     chat = page.evaluate("globalThis.getContext()")
     assert line.locator("a").get_attribute("href") == f"http://127.0.0.1:{place.web.port}/c/default/{chat}"
@@ -130,7 +133,7 @@ def test_a_chat_shows_what_it_cost_and_takes_a_thumb(page: Page, place: Installa
     expect(thumb).to_have_attribute("aria-pressed", "true")
 
     say_to(page, "Switch to the strong one.")
-    expect(page.locator(".model-switcher-label")).to_contain_text("Strong", timeout=LIMIT_MS)
+    expect(page.locator(".model-switcher-label")).to_contain_text("Strong")
     expect(page.locator(".action-thumb_up")).to_have_count(2)
     assert page.locator(".action-thumb_up").first.get_attribute("aria-pressed") == "true"
     told = ask(place, f"conversations/{chat}")
