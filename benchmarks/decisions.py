@@ -4,8 +4,9 @@
 
 One web process, kept to one core, with fsync on. Decisions are sent at fixed instants whatever the answers take, and
 timed from the instant they were due; each reserves its cost in the budget of its agent. Meanwhile four clients send a
-batch of 100 records a second each. Then as many requests as the server takes: decisions and echoes; and one client's
-304 of the configuration and echo in turns. The load is bounded and goes to this machine alone.
+batch of 100 records a second each. Then as many requests as the server takes: decisions and echoes in turns, with the
+processor time of the web process and of PostgreSQL for each, which other work beside changes less than the rates; and
+one client's 304 of the configuration and echo in turns. The load is bounded and goes to this machine alone.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from benchmarks import ingest
-from benchmarks.processes import children
+from benchmarks.processes import children, cpu_seconds
 from benchmarks.traffic import Fleet
 
 if TYPE_CHECKING:
@@ -157,6 +158,27 @@ def capacity(key: str, path: str, seconds: float, clients: int = 8) -> float:
     return sum(counts) / seconds
 
 
+@dataclass(frozen=True)
+class Taken:
+    """Requests a second, and the microseconds of processors that each took in the web process and in PostgreSQL."""
+
+    rate: float
+    web: float
+    database: float
+
+
+def taken(key: str, path: str, seconds: float, web: list[int], database_pid: int) -> Taken:
+    """What as many requests take as the server answers."""
+
+    def used() -> tuple[float, float]:
+        return cpu_seconds(web), cpu_seconds([database_pid, *children(database_pid)])
+
+    before = used()
+    rate = capacity(key, path, seconds)
+    each = [(late - early) / (rate * seconds) * 1e6 for early, late in zip(before, used(), strict=True)]
+    return Taken(rate, *each)
+
+
 def config_beside_echo(key: str, times: int) -> tuple[float, float]:
     """Median milliseconds of a 304 and of an echo of the same client, asked in turns."""
     client = Client(key)
@@ -216,20 +238,27 @@ def main() -> None:
             for pid in (web_pid, *children(web_pid)):
                 os.sched_setaffinity(pid, {0})
             open_loop(key, 50, 3)  # warm up
-            report(key, chosen.rate, chosen.seconds)
+            report(key, chosen.rate, chosen.seconds, children(web_pid), database.pid)
 
 
-def report(key: str, rate: int, seconds: int) -> None:
+def report(key: str, rate: int, seconds: int, web: list[int], database_pid: int) -> None:
     """Print every figure with its goal."""
     quiet = open_loop(key, rate, seconds)
     with ingesting(key, 4):
         busy = open_loop(key, rate, seconds)
-    decisions, echoes = capacity(key, "/api/routing/decisions", 5), capacity(key, "/echo", 5)
+    rounds = [
+        [taken(key, path, 3, web, database_pid) for path in ("/api/routing/decisions", "/echo")] for _ in range(3)
+    ]
     config, echo = config_beside_echo(key, 400)
     print(f"{'what':52}{'p50 ms':>10}{'p99 ms':>10}{'refused':>9}")
     for name, timed in ((f"decisions, {rate}/s, nothing else", quiet), (f"decisions, {rate}/s, 4 ingesting", busy)):
         print(f"{name:52}{timed.at(0.5):>10.1f}{timed.at(0.99):>10.1f}{timed.refused:>9}")
-    print(f"capacity: {decisions:.0f} decisions/s, {echoes:.0f} echoes/s, ratio {decisions / echoes:.2f} (goal 0.25)")
+    for decisions, echoes in rounds:
+        print(
+            f"capacity: {decisions.rate:.0f} decisions/s, {echoes.rate:.0f} echoes/s, ratio"
+            f" {decisions.rate / echoes.rate:.2f} (goal 0.25); processor: {decisions.web:.0f} µs a decision, and"
+            f" {decisions.database:.0f} of PostgreSQL, {echoes.web:.0f} µs an echo"
+        )
     print(f"config 304: {config:.2f} ms, echo {echo:.2f} ms, ratio {config / echo:.2f} (goal 1.3)")
 
 
