@@ -114,6 +114,23 @@ def test_a_budget_is_made_read_changed_raised_paused_and_deleted(admin_key: Held
     ]
 
 
+def test_a_misspelt_field_is_refused_and_what_was_told_may_come_back(admin_key: HeldKey) -> None:
+    sent = {"name": "Month", "limit_usd": "5", "period": "month", "threshold": [{"percent": 100, "action": "block"}]}
+    for path in ("/api/budgets", "/api/budgets/preview"):
+        refused = admin_key.client.post(path, sent, content_type="application/json")
+        assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "threshold")
+    del sent["threshold"]
+    made = admin_key.client.post("/api/budgets", sent, content_type="application/json")
+    assert made.status_code == 201
+    path = f"/api/budgets/{made.json()['id']}"
+    tag = {"If-Match": made["ETag"]}
+    assert admin_key.client.patch(path, {"limits": 1}, content_type="application/json", headers=tag).status_code == 422
+    back = made.json() | {"limit_usd": "6"}
+    assert (
+        admin_key.client.patch(path, back, content_type="application/json", headers=tag).json()["limit_usd"] == "6.00"
+    )
+
+
 def test_usage_answers_with_the_budgets_that_apply(writer: HeldKey) -> None:
     wide, tight = make_budget("100", name="Wide"), make_budget("4", name="Tight", each="conversation", period="day")
     told = posted(writer, [call(cost_usd="1.5", conversation_id="c"), call(cost_usd="2", conversation_id="c")], "")

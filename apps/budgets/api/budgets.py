@@ -191,6 +191,10 @@ def _budget(request: ApiRequest, budget_id: int) -> Budget:
 def _object(request: ApiRequest) -> dict[str, Any]:
     if not isinstance(request.data, dict):
         raise ParseError("The body must be a JSON object.")
+    # A misspelt field is refused, for a budget without it may never block; what a budget is told with may come back.
+    known = {*BudgetPatch().fields, *BudgetOut().fields}
+    if unknown := sorted(str(name)[:64] for name in request.data if name not in known):
+        raise Refused(f"A budget has no field {unknown[0]!r}.", code="unknown", path=unknown[0])
     return dict(request.data)
 
 
