@@ -40,12 +40,14 @@ def run_chaos(place: Installation, plan: list[str], pause: float, batches: int, 
     done = sum(len(agent.story.acks) for agent in agents)
     assert done >= batches, f"only {done} of {batches} batches of {BATCH} within {seconds} s"
     failures = Counter(status for agent in agents for _, _, status in agent.story.failures)
-    print(f"{done} batches of {BATCH} acknowledged, {len(plan)} kills, interrupted: {dict(failures)}")
-    # Kills that interrupt nobody prove nothing; and the database was never away: nobody may hear 503, but where a
-    # worker that had just started had no connection within the two seconds that the pool waits.
+    away = place.web.troubles()[troubles:]
+    print(f"{done} batches of {BATCH} acknowledged, {len(plan)} kills, interrupted: {dict(failures)}, 503 for {away}")
+    # Kills that interrupt nobody prove nothing; and the database was never away. So nobody may hear 503, but on a busy
+    # machine: a worker that has just started may have no connection within the two seconds that the pool waits, and
+    # what a killed one was storing goes on until it ends, for which a retry waits five seconds.
     assert failures.total() >= len(plan) // 2
     assert {status for status in failures if isinstance(status, int)} <= {503}
-    assert [why for why in place.web.troubles()[troubles:] if not why.startswith("PoolTimeout")] == []
+    assert [why for why in away if not why.startswith(("PoolTimeout", "LockNotAvailable"))] == []
     assert_nothing_lost_or_doubled(place.database.url, agents)
 
 
