@@ -107,6 +107,8 @@ def wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
 
 
 def say_to(page: Page, text: str) -> None:
+    # While a turn goes on the page keeps what is typed, and waits to be told to send it.
+    page.wait_for_function("!globalThis.Alpine.store('chats').selectedContext.running")
     page.fill("#chat-input", text)
     page.locator("#chat-input").press("Enter")
 
