@@ -157,7 +157,7 @@ class _Statement:
 
 _numbers = count(1)
 _planned: WeakKeyDictionary[psycopg.Connection[Any], dict[str | bytes, _Statement]] = WeakKeyDictionary()
-_MOST_PLANNED = 150
+_MOST_PLANNED = 60
 """Plans that a connection keeps; a large one takes some 300 kB of the server."""
 
 
