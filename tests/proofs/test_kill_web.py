@@ -42,12 +42,9 @@ def run_chaos(place: Installation, plan: list[str], pause: float, batches: int, 
     failures = Counter(status for agent in agents for _, _, status in agent.story.failures)
     away = place.web.troubles()[troubles:]
     print(f"{done} batches of {BATCH} acknowledged, {len(plan)} kills, interrupted: {dict(failures)}, 503 for {away}")
-    # Kills that interrupt nobody prove nothing; and the database was never away. So nobody may hear 503, but on a busy
-    # machine: a worker that has just started may have no connection within the two seconds that the pool waits, and
-    # what a killed one was storing goes on until it ends, for which a retry waits five seconds.
+    # Kills that interrupt nobody prove nothing; and the database was never away, so nobody may hear 503.
     assert failures.total() >= len(plan) // 2
-    assert {status for status in failures if isinstance(status, int)} <= {503}
-    assert [why for why in away if not why.startswith(("PoolTimeout", "LockNotAvailable"))] == []
+    assert [status for status in failures if isinstance(status, int)] == [], away
     assert_nothing_lost_or_doubled(place.database.url, agents)
 
 
