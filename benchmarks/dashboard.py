@@ -105,13 +105,14 @@ def _prepare(records: int, days: int, *, independent: bool, is_made: bool) -> No
     if not (is_made and UsageRecord.objects.exists()):
         make_history(records=records, start=now - timedelta(days=days), days=days, say=say, independent=independent)
     say("folding days")
-    _fold(now, say)
+    fold(now, say)
     with connection.cursor() as cursor:
         cursor.execute("CHECKPOINT")
     say("ready")
 
 
-def _fold(now: datetime, say: Callable[[str], None]) -> None:
+def fold(now: datetime, say: Callable[[str], None]) -> None:
+    """Days, tasks and waste, as Celery folds them."""
     from apps.costs.services.folding import fold_closed_days
     from apps.costs.services.task_folding import fold_tasks
     from apps.costs.services.waste_folding import fold_waste

@@ -204,9 +204,9 @@ def _speed(records: int, days: int, requests: int) -> None:
 
     from apps.access.domain.identity import Role
     from apps.access.models import User
-    from apps.costs.services.folding import fold_closed_days
     from apps.routing.models import BaselineRow, SavingsDay
     from apps.routing.services.savings.sweeping import derive_due_days
+    from benchmarks.dashboard import fold
     from benchmarks.history import make_history
 
     with connection.cursor() as cursor:
@@ -215,8 +215,7 @@ def _speed(records: int, days: int, requests: int) -> None:
         cursor.execute("TRUNCATE routing_savingsday, routing_savingssum, routing_savingsslice, routing_switchsum")
     now = datetime.now(UTC)
     make_history(records=records, start=now - timedelta(days=days), days=days, say=lambda step: None, decided=True)
-    while fold_closed_days(now=now, seconds=600).folded:
-        pass
+    fold(now, lambda step: None)
     BaselineRow.objects.all().delete()
     begin = time.perf_counter()
     _declare(BASELINE, now - timedelta(days=days + 1), now)
