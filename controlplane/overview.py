@@ -35,6 +35,7 @@ from controlplane.conversations.links import conversation_url
 from controlplane.onboarding import welcome
 from controlplane.outlook import Attention, anomaly_lines, chart_marks, outlook, task_figure
 from controlplane.savings.figures import card
+from controlplane.supposing import what_if_url
 from controlplane.viewstate import DIMENSIONS, ViewState, read, whole_number
 
 TABLES = (("Models", "model"), ("Task types", "task_type"), ("Agents", "agent"))
@@ -120,6 +121,7 @@ def _context(question: Asked, *, demo: DemoState) -> dict[str, Any]:
         "group_name": DIMENSIONS[state.group].lower(),
         "csv_url": state.url(reverse("overview-csv")),
         "conversations_url": state.url(reverse("conversations")),
+        "what_if_url": what_if_url(question.caller, state.filters, since=period.span.start, now=period.now),
         "more_url": state.url(reverse("overview-more"), seen=str(_seen(totals))),
         "announcement": f"{period.label}. {chart.summary}",
     }

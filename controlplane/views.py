@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page, public
 from apps.costs.selectors.bookkeeping import bookkeeping
+from apps.costs.selectors.clocks import fast_clocks
 from controlplane import health as checks
 
 READY_WORDS = {"ok": "ok", "late": "degraded", "down": "unavailable"}
@@ -44,4 +45,6 @@ def health(request: PageRequest) -> HttpResponse:
     """What is late, since when, in plain words."""
     level, found = checks.overall()
     books = bookkeeping(timezone.now()) if level != "down" else None
-    return render(request, "health/health.html", {"level": level, "checks": found, "books": books})
+    clocks = fast_clocks(request.caller, now=timezone.now()) if level != "down" else []
+    context = {"level": level, "checks": found, "books": books, "clocks": clocks}
+    return render(request, "health/health.html", context)

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from apps.budgets.domain.cycles import Cycle
 from apps.budgets.domain.replaying import Replayed
-from apps.budgets.domain.sentences import amount
+from apps.budgets.domain.sentences import amount, level
 from apps.budgets.domain.states import BudgetState, Unit
-from apps.budgets.domain.thresholds import Action
+from apps.budgets.domain.thresholds import Action, Threshold
 from apps.costs.domain.calendars import Unit as TimeUnit
 from apps.costs.domain.calendars import piece_name, piece_title
 
@@ -120,8 +121,10 @@ def burn_down(
     )
 
 
-def replay_chart(cycle: Cycle, periods: Sequence[Replayed], limit: Decimal, unit: str) -> BudgetChart:
-    """What each of the last periods used in all, beside the drawn limit."""
+def replay_chart(
+    cycle: Cycle, periods: Sequence[Replayed], limit: Decimal, unit: str, thresholds: Sequence[Threshold] = ()
+) -> BudgetChart:
+    """What each of the last periods used in all, beside the drawn limit and the levels of the thresholds."""
     length = TimeUnit.HOUR if cycle.period == "hour" else TimeUnit.DAY
     labels = [piece_name(one.span.start, length, cycle.zone) for one in periods]
     data = {
@@ -130,9 +133,18 @@ def replay_chart(cycle: Cycle, periods: Sequence[Replayed], limit: Decimal, unit
         "unit": _UNITS[unit],
         "series": [{"name": "Used in the period", "slot": 1, "values": _floats([one.total for one in periods])}],
         "previous": {"name": "Limit", "values": _floats([limit] * len(labels)), "titles": []},
+        "levels": _levels(thresholds, limit, unit),
     }
     rows = [Line(piece_title(one.span.start, length, cycle.zone), (amount(one.total, unit),)) for one in periods]
     return BudgetChart(json.dumps(data), ("Used in the period",), (1,), tuple(rows))
+
+
+def _levels(thresholds: Sequence[Threshold], limit: Decimal, unit: str) -> list[dict[str, Any]]:
+    """Where thresholds begin, each amount once with all that begins there; the limit itself has its line already."""
+    named: dict[Decimal, list[str]] = {}
+    for one in thresholds:
+        named.setdefault(one.level(limit), []).append(f"{one.action.value} at {level(one, unit)}")
+    return [{"name": ", ".join(names), "value": float(at)} for at, names in sorted(named.items()) if at != limit]
 
 
 def _floats(values: Sequence[Decimal | None]) -> list[float | None]:

@@ -42,6 +42,7 @@ from controlplane import figures
 from controlplane.conversations.links import conversation_url
 from controlplane.conversations.live import live_one
 from controlplane.filterbar import Option
+from controlplane.supposing import what_if_url
 from controlplane.viewstate import whole_number
 
 ON_A_PAGE = 100
@@ -134,6 +135,9 @@ def _context(request: PageRequest, one: Conversation) -> dict[str, Any]:
         "token_parts": figures.token_parts(metrics.added([_totals(share) for share in models])),
         "tools": tool_shares(one),
         "tasks": tasks,
+        "what_if_url": what_if_url(
+            request.caller, (("project", [one.project]), ("agent", [one.agent])), since=one.first_at, now=timezone.now()
+        ),
         "records_url": f"{reverse('explore-records')}?{urlencode(_records_query(one))}",
         "announcement": f"{records:,} steps.",
         **judging(one, tasks, told, request.caller),

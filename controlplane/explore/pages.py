@@ -30,6 +30,7 @@ from controlplane.explore.measures import MEASURES, Source, merged
 from controlplane.explore.state import PATH, ROWS, Explored, Shape
 from controlplane.explore.table import table
 from controlplane.filterbar import Link, Option
+from controlplane.supposing import what_if_url
 from controlplane.viewstate import BEYOND, DIMENSIONS, dimension_name
 
 SHAPES = {Shape.TIME: "Over time", Shape.RUNNING: "Running total", Shape.RANKING: "Ranking"}
@@ -118,6 +119,9 @@ def _answer(question: Asked) -> dict[str, Any]:
         "more": state.but(rows=ROWS[1]).url() if rows.left_out and state.rows == ROWS[0] else "",
         "records_url": state.url(reverse("explore-records")),
         "conversations_url": replace(state.view, own=()).url(reverse("conversations")),
+        "what_if_url": what_if_url(
+            question.caller, state.view.filters, since=question.period.span.start, now=question.period.now
+        ),
         "downloads": [
             Link("CSV", state.url(reverse("explore-csv"))),
             Link("JSON", state.url(reverse("explore-json"))),

@@ -1,6 +1,7 @@
 // Draws canvas[data-chart], stacked bars, or lines if `lines`, from {labels, partial: index of the running piece or null,
 // unit: usd, count, tokens, share (of 1) or ms, lines,
-// series: [{name, slot: 0-6, values}], previous: {name, values, titles} or null, marks: [index of a piece]}.
+// series: [{name, slot: 0-6, values}], previous: {name, values, titles} or null, marks: [index of a piece],
+// levels: [{name, value}]}.
 // Full titles are the row names of the table with data-for; colours are the CSS tokens.
 (() => {
   "use strict";
@@ -103,6 +104,25 @@
     },
   });
 
+  /** Thin lines at amounts, each with its name above its left end. */
+  const levels = (data) => ({
+    id: "levels",
+    afterDatasetsDraw: ({ ctx: pen, chartArea: { left, right, top, bottom }, scales: { y } }) => {
+      pen.save();
+      pen.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+      pen.strokeStyle = colour("warn");
+      pen.fillStyle = colour("ink");
+      pen.setLineDash([2, 3]);
+      for (const { name, value } of data.levels || []) {
+        const place = y.getPixelForValue(value);
+        if (place < top || place > bottom) continue;
+        pen.beginPath(); pen.moveTo(left, place); pen.lineTo(right, place); pen.stroke();
+        pen.fillText(name, left + 4, place - 4, right - left - 8);
+      }
+      pen.restore();
+    },
+  });
+
   const options = (data, titles) => {
     const font = { family: getComputedStyle(document.body).fontFamily, size: 12 };
     const ticks = { color: colour("muted"), font };
@@ -115,7 +135,7 @@
         x: { stacked: !data.lines, offset: true, grid: { display: false }, border: { color: colour("edge") }, ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 12 } },
         // Calls, tokens and milliseconds are whole: of small numbers no label would be there twice.
         // Shares that are stacked are all there is: the axis ends with them, however their sum is rounded.
-        y: { stacked: !data.lines, beginAtZero: true, max: data.unit === "share" && !data.lines ? 1 : undefined, border: { display: false }, grid: { color: colour("line") }, ticks: { ...ticks, maxTicksLimit: 5, precision: data.unit in WHOLE ? 0 : undefined, callback: tick(data.unit) } },
+        y: { stacked: !data.lines, beginAtZero: true, suggestedMax: Math.max(0, ...(data.levels || []).map((one) => one.value * 1.04)) || undefined, max: data.unit === "share" && !data.lines ? 1 : undefined, border: { display: false }, grid: { color: colour("line") }, ticks: { ...ticks, maxTicksLimit: 5, precision: data.unit in WHOLE ? 0 : undefined, callback: tick(data.unit) } },
       },
     };
   };
@@ -141,7 +161,7 @@
     const data = JSON.parse(canvas.dataset.chart);
     const datasets = [...(data.lines ? lines : bars)(data), ...before(data)];
     const titles = [...document.querySelectorAll(`[data-for="${canvas.id}"] tbody th`)].map((cell) => cell.textContent);
-    const chart = new Chart(canvas, { type: "bar", data: { labels: data.labels, datasets }, options: options(data, titles), plugins: [marks(data)] });
+    const chart = new Chart(canvas, { type: "bar", data: { labels: data.labels, datasets }, options: options(data, titles), plugins: [marks(data), levels(data)] });
     drawn.set(canvas, chart);
     return chart;
   };

@@ -15,7 +15,7 @@ from tests.cast import HeldKey, make_person
 SignIn = Callable[[User], Client]
 
 # Session and person, then what the page shows, then the views with which pages open and the bell of the alerts.
-PAGES = {"/keys?show=all": 7, "/people": 8, "/audit": 6, "/keys/new": 5, "/health": 19}
+PAGES = {"/keys?show=all": 7, "/people": 8, "/audit": 6, "/keys/new": 5, "/health": 20}
 
 
 @pytest.mark.parametrize(("path", "queries"), PAGES.items())

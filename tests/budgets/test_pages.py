@@ -1,6 +1,8 @@
 """The pages of budgets: by risk, one with who spends it, the form with its sentence and replay, and every act."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,6 +10,10 @@ from django.test import Client
 
 from apps.access.domain.identity import Role
 from apps.access.models import Project, User
+from apps.budgets.charts import replay_chart
+from apps.budgets.domain.cycles import Cycle, Period, Span
+from apps.budgets.domain.drafts import checked_draft
+from apps.budgets.domain.replaying import Replayed
 from apps.budgets.models import Budget, Counter, Entry
 from tests.budgets.acts import TYPED, make_budget, spend
 from tests.cast import make_person
@@ -136,3 +142,22 @@ def test_people_of_some_projects_see_theirs(support: Project, signed_in: Any) ->
     assert [row.name for row in browser.get("/budgets").context["rows"]] == ["Here"]
     assert browser.get(f"/budgets/{hidden.pk}").status_code == 404
     assert browser.post(f"/budgets/{hidden.pk}/delete").status_code == 404
+
+
+def test_the_history_has_the_levels_of_the_thresholds_drawn() -> None:
+    draft = checked_draft(
+        {
+            "name": "B", "limit_usd": "20", "period": "month",
+            "thresholds": [
+                {"percent": 80, "action": "notify"}, {"usd": "16", "action": "advise"},
+                {"percent": 100, "action": "block"}, {"percent": 90, "on": "forecast", "action": "notify"},
+            ],
+        }
+    )  # fmt: skip
+    start, end = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+    used = Replayed(Span(start, end), (start, end), (Decimal(3),), ())
+    chart = replay_chart(Cycle(Period.MONTH), [used, used], draft.limit, draft.unit, draft.thresholds)
+    assert json.loads(chart.data)["levels"] == [
+        {"name": "notify at 80 %, advise at $16.00", "value": 16.0},
+        {"name": "notify at 90 % of the forecast", "value": 18.0},
+    ]

@@ -146,7 +146,8 @@ def _preview_of(request: PageRequest, form: BudgetForm, changed: Budget | None =
     cycle = found.rule.cycle
     lines = [(span_words(one.span, cycle), replay_words(one, cycle, draft.unit)) for one in found.periods]
     lines += [(span_words(one.span, cycle), replay_values_words(one, draft.each, draft.unit)) for one in found.values]
-    chart = replay_chart(cycle, found.periods, draft.limit, draft.unit) if len(found.periods) > 1 else None
+    drawn = cycle, found.periods, draft.limit, draft.unit, draft.thresholds
+    chart = replay_chart(*drawn) if len(found.periods) > 1 else None
     return Preview(words, told, tuple(lines[::-1]), chart)
 
 
