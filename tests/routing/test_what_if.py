@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apps.access.models import User
+from apps.access.models import Project, User
 from apps.routing import tasks
 from apps.routing.charts import stacked
 from apps.routing.domain.scenarios import BadScenario, Changes, Move, changed, with_moves
@@ -308,6 +308,32 @@ def test_a_scenario_is_kept_opened_again_and_dropped(key: HeldKey, alice: User, 
     assert "Cheaper coder" not in browser.get("/routing/what-if").content.decode()
     tasks.carry_out_replays()
     assert not ReplayRun.objects.exists(), "without its name it is one of the old ones"
+
+
+def test_only_so_many_scenarios_are_kept(key: HeldKey, settings: Any) -> None:
+    settings.SCENARIOS_KEPT = 1
+    posted(key, [used(FULL)])
+    first, second = (
+        key.client.post(URL, {"days": 7, "moves": [move(FULL, MINI)]}, JSON).json()["id"] for _ in range(2)
+    )
+    assert key.client.post(f"/api/runs/{first}/name", {"name": "One"}, JSON).status_code == 200
+    refused = key.client.post(f"/api/runs/{second}/name", {"name": "Two"}, JSON)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "too_many")
+    assert key.client.post(f"/api/runs/{first}/name", {"name": "Renamed"}, JSON).json()["name"] == "Renamed"
+    key.client.post(f"/api/runs/{first}/name", {"name": ""}, JSON)
+    assert key.client.post(f"/api/runs/{second}/name", {"name": "Two"}, JSON).status_code == 200
+
+
+def test_task_types_of_other_projects_are_not_told(key: HeldKey, bob: User, signed_in: Any) -> None:
+    posted(key, [used(FULL, task_type="open"), used(FULL, task_type="secret", project="hidden")])
+    bob.limited = True
+    bob.save()
+    bob.projects.set(Project.objects.filter(name="default"))
+    page = signed_in(bob).get("/routing/what-if").content.decode()
+    assert '<option value="open">' in page
+    assert "secret" not in page
+    form = {"days": "7", "of_task_type": "secret", "source": "/".join(FULL), "target": "/".join(MINI)}
+    assert "No call was of the task type secret." in signed_in(bob).post("/routing/what-if", form).content.decode()
 
 
 def test_quality_is_found_by_whatever_name_a_policy_gives_a_provider(key: HeldKey) -> None:

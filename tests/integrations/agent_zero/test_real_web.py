@@ -30,7 +30,7 @@ pytestmark = [
 BOOTSTRAP = """const quiet = () => new Proxy(function () {}, {
   get: (_, name) => name === 'then' ? undefined : quiet(), apply: quiet, construct: quiet });
 window.bootstrap = quiet();"""
-LIMIT_MS, USUAL_MS = 60_000, 5_000
+LIMIT_MS, USUAL_MS = 30_000, 5_000
 """On a busy machine Agent Zero's pages take their time."""
 
 

@@ -12,10 +12,9 @@ from apps.access.domain.errors import Conflict, Refused
 from apps.access.domain.identity import Caller
 from apps.access.models import Agent, Project
 from apps.access.services import audit
-from apps.costs.domain.kinds import LabelKind
-from apps.costs.models import Label
 from apps.costs.selectors import metrics
 from apps.costs.selectors.rate_book import current_rate_book
+from apps.costs.selectors.task_types import task_types_of
 from apps.routing.domain.levers import Levers, levers_of
 from apps.routing.domain.policy import PolicyError, policy_of
 from apps.routing.domain.scenarios import BadScenario, Changes, Move, Only, changed, with_moves
@@ -101,6 +100,12 @@ def keep_as(*, caller: Caller, run_id: int, name: str) -> ReplayRun:
     if len(name) > NAME_LENGTH:
         raise Refused(f"A name has at most {NAME_LENGTH} letters.", code="too_long", path="name")
     run = _locked(caller, run_id)
+    most = settings.SCENARIOS_KEPT
+    if name and not run.name and ReplayRun.objects.exclude(name="").count() >= most:
+        message = (
+            f"{most} scenarios are kept already (BURSAR_SCENARIOS_KEPT); drop one first. The what-if stands as it is."
+        )
+        raise Refused(message, code="too_many", path="name")
     before, run.name = run.name, name
     if before != name:
         run.save(update_fields=["name"])
@@ -150,7 +155,7 @@ def _only(wanted: WhatIf, project_ids: Sequence[int]) -> Only:
         ids = frozenset(found.values_list("id", flat=True))
         if not ids:
             raise Refused(f"No agent is called {wanted.agent[:80]} there.", code="unknown", path="agent")
-    if wanted.task_type and not Label.objects.filter(kind=LabelKind.TASK_TYPE, name=wanted.task_type).exists():
+    if wanted.task_type and not task_types_of(project_ids).filter(name=wanted.task_type).exists():
         raise Refused(f"No call was of the task type {wanted.task_type[:80]}.", code="unknown", path="task_type")
     return Only(wanted.agent, ids, wanted.task_type or None)
 
