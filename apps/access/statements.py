@@ -7,6 +7,7 @@ does a statement within a transaction, which could not go on after a plan was fo
 """
 
 import re
+import select
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -121,7 +122,19 @@ def _pool_of(here: BaseDatabaseWrapper) -> Any:
         pool.open()
         with pool._lock:
             pool._pool = _NewestFirst(pool._pool)
+            pool._check = _refuse_lost
     return pool
+
+
+def _refuse_lost(driver: psycopg.Connection[Any]) -> None:
+    """Raise OperationalError for a connection whose server went away while nobody used it, and drop all that rest.
+
+    A server says nothing unasked but its farewell, so what there is to read tells it without a trip.
+    """
+    if select.select([driver.fileno()], [], [], 0)[0]:
+        driver.close()
+        cast(Any, driver)._pool.drain()
+        raise psycopg.OperationalError("the server went away while the connection rested")
 
 
 class _Reading:

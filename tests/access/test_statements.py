@@ -91,6 +91,20 @@ def test_the_connection_that_came_back_last_goes_out_first() -> None:
     assert pids == {borrowed[-1].info.backend_pid}
 
 
+def test_connections_whose_server_went_away_are_not_handed_out() -> None:
+    connection.close()
+    prepared("SELECT 1", [])
+    pool = cast(Any, connection).pool
+    borrowed = [pool.getconn() for _ in range(3)]
+    pids = [one.info.backend_pid for one in borrowed]
+    for one in borrowed:
+        pool.putconn(one)
+    with psycopg.connect(**pool.kwargs) as other:
+        for pid in pids:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    assert prepared("SELECT pg_backend_pid()", [])[0][0] not in pids
+
+
 def test_numbered_values_go_as_text_or_binary(monkeypatch: pytest.MonkeyPatch) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE kept (said text, ids uuid[])")
