@@ -107,6 +107,22 @@ def test_the_same_id_gets_the_same_answer_and_another_question_a_conflict(agent:
     assert Decision.objects.count() == 1
 
 
+def test_providers_go_by_any_of_their_names(make_held_key: Any) -> None:
+    """The agent calls a provider otherwise than the policy does, and so may a rule."""
+    policy = acts.document(rules=[{"when": {"role": "browser"}, "tier": "standard", "providers": ["openai_chat"]}])
+    policy["tiers"][1]["models"] = [acts.model(("openai", "gpt-4.1")), acts.model(acts.FULL)]
+    acts.published(policy)
+    client = make_held_key(Scope.ROUTING_USE).client
+    told = ask(client, role="browser")
+    assert (told["model"], told["reason_code"]) == (acts.model(("openai", "gpt-4.1")), "tier_of_rule")
+    failed = [{"provider": "OpenAI", "name": "gpt-4.1", "error_type": "429"}]
+    told = ask(client, role="chat", message=HARD, failed_attempts=failed, strategy="quality_first")
+    verdicts = {(one["provider"], one["name"]): one["verdict"] for one in told["considered"]}
+    assert verdicts["openai", "gpt-4.1"] == "failed"
+    told = ask(client, role="browser", failed_attempts=[{**failed[0], "error_type": "wrong"}])
+    assert told["reason_code"] == "no_feasible_model", "the rule's provider has nothing else"
+
+
 def test_a_turn_keeps_its_model_and_climbs_on_failure(agent: Client) -> None:
     def chosen(**fields: Any) -> tuple[str, str, bool]:
         told = ask(agent, conversation_id="c1", role="chat", **fields)

@@ -49,6 +49,8 @@ CASES: list[tuple[list[Candidate], dict[str, Any], dict[str, int]]] = [
     # Twice 1,000 is more than what is left.
     (LADDER, {"budget": LITTLE}, {"middle": 950_000, "small": 50_000}),
     (LADDER, {"by_rule": True}, USUAL),
+    (LADDER, {"bounds": (1, None)}, {"middle": 950_000, "large": 50_000}),
+    (LADDER, {"bounds": (0, 1)}, {"middle": 950_000, "small": 50_000}),
     ([*LADDER, one("other", 1, 120, position=1)], {"by_rule": True}, {"middle": 950_000, "other": 50_000}),
     # Unknown quality strays by one tier; what is known to be too weak is never tried.
     (LADDER, {"rank": 0}, {"small": 950_000, "middle": 50_000}),

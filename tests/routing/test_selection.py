@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apps.routing.domain.candidates import BudgetLimit, Candidate, Quality, Wanted
+from apps.routing.domain.reasons import sentence
 from apps.routing.domain.selection import dominates, select, spot
 
 TIERS = ("simple", "standard", "premium")
@@ -34,6 +35,7 @@ def on(candidates: list[Candidate], **fields: Any) -> tuple[str | None, str]:
     return (found.chosen.model[1] if found.chosen else None, found.reason_code)
 
 
+RULE: dict[str, Any] = {"by_rule": True}
 GOOD, WEAK, UNKNOWN = known(0.95, 0.9), known(0.5, 0.4), known(0.99, 0.98, n=19)
 
 
@@ -128,6 +130,54 @@ CASES: list[tuple[list[Candidate], dict[str, Any], tuple[str | None, str]]] = [
     ([one("b", 1, 50, position=1), MIDDLE], {}, ("b", "tier_of_score")),
     # A premium model that costs less is taken.
     ([MIDDLE, one("large", 2, 60)], {}, ("large", "left_standard_premium_cheaper")),
+    # Not one that is known to be too weak, nor instead of what a turn of its own tier holds.
+    (
+        [replace(MIDDLE, quality=GOOD), replace(one("large", 2, 60), quality=WEAK)],
+        {},
+        ("middle", "cheapest_meeting_quality"),
+    ),
+    (
+        [LARGE, one("other", 2, 60, position=1)],
+        {"held": ("p", "large"), "held_rank": 2, "is_user_turn": False},
+        ("large", "held"),
+    ),
+    # Nothing is feasible: what is no worse and no dearer takes the place of the first, which is still why.
+    (
+        [replace(MIDDLE, quality=WEAK), replace(one("second", 1, 90, position=1), quality=known(0.6, 0.5))],
+        {},
+        ("second", "no_feasible_model"),
+    ),
+    # A model that is down is so whatever else refuses it, and one that failed for this ask comes after its tier.
+    (
+        [replace(MIDDLE, cost=None, breaker="open"), one("second", 1, position=1, cap=1)],
+        {},
+        ("second", "no_feasible_model"),
+    ),
+    (
+        [MIDDLE, replace(one("second", 1, 110, position=1), quality=WEAK)],
+        {"failed": {("p", "middle"): "wrong"}},
+        ("second", "no_feasible_model"),
+    ),
+    # A rule's tier is left by what it cannot do, not because another tier is cheaper or better.
+    ([replace(SMALL, quality=GOOD), MIDDLE, LARGE], RULE | {"bounds": (1, 1)}, ("middle", "tier_of_rule")),
+    ([replace(SMALL, quality=GOOD), MIDDLE, LARGE], RULE | {"bounds": (1, None)}, ("middle", "tier_of_rule")),
+    (
+        [replace(SMALL, quality=GOOD), MIDDLE, LARGE],
+        RULE | {"bounds": (0, 1)},
+        ("small", "left_standard_known_quality"),
+    ),
+    ([MIDDLE, one("large", 2, 60)], RULE | {"bounds": (1, 1)}, ("middle", "tier_of_rule")),
+    (
+        [replace(MIDDLE, quality=known(0.8, 0.75)), replace(LARGE, quality=GOOD)],
+        RULE | {"bounds": (0, 1), "strategy": "quality_first"},
+        ("middle", "best_quality"),
+    ),
+    (
+        [replace(MIDDLE, breaker="open"), replace(LARGE, quality=GOOD)],
+        RULE | {"bounds": (1, 1)},
+        ("large", "left_standard_unhealthy"),
+    ),
+    (LADDER, RULE | {"bounds": (1, 1), "failed": {("p", "middle"): "wrong"}}, ("large", "escalated_from_standard")),
     # Known to be no worse and cheaper, in the tier that quality_first would not have looked at for cost.
     (
         [replace(MIDDLE, quality=GOOD), replace(one("large", 2, 90), quality=known(0.96, 0.9))],
@@ -181,6 +231,30 @@ def test_what_is_told_beside_the_choice() -> None:
     assert (found.expected, found.is_below_quality, found.wanted_tier) == (100, False, "standard")
     downgraded = select(replace(ASK, rank=2, budget=BudgetLimit("S", "budget", most_rank=1)), LADDER)
     assert (downgraded.is_below_quality, downgraded.wanted_tier) == (True, "premium")
+
+
+def test_a_budgets_word_survives_a_better_choice_in_its_tier() -> None:
+    first, second = replace(SMALL, quality=known(0.6, 0.4)), replace(one("other", 0, 10, position=1), quality=WEAK)
+    better = replace(second, quality=known(0.6, 0.5))
+    wanted = replace(ASK, rank=2, budget=BudgetLimit("Support", "budget", most_rank=0))
+    found = select(wanted, [first, better, LARGE])
+    assert (found.chosen, found.reason_code, found.lowered_from) == (better, "left_premium_budget", LARGE)
+    assert found.is_below_quality
+    told = sentence(found, wanted)
+    assert told == (
+        "p/other of simple instead of p/large of premium: the budget “Support” asks for it until it is raised. "
+        "This is below the quality threshold; the policy lets the budget “Support” win."
+    )
+
+
+def test_sentences_name_tiers_with_underscores_and_blame_no_budget_that_is_none() -> None:
+    low = [replace(each, tier=f"very_{each.tier}") for each in (SMALL, replace(MIDDLE, breaker="open"), LARGE)]
+    told = sentence(select(ASK, low), ASK)
+    assert told == "p/large of very_premium instead of very_standard: its models fail at the moment."
+    held = replace(ASK, held=MIDDLE.model, held_rank=1, is_user_turn=False)
+    found = select(held, [replace(MIDDLE, quality=WEAK)])
+    assert (found.reason_code, found.is_below_quality) == ("held", True)
+    assert sentence(found, held).endswith("it began with. This is below the quality threshold.")
 
 
 qualities = st.none() | st.builds(
@@ -258,9 +332,15 @@ def test_laws(wanted: Wanted, ladder: list[Candidate]) -> None:
     feasible = [each for each in ladder if found.verdicts[spot(each)] in refused]
     costs = {spot(each): _expected(each, feasible) for each in feasible}
     assert not [each for each in feasible if dominates(costs, each, chosen)], "never a dominated model"
+    is_weak = {spot(each): each.known is not None and each.known.lower < wanted.quality_threshold for each in feasible}
+    if is_weak[spot(chosen)] and found.lowered_from is None:
+        assert found.reason_code == "held", "what is known to be too weak is taken for a budget, or in a turn"
+    wanted_rank = next(rank for rank, name in enumerate(TIERS) if name in (found.wanted_tier or TIERS[0]))
+    if chosen.rank != wanted_rank and found.wanted_tier:
+        assert found.reason_code.startswith("left_") or found.reason_code == "quality_before_budget"
     if wanted.strategy == "cost_optimized":
         top = max(each.rank for each in ladder)
-        premium = [costs[spot(each)] for each in feasible if each.rank == top]
+        premium = [costs[spot(each)] for each in feasible if each.rank == top and not is_weak[spot(each)]]
         assert not premium or chosen.rank == top or costs[spot(chosen)] <= min(premium), "never dearer than all-premium"
 
 

@@ -71,7 +71,10 @@ class BudgetLimit:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a call needs, and what the policy and the conversation say about it."""
+    """What a call needs, and what the policy and the conversation say about it.
+
+    `bounds` are the lowest and the highest rank that a rule lets it go to; None is no upper one.
+    """
 
     tokens: int
     context_tokens: int
@@ -88,6 +91,7 @@ class Wanted:
     held_rank: int | None = None
     is_user_turn: bool = True
     by_rule: bool = False
+    bounds: tuple[int, int | None] = (0, None)
     budget: BudgetLimit | None = None
     budget_wins: bool = True
     spend_left: int | None = None
@@ -124,10 +128,6 @@ def refusal(candidate: Candidate, wanted: Wanted) -> str | None:
         ("over_budget", wanted.budget is not None and _is_above(candidate.cost, wanted.budget.left)),
     )
     return next((code for code, holds in checks if holds), None)
-
-
-PASSING = frozenset({"failed", "unhealthy", "recovering", "rate_limited"})
-"""Refusals that pass: when nothing else is left, such a model is still better than none."""
 
 
 def _fits(candidate: Candidate, wanted: Wanted) -> bool:

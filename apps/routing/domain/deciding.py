@@ -83,7 +83,7 @@ def choose(
 ) -> Choice:
     """The choice for a question; `trial` is a number below a million drawn for it, of which 0 gets the usual choice."""
     rule = policy.rule_for(fields_of(asked))
-    rank, by_rule = _rank(policy, complexity, rule)
+    rank, by_rule, bounds = _rank(policy, complexity, rule)
     names = policy.tier_names()
     held = known.conversation.held
     share = policy.context.util_model_ctx_input if asked.role == UTILITY else policy.context.chat_model_ctx_history
@@ -99,13 +99,14 @@ def choose(
         ),
         context_share=share,
         requires=frozenset(asked.requires),
-        providers=frozenset(rule.providers) if rule else frozenset(),
+        providers=_as_written(rule.providers, policy) if rule else frozenset(),
         max_cost=None if asked.max_cost_usd is None else femto_of(asked.max_cost_usd),
-        failed=_failed(asked, held, is_user_turn=is_user_turn),
+        failed=_failed(asked, policy, held, is_user_turn=is_user_turn),
         held=held.model if held else None,
         held_rank=names.index(held.tier) if held and held.tier in names else None,
         is_user_turn=is_user_turn,
         by_rule=by_rule,
+        bounds=bounds,
         budget=budget,
         budget_wins=policy.when_budget_meets_quality == "budget",
         spend_left=_spend_left(policy, known.conversation),
@@ -127,12 +128,27 @@ def _exploring(policy: Policy) -> Exploring:
     return Exploring(round(policy.exploration.share * WHOLE), _femto_of_policy(policy.exploration.most_extra_usd))
 
 
-def _failed(asked: Asked, held: Held | None, *, is_user_turn: bool) -> dict[ModelKey, str]:
-    """What failed for this ask: by the agent's own word, and by an outcome of the turn that goes on."""
+def _failed(asked: Asked, policy: Policy, held: Held | None, *, is_user_turn: bool) -> dict[ModelKey, str]:
+    """What failed for this ask: by the agent's own word, and by an outcome of the turn that goes on.
+
+    The agent may call a provider by another of its names than the policy does.
+    """
     told = {attempt.key: attempt.error_type for attempt in asked.failed_attempts}
+    if told:
+        failed = {(canonical_provider(provider), name): error for (provider, name), error in told.items()}
+        for key in {model.key for tier in policy.tiers for model in tier.models} - told.keys():
+            if (error := failed.get((canonical_provider(key[0]), key[1]))) is not None:
+                told[key] = error
     if held is not None and held.has_failed and not is_user_turn:
         told.setdefault(held.model, "outcome")
     return told
+
+
+def _as_written(providers: Sequence[str], policy: Policy) -> frozenset[str]:
+    """Providers of a rule by every name the policy gives them."""
+    allowed = {canonical_provider(provider) for provider in providers}
+    named = {model.provider for tier in policy.tiers for model in tier.models} if allowed else set()
+    return frozenset(providers) | {name for name in named if canonical_provider(name) in allowed}
 
 
 def fields_of(asked: Asked) -> dict[str, str | None]:
@@ -146,15 +162,17 @@ def fields_of(asked: Asked) -> dict[str, str | None]:
     }
 
 
-def _rank(policy: Policy, complexity: Complexity, rule: Rule | None) -> tuple[int, bool]:
-    """The rank of the wanted tier, and whether a rule set it."""
+def _rank(policy: Policy, complexity: Complexity, rule: Rule | None) -> tuple[int, bool, tuple[int, int | None]]:
+    """The rank of the wanted tier, whether a rule set it, and the ranks that the rule keeps the call to."""
     names = policy.tier_names()
     of_score = names.index(policy.tier_of_score(complexity.score).name)
     if rule is None or rule.tier is None:
-        return of_score, False
+        return of_score, False, (0, None)
     of_rule = names.index(rule.tier)
     rank = {"exactly": of_rule, "least": max(of_rule, of_score), "most": min(of_rule, of_score)}[rule.at]
-    return rank, rule.at == "exactly" or rank != of_score
+    least = 0 if rule.at == "most" else of_rule
+    most = None if rule.at == "least" else of_rule
+    return rank, rule.at == "exactly" or rank != of_score, (least, most)
 
 
 def _candidate(tier: Tier, rank: int, model: PolicyModel, position: int, known: Known, sizes: Sizes) -> Candidate:

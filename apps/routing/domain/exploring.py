@@ -111,6 +111,9 @@ def _may_be_tried(wanted: Wanted, usual: Selection, chosen: Candidate, one: Cand
         away = abs(one.rank - wanted.rank)
         if away > (0 if wanted.by_rule else 1):
             return False
+    least, most = wanted.bounds
+    if one.rank < least or most is not None and one.rank > most:
+        return False
     return not dominates(usual.costs, chosen, one)
 
 

@@ -25,6 +25,7 @@ _WHY = {
     "no_model": "it has no model",
     "explored": "the policy lets a small share of calls try another model",
 }
+_WHAT_ANSWERS = "the first that answers, or one that is no worse and no dearer,"
 _PLAIN = {
     "tier_of_score": "{model}: the {tier} tier is that of the ask's complexity.",
     "tier_of_rule": "{model}: a rule of the policy sends this to the {tier} tier.",
@@ -44,7 +45,7 @@ def sentence(selection: Selection, wanted: Wanted) -> str:
     if chosen is None:
         return "No model of the policy can serve this call: it needs an ability or a provider that none has."
     if code == "no_feasible_model":
-        return f"{_named(chosen)}: nothing met quality, limits and budget, so the first that answers was taken."
+        return f"{_named(chosen)}: nothing met quality, limits and budget, so {_WHAT_ANSWERS} was taken."
     if code in _PLAIN:
         text = _PLAIN[code].format(model=_named(chosen), tier=chosen.tier)
     elif selection.lowered_from is not None:
@@ -52,7 +53,8 @@ def sentence(selection: Selection, wanted: Wanted) -> str:
     elif code.startswith("escalated_from_"):
         text = f"{_named(chosen)}: one tier up, because {code.removeprefix('escalated_from_')} failed."
     else:
-        text = f"{_named(chosen)} of {chosen.tier} instead of {_left(code)}: {_why(code)}."
+        left, why = _left(code, selection)
+        text = f"{_named(chosen)} of {chosen.tier} instead of {left}: {_why(why)}."
     return text + _paced(wanted) + _caveat(selection, wanted)
 
 
@@ -77,12 +79,15 @@ def _named(one: Candidate) -> str:
     return "/".join(one.model)
 
 
-def _left(code: str) -> str:
-    return code.removeprefix("left_").partition("_")[0]
+def _left(code: str, selection: Selection) -> tuple[str, str]:
+    """The tier that a code says was left, and why; names of tiers may have underscores too."""
+    rest = code.removeprefix("left_")
+    tiers = {tier for tier, _, _ in selection.verdicts if rest.startswith(f"{tier}_")}
+    tier = max(tiers, key=len, default=rest.partition("_")[0])
+    return tier, rest.removeprefix(f"{tier}_")
 
 
-def _why(code: str) -> str:
-    why = code.removeprefix("left_").partition("_")[2]
+def _why(why: str) -> str:
     if why.startswith("lacks_"):
         return f"its models lack {why.removeprefix('lacks_').replace('_', ' and ')}"
     return _WHY.get(why, why.replace("_", " "))
@@ -91,10 +96,12 @@ def _why(code: str) -> str:
 def _caveat(selection: Selection, wanted: Wanted) -> str:
     if not selection.is_below_quality:
         return ""
+    is_known = selection.chosen is not None and selection.chosen.known is not None
+    told = "This is below the quality threshold" if is_known else "Whether it meets the quality threshold is unknown"
+    if selection.lowered_from is None:
+        return f" {told}."
     by = f" “{wanted.budget.name}”" if wanted.budget is not None else ""
-    if selection.chosen is not None and selection.chosen.known is not None:
-        return f" This is below the quality threshold; the policy lets the budget{by} win."
-    return f" Whether it meets the quality threshold is unknown; the policy lets the budget{by} win."
+    return f" {told}; the policy lets the budget{by} win."
 
 
 _VERDICTS = {

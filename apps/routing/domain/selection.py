@@ -12,7 +12,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from .candidates import DETECTED, PASSING, Candidate, Wanted, is_provider_fault, refusal
+from .candidates import DETECTED, Candidate, Wanted, is_provider_fault, refusal
 
 MOST_FALLBACKS = 3
 Spot = tuple[str, str, str]
@@ -71,16 +71,12 @@ def select(wanted: Wanted, candidates: Sequence[Candidate]) -> Selection:
     # Also where nothing else was feasible: what is left of a blocking budget may do for the tier it asks for.
     if chosen and wanted.budget and wanted.budget.most_rank is not None and chosen.rank > wanted.budget.most_rank:
         chosen, code = _within_budget(asked, chosen, code, wanted.budget.most_rank)
+    lowered = code if chosen is not unlimited else None
     if chosen is not None and spot(chosen) in asked.expected:
         chosen, code = _not_dearer_than_premium(asked, chosen, code)
-        chosen, code = _not_dominated(asked, chosen, code)
+        chosen, code = _not_dominated(asked, chosen, code, rank, lowered)
     told = _told(asked, chosen, code, rank)
-    return replace(told, lowered_from=unlimited) if _is_lowered(unlimited, chosen, code) else told
-
-
-def _is_lowered(unlimited: Candidate | None, chosen: Candidate | None, code: str) -> bool:
-    """Whether a budget sent the call to a lower tier, and nothing else replaced that choice."""
-    return unlimited is not None and chosen is not None and chosen.rank < unlimited.rank and code.endswith("_budget")
+    return replace(told, lowered_from=unlimited) if code == lowered else told
 
 
 def _question(wanted: Wanted, candidates: Sequence[Candidate]) -> _Question:
@@ -120,13 +116,24 @@ def _by_strategy(asked: _Question, rank: int) -> tuple[Candidate | None, str]:
     wanted = asked.wanted
     if held := _held(asked, rank):
         return held, "held"
-    pool = [one for one in asked.feasible if _is_trusted(asked, one, rank)]
+    pool = _as_the_rule_says(asked, [one for one in asked.feasible if _is_trusted(asked, one, rank)], rank)
     if not any(one.rank == rank for one in pool) and not any(one.known for one in pool):
         pool = _up_the_ladder(asked, rank)
     if not pool:
         return None, "no_feasible_model"
     chosen = _picked(asked, pool)
     return chosen, _code_of(asked, chosen, rank, wanted)
+
+
+def _as_the_rule_says(asked: _Question, pool: list[Candidate], rank: int) -> list[Candidate]:
+    """What a rule's bounds leave of the pool; all of it where they leave nothing, as no rule makes a call fail."""
+    return [one for one in pool if _keeps_the_rule(asked, one, rank)] or pool
+
+
+def _keeps_the_rule(asked: _Question, one: Candidate, rank: int) -> bool:
+    """Whether a tier is one the rule lets a call go to; failures lift its upper bound."""
+    least, most = asked.wanted.bounds
+    return least <= one.rank and (most is None or one.rank <= max(most, rank))
 
 
 def _held(asked: _Question, rank: int) -> Candidate | None:
@@ -216,14 +223,17 @@ def _without_feasible(asked: _Question) -> tuple[Candidate | None, str]:
     """
     lasting = [one for one in asked.every if _hinders_little(asked, one)]
     healthy = [one for one in lasting if not _is_down(asked, one)]
+    default = asked.wanted.default_rank
     for group in (healthy, lasting):
         if group:
-            default = asked.wanted.default_rank
-            return min(group, key=lambda one: (one.rank != default, one.rank, one.position)), "no_feasible_model"
+            # Of one tier, what has not failed for this ask comes first.
+            first = min(
+                group, key=lambda one: (one.rank != default, one.rank, _failed_at_it(one, asked.wanted), one.position)
+            )
+            return first, "no_feasible_model"
     able = [one for one in asked.every if not asked.wanted.requires - one.supports and _is_allowed(asked, one)]
     if not able:
         return None, "no_feasible_model"
-    default = asked.wanted.default_rank
     best = max(
         able,
         key=lambda one: (
@@ -240,8 +250,8 @@ def _fails_now(asked: _Question, one: Candidate) -> bool:
 
 
 def _is_down(asked: _Question, one: Candidate) -> bool:
-    """Whether it is the provider that hinders; a model that answered wrongly is still there."""
-    return asked.refusals.get(spot(one)) in PASSING and not _failed_at_it(one, asked.wanted)
+    """Whether the provider hinders, whatever else does; a model that answered wrongly is still there."""
+    return _fails_now(asked, one) or one.breaker == "half_open" and not asked.wanted.tries_recovering
 
 
 def _hinders_little(asked: _Question, one: Candidate) -> bool:
@@ -260,8 +270,8 @@ def _within_budget(asked: _Question, chosen: Candidate, code: str, most_rank: in
         return chosen, code
     best = min(below, key=lambda one: (-one.rank, asked.cost(one), one.position))
     if not asked.wanted.budget_wins and not _meets(asked, best):
-        # What breaks another limit as well was not taken for its quality, and keeps saying so.
-        return chosen, code if spot(chosen) in asked.refusals else "quality_before_budget"
+        # What was taken because nothing was feasible was not taken for its quality, and keeps saying so.
+        return chosen, code if code == "no_feasible_model" else "quality_before_budget"
     budget = asked.wanted.budget
     return best, f"left_{chosen.tier}_{budget.why if budget else 'budget'}"
 
@@ -271,25 +281,45 @@ def _meets(asked: _Question, one: Candidate) -> bool:
 
 
 def _not_dearer_than_premium(asked: _Question, chosen: Candidate, code: str) -> tuple[Candidate, str]:
-    """Under cost_optimized never dearer than the choice of a policy that sends everything to the top tier."""
-    if asked.wanted.strategy != "cost_optimized":
-        return chosen, code
+    """Under cost_optimized never dearer than the choice of a policy that sends everything to the top tier.
+
+    That policy would go on with what a turn holds, and would not choose what is known to be too weak either.
+    """
     top = max(one.rank for one in asked.every)
-    premium = [one for one in asked.feasible if one.rank == top]
-    if chosen.rank == top and code != "held":
-        premium = [one for one in premium if one.known is None or _meets(asked, one)]
+    if asked.wanted.strategy != "cost_optimized" or (chosen.rank == top and code == "held"):
+        return chosen, code
+    premium = [
+        one for one in asked.feasible
+        if one.rank == top and (one.known is None or _meets(asked, one)) and _keeps_the_rule(asked, one, chosen.rank)
+    ]  # fmt: skip
     best = min(premium, key=lambda one: (asked.cost(one), one.position), default=None)
     if best is None or asked.cost(best) >= asked.cost(chosen):
         return chosen, code
     return best, f"left_{chosen.tier}_premium_cheaper" if best.rank != chosen.rank else code
 
 
-def _not_dominated(asked: _Question, chosen: Candidate, code: str) -> tuple[Candidate, str]:
+def _not_dominated(
+    asked: _Question, chosen: Candidate, code: str, rank: int, lowered: str | None
+) -> tuple[Candidate, str]:
     better = [one for one in asked.feasible if dominates(asked.expected, one, chosen)]
     if not better:
         return chosen, code
     best = min(better, key=lambda one: (asked.cost(one), -_mean(one), -_lower(one), one.rank, one.position))
-    return best, f"left_{chosen.tier}_dominated" if best.rank != chosen.rank else "dominates"
+    if code == "no_feasible_model" or _stays_the_reason(asked, chosen, best, code, rank, lowered):
+        return best, code
+    return best, "dominates" if best.rank in (chosen.rank, rank) else f"left_{chosen.tier}_dominated"
+
+
+def _stays_the_reason(
+    asked: _Question, chosen: Candidate, best: Candidate, code: str, rank: int, lowered: str | None
+) -> bool:
+    """Whether what left the wanted tier, or kept to it against a budget, is still the reason of a better choice."""
+    if best.rank == chosen.rank:
+        return code.startswith(("left_", "escalated_")) or code == "quality_before_budget"
+    if code == lowered:
+        budget = asked.wanted.budget
+        return budget is not None and budget.most_rank is not None and best.rank <= budget.most_rank
+    return code.startswith("left_") and best.rank != rank
 
 
 def dominates(expected: Mapping[Spot, int], one: Candidate, other: Candidate) -> bool:
