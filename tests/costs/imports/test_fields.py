@@ -64,13 +64,18 @@ def test_no_money_is_not_zero() -> None:
         1759667400,
         "1759667400",
         "1759667400.0",
+        1759667400000,
+        "1759667400000",
+        Decimal("1.7596674E+12"),
+        "1759667400000000",
+        "1759667400000000000",
     ],
 )
 def test_times(value: object) -> None:
     assert fields.moment(value, "at") == MOMENT
 
 
-@pytest.mark.parametrize("value", ["yesterday", "", None, 10**15, "9999-12-31T23:59:59-14:00", []])
+@pytest.mark.parametrize("value", ["yesterday", "", None, 10**20, "1e999", "9999-12-31T23:59:59-14:00", []])
 def test_what_is_no_time(value: object) -> None:
     with pytest.raises(ValueError, match="at is not a time"):
         fields.moment(value, "at")

@@ -243,3 +243,15 @@ def test_costs_of_the_file_are_kept_unless_they_are_to_be_priced_anew(tmp_path: 
     kept = UsageRecord.objects.get()
     assert (kept.cost_usd, kept.price_cost_usd, kept.price_id) == (Decimal("0.5"), EACH, gpt_4o.pk)
     assert run(path, **options, keep_costs=False, project="anew").cost_usd == EACH
+
+
+def test_what_a_spreadsheet_saved_is_read_as_well(tmp_path: Path) -> None:
+    """Semicolons, and UTF-16 with its mark; a row that was cut off is refused by itself."""
+    head = "start_time;num_model_requests;model;input_tokens;output_tokens\r\n"
+    path = tmp_path / "usage.csv"
+    path.write_bytes((head + "1793536200000;2;gpt-4o;2000;200\r\n1793536200;1;gpt-4o;1").encode("utf-16"))
+    report = run(path, format="openai-usage-csv", provider="", model="")
+
+    assert (report.calls, report.cost_usd, report.refused) == (2, 2 * EACH, {"damaged": 1})
+    assert report.examples[0].message == "The row has 4 cells, the first line 5."
+    assert report.first_at == datetime(2026, 11, 1, 12, 30, tzinfo=UTC)

@@ -378,6 +378,27 @@ def test_openai_costs_are_not_usage() -> None:
         read("openai-usage-csv", "start_time,end_time,amount_value\n1,2,3\n")
 
 
+def test_openai_tokens_without_requests_are_told_and_not_left_out() -> None:
+    (item,) = read("openai-usage-csv", "start_time,num_model_requests,model,input_tokens,output_tokens\n1,0,gpt-4o,5,0")
+    assert item == Unreadable(1, "unreadable", "the row has tokens, but no requests.")
+
+
+def test_pages_of_apis_hold_their_rows_as_data() -> None:
+    """`GET /spend/logs/v2` of LiteLLM, `GET /api/public/observations` of Langfuse."""
+    calls = {"data": [litellm()] * 2, "total": 2, "page": 1}
+    both = read("litellm-spendlogs", json.dumps(calls, indent=1))
+    assert [item.row for item in both if isinstance(item, Read)] == [1, 2]
+    old = langfuse(usage={"input": 7, "output": 2, "total": 9, "unit": "TOKENS", "inputCost": 0.01, "outputCost": None,
+                          "totalCost": 0.01}, usage_details={}, usageDetails="{}")  # fmt: skip
+    span, call = read("langfuse-observations", json.dumps({"data": [langfuse(type="SPAN"), old], "meta": {"page": 1}}))
+    assert isinstance(span, LeftOut)
+    assert isinstance(call, Read)
+    assert (call.record["input_tokens"], call.record["output_tokens"]) == (7, 2)
+    (day,) = read("litellm-spendlogs", json.dumps([{"startTime": "2026-02-01", "spend": 1, "models": {}, "users": {}}]))
+    assert isinstance(day, Unreadable)
+    assert "summarize=false" in day.message
+
+
 def test_openrouter_activity() -> None:
     text = csv_line(
         OPENROUTER,

@@ -82,10 +82,21 @@ def test_a_value_without_an_end_does_not_fill_the_memory() -> None:
     assert stream.given <= 2 * MAX_VALUE_CHARACTERS
 
 
-def test_csv_is_read_with_commas_or_tabs() -> None:
+def test_csv_is_read_with_commas_tabs_or_semicolons() -> None:
     commas = list(csv_rows(StringIO('a,b\r\n1,"x, ""y"""\r\n', newline="")))
     assert commas == [{"a": "1", "b": 'x, "y"'}]
     assert list(csv_rows(StringIO("a\tb\n1\tx\n"))) == [{"a": "1", "b": "x"}]
+    assert list(csv_rows(StringIO('a;b\n"1;2";x\n'))) == [{"a": "1;2", "b": "x"}]
+
+
+def test_a_row_whose_cells_are_not_those_of_the_header_is_refused_by_itself() -> None:
+    rows = list(csv_rows(StringIO("a,b\n1,2,3\n1,2,\n1,\n1\n")))
+    assert [row if isinstance(row, dict) else row.message for row in rows] == [
+        "The row has 3 cells, the first line 2.",
+        {"a": "1", "b": "2"},
+        {"a": "1", "b": ""},
+        "The row has 1 cells, the first line 2.",
+    ]
 
 
 def test_a_csv_of_another_kind_is_refused_by_its_header() -> None:

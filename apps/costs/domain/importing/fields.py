@@ -1,6 +1,7 @@
 """Values as exports write them, turned into what a usage record holds. Each raises ValueError with a sentence."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
@@ -10,6 +11,16 @@ from apps.costs.domain.usage import MAX_TAGS
 
 LONGEST = 128
 SERVICE_TIERS = {"batch": "batch", "flex": "flex", "priority": "priority", "fast": "priority"}
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,2})?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_NUMBER = Decimal("1e20")
+_UNITS_SINCE_1970 = (
+    (Decimal("1e17"), Decimal("0.001")),
+    (Decimal("1e14"), Decimal(1)),
+    (Decimal("1e11"), Decimal(1000)),
+    (Decimal(0), Decimal(1_000_000)),
+)
+"""From which size on a number counts nano-, micro- and milliseconds, and how many microseconds one of them is."""
 _FEMTO = Decimal("1E-15")
 _MAX_YEAR = 9998
 
@@ -46,10 +57,10 @@ def money_text(amount: Decimal) -> str:
 
 
 def moment(value: Any, name: str) -> datetime:
-    """A time: ISO 8601 (UTC where no offset is written) or seconds since 1970."""
+    """A time: ISO 8601 (UTC where no offset is written), or seconds since 1970, or milli-, micro- or nanoseconds."""
     try:
-        if isinstance(value, int | Decimal) or (isinstance(value, str) and value.replace(".", "", 1).isdecimal()):
-            found = datetime.fromtimestamp(int(Decimal(value)), UTC)
+        if isinstance(value, int | Decimal) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
+            found = _since_1970(Decimal(value))
         else:
             found = datetime.fromisoformat(str(value).strip().removesuffix(" UTC"))
         if found.tzinfo is None:
@@ -59,6 +70,14 @@ def moment(value: Any, name: str) -> datetime:
         return found.astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise ValueError(f"{name} is not a time: {_shown(value)}") from error
+
+
+def _since_1970(number: Decimal) -> datetime:
+    """Which unit a number has, its size tells: as seconds, 100 billion of them are the year 5138."""
+    if not number.is_finite() or abs(number) >= _MOST_NUMBER:
+        raise ValueError
+    microseconds = next(scale for least, scale in _UNITS_SINCE_1970 if abs(number) >= least)
+    return _EPOCH + timedelta(microseconds=int(number * microseconds))
 
 
 def milliseconds(start: datetime, end: Any, name: str) -> int | None:

@@ -17,9 +17,11 @@ from typing import Any
 
 from .fields import first, listed, mapping, milliseconds, moment, money, money_text, present, tags, text, whole
 from .model_names import provider_and_model
-from .rows import items, table
+from .rows import items, opened, table
 from .shapes import Format, Item, LeftOut, Options, Read, Record, TextSource
 
+NO_COUNTS = ("total", "unit", "inputCost", "outputCost", "totalCost")
+"""What the API's older `usage` has beside counts."""
 CALLS = {"GENERATION": "chat", "EMBEDDING": "embeddings"}
 
 
@@ -37,7 +39,7 @@ def read(stream: TextSource, options: Options) -> Iterator[Item]:
         common |= present(task_type=text(row.get("name")))
         return Read(number, at, common | {"operation": CALLS[kind]} | _call(row, options) | _cost(row, options))
 
-    return items(table(stream, ("id", "type")), one)
+    return items(opened(table(stream, ("id", "type"))), one)
 
 
 def _who(row: Mapping[str, Any], options: Options) -> Record:
@@ -76,13 +78,15 @@ def _call(row: Mapping[str, Any], options: Options) -> Record:
 
 
 def _usage(row: Mapping[str, Any]) -> dict[str, int]:
-    written = mapping(first(row, "usage_details", "usageDetails", "usage"))
+    spellings = (row.get(name) for name in ("usage_details", "usageDetails", "usage"))
+    written = next((found for found in map(mapping, spellings) if found), None)
     if not written:
         written = {
             "input": first(row, "promptTokens", "inputTokens"),
             "output": first(row, "completionTokens", "outputTokens"),
         }
-    return {name: whole(count, name) for name, count in written.items() if name not in ("total", "unit")}
+    counts = {name: count for name, count in written.items() if name not in NO_COUNTS}
+    return {name: whole(count, name) for name, count in counts.items()}
 
 
 def _tokens(usage: Mapping[str, int]) -> Record:

@@ -2,8 +2,8 @@
 
 Source: BerriAI/litellm, `schema.prisma` (model LiteLLM_SpendLogs), `get_logging_payload` of
 `litellm/proxy/spend_tracking/spend_tracking_utils.py` and `calculate_usage` of
-`litellm/llms/anthropic/chat/transformation.py`. As JSON (`GET /spend/logs`), JSON lines, or CSV of the table; JSON
-columns of a CSV are JSON in a cell.
+`litellm/llms/anthropic/chat/transformation.py`. As JSON (`GET /spend/logs`, or the pages of
+`GET /spend/logs/v2` with their `data`), JSON lines, or CSV of the table; JSON columns of a CSV are JSON in a cell.
 
 `prompt_tokens` includes cached tokens: LiteLLM adds Anthropic's reads and writes to it. Versions before that left them
 out; a row whose cached tokens exceed its `prompt_tokens` is one of those, and gets the missing ones added.
@@ -29,11 +29,12 @@ from .fields import (
     whole,
 )
 from .model_names import provider_and_model
-from .rows import items, table
+from .rows import items, opened, table
 from .shapes import Format, Item, Options, Read, Record, TextSource
 
 OPERATIONS = {"completion": "chat", "responses": "chat", "anthropic_messages": "chat", "embedding": "embeddings",
               "text_completion": "text_completion", "generate_content": "generate_content"}  # fmt: skip
+NEEDED = ("request_id", "startTime", "prompt_tokens", "completion_tokens", "model")
 KEY_HASH_SHOWN = 16
 
 
@@ -41,13 +42,15 @@ def read(stream: TextSource, options: Options) -> Iterator[Item]:
     """One call, or tool execution of an MCP server, for each row."""
 
     def one(number: int, row: Mapping[str, Any]) -> Item:
+        if "models" in row and "model" not in row:
+            raise ValueError("the row sums up a day: ask for single calls, with summarize=false")
         at = moment(first(row, "startTime", "start_time"), "startTime")
         metadata = mapping(row.get("metadata"))
         record = _who(row, metadata, options) | _when(row, at) | _ending(row, metadata)
         what = _tool(row) if row.get("mcp_namespaced_tool_name") else _call(row, metadata, options)
         return Read(number, at, record | what | _cost(row, options))
 
-    return items(table(stream, ("request_id", "startTime", "prompt_tokens", "completion_tokens", "model")), one)
+    return items(opened(table(stream, NEEDED)), one)
 
 
 def _who(row: Mapping[str, Any], metadata: Mapping[str, Any], options: Options) -> Record:

@@ -25,14 +25,16 @@ def read(stream: TextSource, options: Options) -> Iterator[Item]:
     """One aggregate for each row; empty buckets are left out."""
 
     def one(number: int, row: Mapping[str, Any]) -> Item:
-        calls = whole(row.get("num_model_requests"), "num_model_requests")
-        if not calls:
+        calls, counts = whole(row.get("num_model_requests"), "num_model_requests"), _tokens(row)
+        if not calls and not any(counts.values()):
             return LeftOut(number, "a bucket without requests")
+        if not calls:
+            raise ValueError("the row has tokens, but no requests")
         model = options.model or text(row.get("model"))
         if not model:
             raise ValueError("the row is not grouped by model: export it by model, or give --model")
         record = {"provider": options.provider or "openai", "model": model, "calls": calls, "requests": calls}
-        return Read(number, moment(row["start_time"], "start_time"), record | _tokens(row) | _who(row, options))
+        return Read(number, moment(row["start_time"], "start_time"), record | counts | _who(row, options))
 
     return items(_results(table(stream, NEEDED)), one)
 
@@ -40,7 +42,7 @@ def read(stream: TextSource, options: Options) -> Iterator[Item]:
 def _results(rows: Iterator[Any]) -> Iterator[Any]:
     """Rows of a CSV as they are; pages and buckets of the API opened up. Raises BadFile for the costs export."""
     for row in _opened(rows):
-        if isinstance(row, dict) and "amount" in row:
+        if isinstance(row, dict) and not row.keys().isdisjoint(("amount", "amount_value")):
             raise BadFile("These are costs, not usage: export the completions usage instead.")
         yield row
 

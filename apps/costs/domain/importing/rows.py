@@ -1,4 +1,4 @@
-"""Rows of text files, one at a time: CSV or TSV with a header, JSON lines, or a JSON array of any size."""
+"""Rows of text files, one at a time: CSV with a header, JSON lines, or a JSON array of any size."""
 
 import csv
 import json
@@ -20,21 +20,29 @@ _decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda _: None)
 class Broken:
     """A row that is not what it should be, with a sentence that says why."""
 
-    def __init__(self, message: str) -> None:
-        self.message = message
+    def __init__(self, message: str, code: str = "damaged") -> None:
+        self.message, self.code = message, code
 
 
-def csv_rows(stream: TextSource, needed: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
-    """The rows of a CSV or TSV file by column name. Raises BadFile without a header that has the needed columns."""
+def csv_rows(stream: TextSource, needed: tuple[str, ...] = ()) -> Iterator[dict[str, str] | Broken]:
+    """The rows of a CSV by column name, with commas, tabs, or the semicolons of spreadsheets in half of Europe.
+
+    A row with fewer or more cells than the header is Broken: it was cut off, or its cells stand under other names.
+    Raises BadFile without a header that has the needed columns.
+    """
     csv.field_size_limit(_MAX_CELL_CHARACTERS)
     header = stream.readline()
-    delimiter = "\t" if header.count("\t") > header.count(",") else ","
-    reader = csv.DictReader(chain([header], stream), delimiter=delimiter, restkey="")
+    reader = csv.DictReader(chain([header], stream), delimiter=max(",\t;", key=header.count), restkey="")
     try:
         missing = [name for name in needed if name not in (reader.fieldnames or ())]
         if missing:
             raise BadFile(f"The first line names no column {', '.join(missing)}: is this the right format?")
-        yield from reader
+        wanted = len(reader.fieldnames or ())
+        for row in reader:
+            cells = sum(value is not None for name, value in row.items() if name != "")
+            beyond = [value for value in row.pop("", None) or () if value]
+            is_whole = cells == wanted and not beyond
+            yield row if is_whole else Broken(f"The row has {cells + len(beyond)} cells, the first line {wanted}.")
     except csv.Error as error:
         raise BadFile(f"The CSV is damaged near line {reader.line_num}: {error}.") from error
 
@@ -60,11 +68,21 @@ def table(stream: TextSource, needed: tuple[str, ...] = ()) -> Iterator[Any]:
     return json_values(rest) if head.startswith(("[", "{")) else csv_rows(rest, needed)
 
 
+def opened(rows: Iterator[Any], name: str = "data") -> Iterator[Any]:
+    """The rows themselves; of pages of an API, which hold theirs as a list of this name, the rows inside."""
+    for row in rows:
+        inside = row.get(name) if isinstance(row, dict) else None
+        if isinstance(inside, list):
+            yield from inside
+        else:
+            yield row
+
+
 def items(rows: Iterator[Any], read: Callable[[int, Mapping[str, Any]], Item]) -> Iterator[Item]:
     """Each row read by itself, numbered from 1: a row that cannot be read touches no other."""
     for number, row in enumerate(rows, start=1):
         if isinstance(row, Broken):
-            yield Unreadable(number, "not_json", row.message)
+            yield Unreadable(number, row.code, row.message)
         elif not isinstance(row, dict):
             yield Unreadable(number, "not_an_object", "The row is not an object.")
         else:
@@ -96,7 +114,7 @@ def _lines(lines: Iterator[str]) -> Iterator[Any]:
             try:
                 yield _decoder.decode(line)
             except ValueError as error:
-                yield Broken(f"The line is not JSON: {error}.")
+                yield Broken(f"The line is not JSON: {error}.", "not_json")
 
 
 def _sequence(text: str, stream: TextSource) -> Iterator[Any]:

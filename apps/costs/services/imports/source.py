@@ -1,5 +1,6 @@
 """The file of an import: packed or not, read as a stream, known by the SHA-256 of its content."""
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from apps.costs.domain.importing import BadFile
 
 _GZIP = b"\x1f\x8b"
 _BLOCK = 1024 * 1024
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+"""Byte order marks by which spreadsheets name an encoding of their own."""
 _UNPACKING = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
@@ -40,8 +43,13 @@ class Source:
     @contextmanager
     def text(self) -> Iterator[TextIOWrapper]:
         """The content as text, line ends untouched. Raises BadFile when it cannot be unpacked."""
+        encoding = self._encoding()
         with self._opened() as content:
-            yield TextIOWrapper(cast("BufferedReader", content), encoding="utf-8-sig", errors="replace", newline="")
+            yield TextIOWrapper(cast("BufferedReader", content), encoding=encoding, errors="replace", newline="")
+
+    def _encoding(self) -> str:
+        with self._opened() as content:
+            return _MARKS.get(content.read(2), "utf-8-sig")
 
     def share_read(self) -> float:
         """How much of the file was read since it was last opened, from 0 to 1."""
