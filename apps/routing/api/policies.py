@@ -48,7 +48,7 @@ class PolicyIn(serializers.Serializer[Any]):
 
 class NewPolicyIn(PolicyIn):
     document = serializers.JSONField(required=False)
-    based_on = serializers.IntegerField(required=False, min_value=1)
+    based_on = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
 
 
 def policy_rows() -> QuerySet[PolicyVersion]:

@@ -12,6 +12,7 @@ from apps.costs.domain.pricing.plain import rate_text
 
 from .conversation_budget import has_budget
 from .policy import ModelKey, Policy, PolicyModel, Tier
+from .policy_secrets import secret_in
 from .retirements import announced_end, retirement_of
 
 TYPICAL_INPUT, TYPICAL_OUTPUT = 1200, 300
@@ -45,7 +46,8 @@ class Problem:
 
 def problems_of(policy: Policy, prices: Prices) -> list[Problem]:
     """Every problem of a policy at these prices, those of its shape first."""
-    return [*_shape(policy), *(problem for tier in policy.tiers for problem in _of_tier(tier, prices))]
+    of_tiers = (problem for tier in policy.tiers for problem in _of_tier(tier, prices))
+    return [*_secrets(policy), *_shape(policy), *of_tiers]
 
 
 def why_left_out(model: PolicyModel, tier: Tier, facts: PriceFacts) -> tuple[str, str] | None:
@@ -65,6 +67,12 @@ def why_left_out(model: PolicyModel, tier: Tier, facts: PriceFacts) -> tuple[str
         known = f"{window:,} tokens" if window else "of unknown size"
         return "context", f"The context window of {named} ({known}) is below the tier's {tier.min_context_tokens:,}."
     return None
+
+
+def _secrets(policy: Policy) -> Iterator[Problem]:
+    """A draft from before these were refused may still have one."""
+    if found := secret_in(policy):
+        yield Problem(found[0], "secret", found[1])
 
 
 def _shape(policy: Policy) -> Iterator[Problem]:

@@ -10,5 +10,5 @@ def weights_of(policy: Policy) -> Weights:
     edges = sorted({tier.upper for tier in policy.tiers[:-1]})
     try:
         return overridden(DEFAULT_WEIGHTS, {"edges": edges, **policy.complexity})
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise PolicyError(f"{error}.", "complexity") from error

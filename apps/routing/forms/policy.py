@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from msgspec import convert, to_builtins
 
 from apps.routing.domain.policy import (
@@ -229,8 +230,8 @@ def _number(post: Mapping[str, str], name: str, words: str) -> int | None:
 def _json(post: Mapping[str, str], name: str, words: str) -> Any:
     text = post.get(name, "").strip()
     try:
-        return json.loads(text) if text else {}
-    except ValueError as error:
+        return msgspec.json.decode(text) if text else {}
+    except (msgspec.DecodeError, RecursionError) as error:
         raise PolicyError(f"{words}: this is not JSON.", name) from error
 
 

@@ -16,6 +16,7 @@ from apps.access.services import audit
 from apps.routing.domain.policy import PolicyError, document_of, policy_of
 from apps.routing.domain.policy_checks import Problem
 from apps.routing.domain.policy_diff import differences
+from apps.routing.domain.policy_secrets import secret_in
 from apps.routing.domain.weighing import weights_of
 from apps.routing.models import PolicyVersion, RoutingState
 from apps.routing.selectors import in_force
@@ -140,9 +141,11 @@ def _readable(document: Mapping[str, Any]) -> dict[str, Any]:
     try:
         policy = policy_of(document)
         weights_of(policy)
-        return document_of(policy)
     except PolicyError as error:
         raise Refused(str(error), code="not_a_policy", path=error.path) from error
+    if found := secret_in(policy):
+        raise Refused(found[1], code="not_a_policy", path=found[0])
+    return document_of(policy)
 
 
 def refuse_problems(document: Mapping[str, Any], *, now: datetime) -> None:

@@ -1,9 +1,11 @@
 """Takes the settings block of an agent, as it is, as a draft, and names what of it cannot work today."""
 
-import json
+from codecs import BOM_UTF8
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
@@ -14,6 +16,8 @@ from apps.routing.selectors.policies import checked
 from apps.routing.services.policies import CannotPublish, make_draft, publish
 
 WHO = "import_policy"
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+"""Money is taken by its digits."""
 
 
 class Command(BaseCommand):
@@ -28,14 +32,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         file: Path = options["file"]
         try:
-            settings = json.loads(file.read_text())
+            settings = _DECODER.decode(file.read_bytes().removeprefix(BOM_UTF8))
             if not isinstance(settings, dict):
                 raise CommandError("The file holds no JSON object.")
             document, notes = document_of_settings(settings)
             draft = make_draft(caller=WHO, document=document, note=f"Imported from {file.name}")
         except OSError as error:
             raise CommandError(f"The file cannot be read: {error}") from error
-        except ValueError as error:
+        except (ValueError, msgspec.DecodeError, RecursionError) as error:
             where = f" (at {error.path})" if isinstance(error, PolicyError) and error.path else ""
             raise CommandError(f"The file is no settings block: {error}{where}") from error
         except Refused as refusal:
@@ -51,5 +55,5 @@ class Command(BaseCommand):
         try:
             version = publish(caller=WHO, draft_id=draft_id, now=timezone.now())
         except CannotPublish as refusal:
-            raise CommandError("It cannot be published: a tier is left without a model.") from refusal
+            raise CommandError(f"It cannot be published: {refusal.message}") from refusal
         self.stdout.write(f"Published as version {version.version}.")
