@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -119,6 +120,23 @@ def test_another_reporting_zone_replaces_every_fold(settings: Settings) -> None:
     assert (run.removed, run.folded, run.left) == (4, 4, 0)
     assert set(days().values_list("zone", flat=True)) == {"Europe/London"}
     assert answers(NOW - 4 * DAY, NOW, "UTC") == before
+
+
+def test_folds_of_two_zones_never_share_rows(settings: Settings) -> None:
+    """While the folds of a zone are replaced step by step, days and hours of both overlap in every way."""
+    settings.FOLD_DAYS_PER_RUN = 2
+    now = datetime(2026, 10, 28, 20, 30, tzinfo=UTC)
+    asked = (now - 4 * DAY, now, "Asia/Kathmandu", (Unit.DAY, Unit.HOUR))
+    record(*any_usages(random.Random(4), 90, now - 4 * DAY, now), now=now)
+    before = answers(*asked)
+    fold_closed_days(now=now, at_most=9)
+    for zone in ("Asia/Kathmandu", "Asia/Kathmandu", "Europe/Berlin", "America/St_Johns", "America/St_Johns", "UTC"):
+        settings.REPORTING_ZONE = zone
+        fold_closed_days(now=now)
+        assert answers(*asked) == before, zone
+        assert [one for fold in DayFold.objects.all() for one in fold_differences((fold.bucket, fold.ends_at))] == []
+        spans = sorted(DayFold.objects.values_list("bucket", "ends_at"))
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(spans)), zone
 
 
 def test_a_day_that_begins_in_a_month_without_usage_can_be_folded(settings: Settings) -> None:

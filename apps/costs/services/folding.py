@@ -41,6 +41,7 @@ from apps.costs.domain.slices import (
 )
 from apps.costs.selectors.backlog import folds_of_other_zones, unfolded_days, unfolded_hours
 from apps.costs.selectors.horizon import DAY
+from apps.costs.selectors.metrics.cutting import gaps
 from apps.costs.selectors.pace import background_transaction
 from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.selectors.summing import MEASURES, summed, total
@@ -114,14 +115,16 @@ def _fold(zone: str, start: datetime, end: datetime, statements: Sequence[str], 
     try:
         with background_transaction() as cursor:
             repair_alone(cursor)
-            cursor.execute("SELECT 1 FROM costs_dayfold WHERE bucket <= %s AND ends_at >= %s", [start, end])
-            if cursor.fetchone():
+            beside = _touching(cursor, start, end)
+            if any(one.start <= start and one.end >= end for one in beside):
                 return False
-            _clear(cursor, [(start, end)])
+            _clear_days(cursor, [start])
+            _clear_hours(cursor, start, end)
             for statement in statements:
                 cursor.execute(statement, {"start": start, "end": end})
             fold_alone(cursor)
             _check_unchanged(cursor, start, end, sums)
+            _give_way(cursor, [one for one in beside if one.zone != reporting_zone().key], start, end)
             cursor.execute(
                 "INSERT INTO costs_dayfold (zone, bucket, ends_at, folded_at) VALUES (%s, %s, %s, now())",
                 [zone, start, end],
@@ -129,6 +132,38 @@ def _fold(zone: str, start: datetime, end: datetime, statements: Sequence[str], 
     except _Changed:
         return False
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A row of DayFold."""
+
+    zone: str
+    start: datetime
+    end: datetime
+
+
+def _touching(cursor: CursorWrapper, start: datetime, end: datetime) -> list[_Standing]:
+    """The folds that have any time in common with a span, in the order in which late records lock them."""
+    cursor.execute(
+        "SELECT zone, bucket, ends_at FROM costs_dayfold WHERE bucket < %s AND ends_at > %s ORDER BY zone, bucket",
+        [end, start],
+    )
+    return [_Standing(*row) for row in cursor.fetchall()]
+
+
+def _give_way(cursor: CursorWrapper, going: Sequence[_Standing], start: datetime, end: datetime) -> None:
+    """Hours, and folds of another zone, end where a fold [start, end) takes a part of their time: rows are no zone's.
+
+    Not before `fold_alone`: a late record holds that lock when it asks for these rows.
+    """
+    cursor.execute(
+        "DELETE FROM costs_dayfold WHERE (zone, bucket) IN (SELECT * FROM unnest(%s::text[], %s::timestamptz[]))",
+        [[one.zone for one in going], [one.start for one in going]],
+    )
+    outside = [one.start for one in going if not start <= one.start < end]
+    _clear_days(cursor, [one.start for one in going if one.zone != HOURS and one.start != start])
+    cursor.execute("DELETE FROM costs_dayslice WHERE slice = ANY(%s) AND bucket = ANY(%s)", [_HOUR_NUMBERS, outside])
 
 
 class _Changed(Exception):
@@ -150,31 +185,41 @@ def _check_unchanged(cursor: CursorWrapper, start: datetime, end: datetime, sums
 
 
 def _remove_other_zones() -> int:
-    """Folds of a zone that is no longer the reporting zone go, in bounded steps."""
+    """Folds of a zone that is no longer the reporting zone go, in bounded steps.
+
+    Their sums by hour go with them, but where a fold of the reporting zone stands by now.
+    """
     spans = folds_of_other_zones(settings.FOLD_DAYS_PER_RUN)
     if spans:
         with background_transaction() as cursor:
             repair_alone(cursor)
             fold_alone(cursor)
-            cursor.execute("DELETE FROM costs_dayfold WHERE bucket = ANY(%s)", [[start for start, _ in spans]])
-            _clear(cursor, spans)
+            cursor.execute(
+                "DELETE FROM costs_dayfold WHERE bucket = ANY(%s) AND zone <> ALL(%s)",
+                [[start for start, _ in spans], [reporting_zone().key, HOURS]],
+            )
+            _clear_days(cursor, [start for start, _ in spans])
+            for start, end in spans:
+                standing = sorted((one.start, one.end) for one in _touching(cursor, start, end))
+                for begin, until in gaps(start, end, standing):
+                    _clear_hours(cursor, begin, until)
     return len(spans)
 
 
-def _clear(cursor: CursorWrapper, spans: Sequence[tuple[datetime, datetime]]) -> None:
-    """Remove the rows of folds that begin at these instants, and those of hours within them with their DayFold rows."""
-    starts = [start for start, _ in spans]
-    cursor.execute("DELETE FROM costs_usageday WHERE bucket = ANY(%s)", [starts])
+def _clear_days(cursor: CursorWrapper, starts: Sequence[datetime]) -> None:
+    cursor.execute("DELETE FROM costs_usageday WHERE bucket = ANY(%s)", [list(starts)])
     slices = [*(one.number for one in SLICES), *NARROW_SLICES.values(), *NARROW_ALONE.values()]
-    cursor.execute("DELETE FROM costs_dayslice WHERE slice = ANY(%s) AND bucket = ANY(%s)", [slices, starts])
-    for span in spans:
-        cursor.execute("DELETE FROM costs_dayfold WHERE zone = %s AND bucket >= %s AND bucket < %s", [HOURS, *span])
-        for one in HOUR_SLICES:
-            cursor.execute(
-                "DELETE FROM costs_dayslice WHERE slice = %s AND bucket >= %s AND bucket < %s", [one.number, *span]
-            )
+    cursor.execute("DELETE FROM costs_dayslice WHERE slice = ANY(%s) AND bucket = ANY(%s)", [slices, list(starts)])
 
 
+def _clear_hours(cursor: CursorWrapper, start: datetime, end: datetime) -> None:
+    for number in _HOUR_NUMBERS:
+        cursor.execute(
+            "DELETE FROM costs_dayslice WHERE slice = %s AND bucket >= %s AND bucket < %s", [number, start, end]
+        )
+
+
+_HOUR_NUMBERS = [one.number for one in HOUR_SLICES]
 _CUBE = f"""
     WITH quarters AS MATERIALIZED (
         SELECT cell_id, {MEASURES} FROM costs_usagequarter WHERE bucket >= %(start)s AND bucket < %(end)s
