@@ -39,11 +39,33 @@ def test_the_breaker() -> None:
         (("open", 60, Seen(0, 9)), ("half_open", 1)),
         (("open", 119, Seen(), 2), ("open", 2)),
         (("open", 120, Seen(), 2), ("half_open", 2)),
-        (("half_open", 1, Seen(1, 0)), ("half_open", 1)),
-        (("half_open", 1, Seen(2, 0)), ("closed", 0)),
+        (("half_open", 1, Seen(1, 0, last_ok_at=T)), ("half_open", 1)),
+        (("half_open", 1, Seen(2, 0, last_ok_at=T)), ("closed", 0)),
         (("half_open", 1, Seen(5, 1)), ("open", 2)),
     ]
     assert [next_breaker(*asked) for asked, _ in cases] == [told for _, told in cases]
+    hour = timedelta(hours=1)
+    once = after(State("half_open", T, 1, "faults"), Seen(1, last_ok_at=T + hour), T + hour)
+    assert once == State("half_open", T, 1, "faults", T + hour)
+    assert after(once, Seen(), T + 2 * hour) == once, "the first trial is remembered beyond the window"
+    assert after(once, Seen(1, last_ok_at=T + hour), T + 2 * hour) == once
+    assert after(once, Seen(1, last_ok_at=T + 3 * hour), T + 3 * hour).breaker == "closed"
+    assert after(once, Seen(0, 1), T + 2 * hour).breaker == "open"
+
+
+def test_the_breaker_of_an_account_without_credit() -> None:
+    minute = timedelta(minutes=1)
+    own = after(State(), Seen(out_of_credit=True, asked_for_money=True), T)
+    other = after(State(), Seen(out_of_credit=True), T)
+    assert [(one.breaker, one.cause) for one in (own, other)] == [("open", "out_of_credit"), ("open", "account")]
+    paid = Seen(answered_at=T + minute)
+    assert [after(one, paid, T + minute).breaker for one in (own, other)] == ["half_open", "closed"]
+    assert [after(one, Seen(answered_at=T), T + minute).breaker for one in (own, other)] == ["open", "open"]
+    later = T + timedelta(minutes=10)
+    tried = after(other, Seen(), later)
+    assert (tried.breaker, after(tried, Seen(answered_at=later + minute), later + minute).breaker) == (
+        "half_open", "closed",
+    )  # fmt: skip
     assert pause_of(State("open", T, 99)) == timedelta(minutes=15)
     assert pause_of(State("open", T, 1, "out_of_credit")) == timedelta(minutes=10)
 
@@ -100,6 +122,16 @@ def test_out_of_credit_closes_all_models_of_the_account(key: HeldKey) -> None:
     assert breakers() == {"openai/gpt-4.1-mini": "open", "openai/gpt-4.1": "open"}
     told = ask(key.client, message="hi")
     assert (told["model"], told["reason_code"]) == (acts.model(acts.OPUS), "left_simple_unhealthy")
+
+
+def test_out_of_credit_closes_models_nobody_called_lately_until_the_account_answers(key: HeldKey) -> None:
+    posted(key, failed(acts.MINI, "402"))
+    watch()
+    assert breakers() == {"openai/gpt-4.1-mini": "open", "openai/gpt-4.1": "open"}
+    ModelHealth.objects.update(since=timezone.now() - timedelta(seconds=9))
+    posted(key, [call(provider=acts.FULL[0], model=acts.FULL[1])])
+    watch()
+    assert breakers() == {"openai/gpt-4.1-mini": "half_open", "openai/gpt-4.1": "closed"}
 
 
 def test_the_last_model_is_never_taken_away(key: HeldKey) -> None:

@@ -13,6 +13,7 @@ class ModelHealth(models.Model):
     since = models.DateTimeField(null=True)
     times_open = models.IntegerField(default=0)
     cause = models.TextField(blank=True, default="")
+    trial_ok_at = models.DateTimeField(null=True, help_text="when half open: the first trial call that went well")
     seen_at = models.DateTimeField()
     calls = models.IntegerField(default=0)
     ok_calls = models.IntegerField(default=0)

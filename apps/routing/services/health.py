@@ -40,13 +40,17 @@ def watch_models(*, now: datetime) -> Watched:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     seen = health.reported(now=now, window=timedelta(seconds=settings.HEALTH_WINDOW_SECONDS))
     known = {(row.provider, row.model): row for row in ModelHealth.objects.all()}
-    without_credit = _providers_without_credit(seen)
+    without_credit, answered = _credit(seen)
     rows: list[ModelHealth] = []
     changed = 0
-    for provider, model in sorted({*seen, *known}):
+    for provider, model in sorted({*seen, *known, *_of_policy(without_credit)}):
         one = seen.get((provider, model), Reported())
         row = known.get((provider, model)) or ModelHealth(provider=provider, model=model)
-        moved = after(_state_of(row), Seen(one.since_ok, one.since_faults, provider in without_credit), now)
+        told = Seen(
+            one.since_ok, one.since_faults, provider in without_credit, one.out_of_credit_at is not None,
+            one.last_ok_at, answered.get(provider),
+        )  # fmt: skip
+        moved = after(_state_of(row), told, now)
         changed += moved.breaker != row.breaker
         rows.append(_filled(row, one, moved, now))
     _write(rows)
@@ -57,23 +61,30 @@ def watch_models(*, now: datetime) -> Watched:
     return Watched(len(seen), sum(row.breaker == "open" for row in rows), changed)
 
 
-def _providers_without_credit(seen: Mapping[ModelKey, Reported]) -> set[str]:
-    """Providers that asked for money and answered no call after that, whichever model was called."""
+def _of_policy(providers: set[str]) -> set[ModelKey]:
+    """The models of the policy at these providers, whether or not they were called lately."""
+    found = in_force.in_force() if providers else None
+    return set() if found is None else {key for key in found.tiers if key[0] in providers}
+
+
+def _credit(seen: Mapping[ModelKey, Reported]) -> tuple[set[str], dict[str, datetime]]:
+    """Providers that asked for money and answered no call after that, whichever model was called; and when each did."""
     refused: dict[str, datetime] = {}
     answered: dict[str, datetime] = {}
     for (provider, _), one in seen.items():
         for told, moment in ((refused, one.out_of_credit_at), (answered, one.last_ok_at)):
             if moment is not None:
                 told[provider] = max(moment, told.get(provider, moment))
-    return {name for name, moment in refused.items() if name not in answered or moment > answered[name]}
+    return {name for name, moment in refused.items() if name not in answered or moment > answered[name]}, answered
 
 
 def _state_of(row: ModelHealth) -> State:
-    return State(cast(Breaker, row.breaker), row.since, row.times_open, cast(Cause, row.cause))
+    return State(cast(Breaker, row.breaker), row.since, row.times_open, cast(Cause, row.cause), row.trial_ok_at)
 
 
 def _filled(row: ModelHealth, one: Reported, moved: State, now: datetime) -> ModelHealth:
     row.breaker, row.since, row.times_open, row.cause = moved.breaker, moved.since, moved.times_open, moved.cause
+    row.trial_ok_at = moved.trial_ok_at
     row.seen_at = now
     row.calls, row.ok_calls, row.fault_calls = one.calls, one.ok_calls, one.fault_calls
     row.latency_ms = one.latency_ms // one.latency_calls if one.latency_calls else None
