@@ -11,6 +11,7 @@ from django.test import Client
 from apps.access.models import User
 from tests.cast import HeldKey
 from tests.costs.posting import load_prices
+from tests.prices import acts
 
 SignIn = Callable[[User], Client]
 
@@ -44,6 +45,16 @@ def test_it_works(browser: Client) -> None:
     assert '<strong title="$0.0048">$0.0048</strong>' in shown
     assert "First public list: tests 1" in shown
     assert "without the date" in shown
+
+
+def test_discounts_and_subscriptions_are_told_as_what_they_are(browser: Client) -> None:
+    acts.adjustment()
+    discounted = text(browser.get("/prices/match", {"name": "openai/gpt-4.1"}))
+    assert "Discount or margin: adjusted" in discounted
+    assert "$1.90" in discounted
+
+    acts.subscription()
+    assert "Subscription: subscription" in text(browser.get("/prices/match", {"name": "openai/gpt-4.1"}))
 
 
 @pytest.mark.parametrize(

@@ -96,4 +96,10 @@ def _layers(book: RateBook, found: Explanation, match: Match, at: datetime) -> t
     return tuple(LayerPrice(_LAYERS[Layer(top.layer)], prices[top.id], top.id == match.price_id) for top in tops)
 
 
-_LAYERS = {Layer.OWN: "Own price", Layer.FIRST_LIST: "First public list", Layer.SECOND_LIST: "Second public list"}
+_LAYERS = {
+    Layer.SUBSCRIPTION: "Subscription",
+    Layer.OWN: "Own price",
+    Layer.ADJUSTED: "Discount or margin",
+    Layer.FIRST_LIST: "First public list",
+    Layer.SECOND_LIST: "Second public list",
+}
