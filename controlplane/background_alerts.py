@@ -1,6 +1,6 @@
 """Alerts for background work that is late. A worker that is dead cannot tell: /healthz/background does that."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from apps.budgets.models import Severity
 from apps.budgets.services.alerting.conditions import Condition, keep
@@ -8,14 +8,18 @@ from controlplane.health import Check, background_checks
 
 KIND = "background_late"
 _THIS = "Watch background"
+_CATCHING_UP = timedelta(minutes=2)
 
 
-def watch_background(*, now: datetime) -> None:
+def watch_background(*, now: datetime, began: datetime) -> None:
     """Raise an alert for each kind of work that is late, resolve it when it has caught up.
 
     When this very look is late, everything stood still, as on a machine that was off: what is due has only just begun
-    again. The next look raises what has not caught up by then.
+    again. The next look raises what has not caught up by then. So it is while the worker, which `began` then, is new:
+    a restart of a minute would else be told as a dozen alerts, and once more as they resolve.
     """
+    if now - began < _CATCHING_UP:
+        return
     late = [check for check in background_checks(now) if check.level != "ok"]
     if any(check.name == _THIS for check in late):
         return

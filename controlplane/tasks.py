@@ -6,6 +6,9 @@ from django.utils import timezone
 
 from controlplane import background_alerts
 
+_BEGAN = timezone.now()
+"""When this worker began."""
+
 
 @shared_task
 def heartbeat() -> None:
@@ -21,4 +24,4 @@ def clear_sessions() -> None:
 @shared_task
 def watch_background() -> None:
     """Raises an alert for background work that is late, and ends it when it has caught up."""
-    background_alerts.watch_background(now=timezone.now())
+    background_alerts.watch_background(now=timezone.now(), began=_BEGAN)

@@ -101,11 +101,13 @@ def test_background_work_that_is_late_until_it_has_caught_up(db: None) -> None:
     now = timezone.now()
     Heartbeat.objects.create(name="controlplane.tasks.watch_background", done_at=now)
     Heartbeat.objects.create(name="apps.costs.tasks.fold_days", done_at=now - timedelta(hours=2))
+    watch_background(now=now, began=now - timedelta(seconds=119))  # the worker was started again just now
+    assert open_alerts("background_late") == []
     for _ in range(2):
-        watch_background(now=now)
+        watch_background(now=now, began=now - timedelta(seconds=120))
     assert "Background work is late: fold days" in open_alerts("background_late")
     Heartbeat.objects.update(done_at=now)
-    watch_background(now=now)
+    watch_background(now=now, began=now - timedelta(hours=1))
     assert "Background work is late: fold days" not in open_alerts("background_late")
 
 
@@ -113,9 +115,9 @@ def test_what_stood_still_with_the_machine_is_given_one_look_to_catch_up(db: Non
     began = timezone.now()
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
         Heartbeat.objects.create(name=entry["task"], done_at=began - timedelta(hours=2))
-    watch_background(now=began)
+    watch_background(now=began, began=began - timedelta(days=1))
     assert open_alerts("background_late") == []
 
     Heartbeat.objects.exclude(name="apps.costs.tasks.fold_days").update(done_at=began)
-    watch_background(now=began + timedelta(seconds=60))
+    watch_background(now=began + timedelta(seconds=60), began=began - timedelta(days=1))
     assert open_alerts("background_late") == ["Background work is late: fold days"]
