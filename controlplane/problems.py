@@ -37,6 +37,7 @@ UNCOUNTABLE = (
     " changed. Send token counts, or try again later."
 )
 _API_PATHS = ("/api/", "/v1/")
+_FRAMED = (403, 404)
 _DETAILS = {
     400: "The request could not be understood.",
     403: "You may not do this.",
@@ -73,7 +74,11 @@ def problem(
 
 
 def page(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
-    """The same for a person: a static page without queries and without a stack trace."""
+    """The same for a person, without a stack trace.
+
+    What they may not see or what is not there leaves them where they are, under the top bar. Of a failure the page is
+    static and asks the database nothing: it may be what failed.
+    """
     context = {
         "status": status,
         "title": HTTPStatus(status).phrase,
@@ -81,7 +86,8 @@ def page(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
         "request_id": origin().request_id,
     }
     try:
-        text: str = render_to_string("problem.html", context | {"theme": chosen_theme(request)})
+        frame = request if status in _FRAMED else None
+        text: str = render_to_string("problem.html", context | {"theme": chosen_theme(request)}, frame)
     except Exception:  # whatever is broken, the person gets an answer
         logger.exception("The error page could not be rendered.")
         text = f"<!doctype html><title>{status}</title><p>{escape(context['detail'])}</p>"

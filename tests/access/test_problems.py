@@ -45,6 +45,13 @@ def test_an_unknown_page_is_a_page(charlie: Client) -> None:
     assert answer["X-Request-Id"].encode() in answer.content
 
 
+def test_who_is_signed_in_keeps_the_top_bar_where_nothing_is(alice: User, signed_in: SignIn) -> None:
+    answer = signed_in(alice).get("/nothing")
+    assert answer.status_code == 404
+    assert b'href="/budgets"' in answer.content
+    assert b'href="/budgets"' not in Client().get("/nothing").content
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "encoding", "status"),
     [
