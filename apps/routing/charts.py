@@ -27,7 +27,7 @@ class Bar:
     """What a factor adds to the log-odds: right of the middle makes the ask harder."""
 
     name: str
-    value: float
+    value: str
     contribution: str
     evidence: str
     start: float
@@ -60,13 +60,19 @@ def _bar(one: Mapping[str, Any], longest: float) -> Bar:
     width = abs(pull) / longest * 50
     return Bar(
         name=one["name"].replace("_", " "),
-        value=one["value"],
-        contribution=f"{pull:+.2f}".replace("-", "\N{MINUS SIGN}"),
+        value=f"{one['value']:.2f}",
+        contribution=_signed(pull),
         evidence=one.get("evidence", ""),
         start=round(50 if pull >= 0 else 50 - width, 2),
         width=round(width, 2),
         adds=pull >= 0,
     )
+
+
+def _signed(pull: float) -> str:
+    """With its sign, except where nothing is left of it after rounding."""
+    words = f"{pull:+.2f}".replace("-", "\N{MINUS SIGN}")
+    return "0.00" if float(f"{pull:.2f}") == 0 else words
 
 
 @dataclass(frozen=True, slots=True)

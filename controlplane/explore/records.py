@@ -31,6 +31,7 @@ from controlplane.conversations.links import conversation_url
 from controlplane.explore.asked import Asked, asked
 from controlplane.explore.state import PATH
 from controlplane.filterbar import Link
+from controlplane.templatetags.bursar import instant
 
 ON_A_PAGE = 50
 IN_A_PIECE = 2000
@@ -129,7 +130,11 @@ def record(request: PageRequest) -> HttpResponse:
         raise Http404
     one = explained(found)
     parts = [{**part, "words": unit_words(part["unit"])} for part in one["cost_parts"] or ()]
-    facts = [(name.replace("_", " "), one[name]) for name in FIELDS if name in one and one[name] not in (None, "")]
+    facts = [
+        (name.replace("_", " "), instant(one[name]) if isinstance(one[name], datetime) else one[name])
+        for name in FIELDS
+        if name in one and one[name] not in (None, "")
+    ]
     talk = conversation_url(one["project"], one["conversation_id"]) if one["conversation_id"] else ""
     context = {"record": one, "parts": parts, "facts": facts, "zone": reporting_zone().key, "conversation": talk}
     return render(request, "explore/record.html", context)

@@ -143,6 +143,13 @@ def test_people_of_some_projects_see_theirs(support: Project, signed_in: Any) ->
     assert browser.get(f"/budgets/{hidden.pk}").status_code == 404
     assert browser.post(f"/budgets/{hidden.pk}/delete").status_code == 404
 
+    spend("1", project="support", agent="triage", task_type="answer")
+    spend("1", project="secret", agent="spy", model="m-16", task_type="listen")
+    known = browser.get("/budgets/new").context["known"]
+    assert (known.projects, known.agents, known.models, known.task_types) == (
+        ["support"], ["triage"], ["made-up"], ["answer"],
+    )  # fmt: skip
+
 
 def test_the_history_has_the_levels_of_the_thresholds_drawn() -> None:
     draft = checked_draft(

@@ -156,6 +156,9 @@ def test_the_playground_keeps_nothing(browser: Client) -> None:
     under = {"message": "hi", "under": str(acts.draft(policy))}
     assert "the standard tier is that of" in browser.post("/routing/playground", under).content.decode()
     spend("0", project="sales")
+    make_budget(limit_usd=None, name="Words", limit_tokens=5000, scope={"project": "sales"})
+    counted = browser.post("/routing/playground", {"message": "hi", "project": "sales"}).content.decode()
+    assert "Words</a>: 1,000 of 5,000 tokens" in counted
     make_budget("0.001", scope={"project": "sales"})
     spend("0.001", project="sales")
     stopped = browser.post("/routing/playground", {"message": "hi", "project": "sales"}).content.decode()

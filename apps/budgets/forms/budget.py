@@ -46,7 +46,9 @@ _SCOPE_LABELS = {
     "task_type": "Task type", "tool": "Tool", "model": "Model", "provider": "Provider", "tier": "Tier",
     "conversation": "Conversation",
 }  # fmt: skip
-_HINTS = {"agent": "With its subordinates: support covers support/triage.", "key": "Its name or number."}
+_HINTS = {"key": "Its name or number."}
+_OFFERED = {"project": "projects", "agent": "agents", "model": "models", "task_type": "task-types"}
+"""Which list of known names a field offers; any other name can be typed."""
 
 
 def _text(label: str, *, required: bool = False, most: int = MAX_NAME, hint: str = "", **attributes: str) -> Any:
@@ -106,7 +108,8 @@ class BudgetForm(ServiceForm):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         for name in FIELDS:
-            self.fields[f"scope_{name}"] = _text(_SCOPE_LABELS[name], hint=_HINTS.get(name, ""))
+            offered = {"list": f"known-{_OFFERED[name]}"} if name in _OFFERED else {}
+            self.fields[f"scope_{name}"] = _text(_SCOPE_LABELS[name], hint=_HINTS.get(name, ""), **offered)
         for row in range(ROWS):
             number = row + 1
             self.fields[f"level_{row}"] = _text(f"Level {number}", most=30, placeholder="80%")

@@ -31,6 +31,7 @@ from apps.budgets.selectors.spending import TooMuch
 from apps.budgets.selectors.standing import standing
 from apps.budgets.services import editing
 from apps.budgets.views.budgets import budget_of
+from apps.costs.selectors.known_names import known_names
 from apps.costs.selectors.reporting import reporting_zone
 
 
@@ -163,5 +164,11 @@ def _now_told(draft: Draft, found: Replay, changed: Budget | None, now: datetime
 
 
 def _render(request: PageRequest, form: BudgetForm, preview: Preview | None, found: Budget | None) -> HttpResponse:
-    context: dict[str, Any] = {"form": form, "preview": preview, "budget": found, "zones": zones()}
+    context: dict[str, Any] = {
+        "form": form,
+        "preview": preview,
+        "budget": found,
+        "zones": zones(),
+        "known": known_names(request.caller),
+    }
     return render(request, "budgets/form.html", context, status=422 if form.errors else 200)

@@ -14,6 +14,8 @@ from django.views.decorators.http import require_http_methods
 from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page
+from apps.costs.domain.formats import count, money
+from apps.costs.selectors.known_names import known_names
 from apps.routing.charts import bars, ruler
 from apps.routing.domain.asked import Asked, read
 from apps.routing.domain.policy import Policy
@@ -39,6 +41,7 @@ def playground(request: PageRequest) -> HttpResponse:
         "draft": draft,
         "tabs": tabs("routing:playground"),
         "sent": request.POST,
+        "known": known_names(request.caller),
         "abilities": [(name, name in request.POST.getlist("requires")) for name in ABILITIES],
         "policy": found.policy if found else None,
         "number": found.version if found else None,
@@ -75,17 +78,38 @@ def answered(answer: dict[str, Any], policy: Policy | None) -> dict[str, Any]:
     """An answer as the page shows it, on the ruler of a policy."""
     complexity = answer["complexity"]
     considered = [
-        {**one, "words": verdict_words(one["verdict"]), "chance": Decimal(str(one.get("chance", 1)))}
+        {
+            **one,
+            "words": verdict_words(one["verdict"]),
+            "cost": _amount(one["cost_usd"]),
+            "chance": Decimal(str(one.get("chance", 1))),
+        }
         for one in answer["considered"]
     ]
     return {
         "answer": {**answer, "considered": considered, "propensity": Decimal(str(answer.get("propensity", 1)))},
+        "expected_cost": _amount((answer.get("expected") or {}).get("cost_usd")),
+        "budget_words": _budget_words(answer.get("budget")),
         "bars": bars(complexity["factors"]) if complexity else (),
         "mark": round(complexity["score"] * 100, 2) if complexity else None,
         "sure": f"{complexity['confidence']:.0%}" if complexity else "",
         "ruler": ruler([(tier.name, tier.upper) for tier in policy.tiers]) if policy else (),
         "json": msgspec.json.format(json.dumps(answer), indent=2),
     }
+
+
+def _amount(told: str | None) -> Decimal | None:
+    return None if told is None else Decimal(told)
+
+
+def _budget_words(told: dict[str, Any] | None) -> str:
+    """What is spent of the budget that binds, in its own unit."""
+    if not told:
+        return ""
+    if "limit_usd" in told:
+        return f"{money(Decimal(told['spent_usd']))} of {money(Decimal(told['limit_usd']))}"
+    unit = "tokens" if "limit_tokens" in told else "calls"
+    return f"{count(told[f'spent_{unit}'])} of {count(told[f'limit_{unit}'])} {unit}"
 
 
 def _to_copy(request: PageRequest, question: dict[str, Any]) -> dict[str, str]:
