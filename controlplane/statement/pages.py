@@ -24,8 +24,12 @@ from controlplane.viewstate import ViewState, filter_words, read
 @page(role=Role.ANALYST)
 @require_GET
 def latest(request: PageRequest) -> HttpResponse:
-    """The last month that is over."""
-    return _page(request, running_month(timezone.now(), reporting_zone()).moved(-1).key)
+    """The last month that is over; the running one while nothing was used before it."""
+    running = running_month(timezone.now(), reporting_zone())
+    over = running.moved(-1)
+    found = _found(request, *_asked(request, over.key)[:2])
+    is_empty = not (found.totals.calls or found.totals.tool_executions or found.whole_usd)
+    return _page(request, running.key) if is_empty else _page(request, over.key, found)
 
 
 @page(role=Role.ANALYST)
@@ -35,10 +39,10 @@ def month(request: PageRequest, key: str) -> HttpResponse:
     return _page(request, key)
 
 
-def _page(request: PageRequest, key: str) -> HttpResponse:
+def _page(request: PageRequest, key: str, found: Statement | None = None) -> HttpResponse:
     asked, state, notices = _asked(request, key)
     now = timezone.now()
-    found = _found(request, asked, state)
+    found = found or _found(request, asked, state)
     is_running = now < asked.end
     context = {
         "statement": found,

@@ -123,6 +123,9 @@ def test_counts() -> None:
         (99_999, 100_000, ">99.9%"),
         (5, 5, "100%"),
         (Decimal("1.5"), Decimal("3"), "50.0%"),
+        (-1, 3, "\u221233.3%"),
+        (-5, 2, "\u2212250%"),
+        (-1, 100_000, "\u2212<0.1%"),
     ],
 )
 def test_percent(part: Decimal | int, whole: Decimal | int, text: str) -> None:

@@ -83,6 +83,8 @@ def test_a_month_is_one_of_the_reporting_zone(ann: User, signed_in: SignIn, sett
     for key, spent in (("2026-10", "0.00"), ("2026-11", "3.00")):
         assert lines(browser, f"/statement/{key}.csv")[0]["cost_usd"] == spent
     assert lines(browser, "/statement/2026-11.csv")[0]["start"] == "2026-11-01T00:00:00+01:00"
+    assert browser.get("/statement").context["month"].key == "2026-11", "nothing was used in October"
+    report([call(datetime(2026, 10, 31, 22, 30, tzinfo=UTC), cost_usd="1")], NOW)
     assert browser.get("/statement").context["month"].key == "2026-10"
     for key in ("2026-13", "0000-01", "1999-12", "2026-1", "2026-11-01", "x"):
         assert browser.get(f"/statement/{key}").status_code == 404

@@ -108,8 +108,9 @@ class BudgetForm(ServiceForm):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         for name in FIELDS:
-            offered = {"list": f"known-{_OFFERED[name]}"} if name in _OFFERED else {}
-            self.fields[f"scope_{name}"] = _text(_SCOPE_LABELS[name], hint=_HINTS.get(name, ""), **offered)
+            self.fields[f"scope_{name}"] = _text(_SCOPE_LABELS[name], hint=_HINTS.get(name, ""))
+            if name in _OFFERED:
+                self.fields[f"scope_{name}"].widget.attrs["list"] = f"known-{_OFFERED[name]}"
         for row in range(ROWS):
             number = row + 1
             self.fields[f"level_{row}"] = _text(f"Level {number}", most=30, placeholder="80%")

@@ -128,6 +128,8 @@ def percent(part: Decimal | int, whole: Decimal | int) -> str:
     if not whole:
         return NONE
     share = Decimal(part) * 100 / Decimal(whole)
+    if share < 0:
+        return MINUS + percent(-part, whole)
     if 0 < share < Decimal("0.1"):
         return "<0.1%"
     if Decimal("99.9") < share < 100:
