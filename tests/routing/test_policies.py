@@ -1,7 +1,7 @@
 """Policies: what cannot work is named, versions never change, publishing and rolling back, the agent's own block."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -19,6 +19,7 @@ from apps.routing.domain.policy_checks import PriceFacts, problems_of
 from apps.routing.domain.policy_diff import Difference, differences
 from apps.routing.domain.retirements import End, announced_end, retirement_of
 from apps.routing.models import PolicyVersion
+from apps.routing.selectors.config import config_for
 from apps.routing.selectors.in_force import in_force
 from apps.routing.selectors.policies import checked
 from apps.routing.services.first_policy import publish_first_policy
@@ -28,6 +29,7 @@ from tests.costs.posting import JSON, load_prices
 from tests.routing import acts
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
+DAY = timedelta(days=1)
 
 
 def changed(**fields: Any) -> dict[str, Any]:
@@ -202,6 +204,16 @@ def test_config_as_the_contract_says(make_held_key: Any) -> None:
     assert (off.status_code, off.json()["model_routing_enabled"]) == (200, False)
     acts.published(acts.document(model_routing_strategy="balanced"))
     assert key.client.get("/api/routing/config", headers={"If-None-Match": tag}).status_code == 200
+
+
+@pytest.mark.django_db
+def test_config_tells_a_price_from_the_day_it_holds() -> None:
+    acts.published()
+    now = datetime.now(UTC)
+    load_prices({acts.MINI: acts.BOOK[acts.FULL]}, effective_from=now + timedelta(days=2), version="2")
+    before, same, after = (config_for("p", "a", now=now + ahead) for ahead in (timedelta(), DAY, 3 * DAY))
+    prices = [json.loads(one.told)["model_tiers"]["simple"]["models"][0]["input_usd_per_mtok"] for one in (same, after)]
+    assert (prices, before.tag == same.tag, same.tag == after.tag) == (["0.40", "2.00"], True, False)
 
 
 def test_drafts_over_the_api(admin_key: HeldKey) -> None:

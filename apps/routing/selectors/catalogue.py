@@ -8,7 +8,6 @@ from datetime import datetime
 from apps.costs.domain.pricing import RateCard
 from apps.costs.selectors.rate_book import RateBook, current_rate_book, rate_book
 from apps.routing.domain.policy import ModelKey
-from apps.routing.domain.policy_checks import PriceFacts
 from apps.routing.selectors.in_force import InForce
 from apps.routing.selectors.policies import price_facts
 
@@ -21,7 +20,6 @@ class Catalogue:
     """What the price book says of a policy's models."""
 
     book: RateBook
-    facts: Mapping[ModelKey, PriceFacts]
     windows: Mapping[ModelKey, int | None]
 
     def card(self, model: ModelKey, now: datetime) -> RateCard | None:
@@ -51,7 +49,7 @@ def catalogue_of(found: InForce, *, now: datetime) -> Catalogue:
         facts = price_facts({model.key for tier in found.policy.tiers for model in tier.models}, now=now, book=book)
         if len(_made) > 4:
             _made.clear()
-        _made[key] = Catalogue(book, facts, {model: known.context_window for model, known in facts.items()})
+        _made[key] = Catalogue(book, {model: known.context_window for model, known in facts.items()})
     return _made[key]
 
 

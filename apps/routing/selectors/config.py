@@ -1,4 +1,7 @@
-"""The configuration agents fetch, with its tag: made once per generation of policy and price book."""
+"""The configuration agents fetch, with its tag: made once a minute, and when the policy or the price book moves.
+
+A price may be dated ahead, so a book that nobody touches tells another one from that moment on.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,9 +10,10 @@ from datetime import datetime
 import msgspec
 
 from apps.routing.domain.config import NOTHING, config_of
-from apps.routing.selectors.catalogue import catalogue_of, fresh_book
+from apps.routing.selectors.catalogue import fresh_book
 from apps.routing.selectors.health import open_models
 from apps.routing.selectors.in_force import in_force
+from apps.routing.selectors.policies import price_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Config:
 
 
 _NONE = Config(msgspec.json.encode(NOTHING), '"none"')
-_made: dict[tuple[int, int, bool], Config] = {}
+_made: dict[tuple[int, int, bool, int], Config] = {}
 
 
 def config_for(project: str, agent: str, *, now: datetime) -> Config:
@@ -30,9 +34,10 @@ def config_for(project: str, agent: str, *, now: datetime) -> Config:
     if found is None:
         return _NONE
     is_off = found.policy.off.covers(project, agent)
-    key = (found.generation, fresh_book().version, is_off)
+    book = fresh_book()
+    key = (found.generation, book.version, is_off, int(now.timestamp()) // 60)
     if key not in _made:
-        facts = catalogue_of(found, now=now).facts
+        facts = price_facts({model.key for tier in found.policy.tiers for model in tier.models}, now=now, book=book)
         told = config_of(found.policy, found.version, facts, is_off=is_off, unhealthy=open_models())
         tag = hashlib.sha256(repr((key[1], told)).encode()).hexdigest()[:32]
         if len(_made) > 8:
