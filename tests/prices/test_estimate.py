@@ -70,6 +70,19 @@ def test_it_agrees_with_what_ingest_stores(admin_key: HeldKey, fields: dict[str,
         assert told[name] == stored[name], name
 
 
+def test_texts_of_models_with_a_vocabulary_of_their_own_count_with_a_buffer(admin_key: HeldKey, settings: Any) -> None:
+    """An estimate errs on the dear side where the count is not exact; what ingest bills stays the plain count."""
+    texts = {"input_tokens": None, "input_text": " a" * 100, "output_tokens": None, "output_text": " a" * 10}
+    claude = {"provider": "anthropic", "model": "claude-sonnet-4-5"}
+    settings.TOKEN_ESTIMATE_BUFFER = "1.25"
+    exact, buffered = estimated(admin_key, **texts), estimated(admin_key, **claude, **texts)
+    assert (exact["input_tokens"], exact["output_tokens"]) == (100, 10)
+    assert (buffered["input_tokens"], buffered["output_tokens"]) == (125, 13)
+    only_result(admin_key, id="x", **claude, **texts)
+    stored = shown(admin_key, "x")
+    assert (stored["input_tokens"], stored["output_tokens"]) == (100, 10)
+
+
 def test_what_has_no_rate_of_its_own_is_named(admin_key: HeldKey) -> None:
     told = estimated(admin_key, service_tier="flex", cache_creation_input_tokens=10, reasoning_output_tokens=5)
 

@@ -113,6 +113,20 @@ def test_a_summary_of_the_agents_own_model(post: Callable[..., Any]) -> None:
     assert dear["reason"].startswith("The lost cache and the summary cost more")
 
 
+def test_a_summary_that_is_too_long_is_cut_and_loses_nothing_named(post: Callable[..., Any]) -> None:
+    chat = "The depot closes early when it snows and nobody has ever found out why that is so. " * 200
+    talk = [
+        {"role": "user", "content": "Where is X77Q1?"},
+        {"role": "assistant", "content": f"{chat}X77Q1 is in Graz."},
+        {"role": "user", "content": "Is X77Q1 in Graz?"},
+    ]
+    ask = {"messages": talk, "model": "gpt-4.1", "target_tokens": 100, "keep_recent": 1}
+    told = post(**ask, summary={"text": f"{'snow ' * 2000}X77Q1 is in Graz.", "cost_usd": "0.0001"}).json()
+    assert told["messages"][1]["content"] == (
+        f"(a summary of messages 2: {('snow ' * 819).strip()})\n(they also told of X77Q1, Graz)"
+    ), "0.8 of 1,024"
+
+
 def test_what_needs_no_model_asks_for_none(post: Callable[..., Any]) -> None:
     assert post(messages=TALK, target_reduction=0.3, keep_recent=2, summary=True).json()["summary_request"] is None
 

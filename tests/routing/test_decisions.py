@@ -74,6 +74,13 @@ def test_the_contract(agent: Client) -> None:
     assert (seen["reason"], seen["asked"]["role"], seen["calls"]) == (told["reason"], "chat", [])
 
 
+def test_a_message_is_counted_with_a_buffer(agent: Client, settings: Any) -> None:
+    """Which model's vocabulary counts is not known yet; what the agent counted itself stays as it is."""
+    settings.TOKEN_ESTIMATE_BUFFER = "1.5"
+    told = ask(agent, message=" a" * 10_000, input_tokens=None, context_tokens=1000)
+    assert Decision.objects.get(decision_id=told["id"]).asked["sizes"]["input_tokens"] == 1000 + 15_000
+
+
 def test_nothing_of_the_message_is_stored(agent: Client) -> None:
     told = ask(agent, message=HARD)
     row = Decision.objects.get()

@@ -1,8 +1,10 @@
 """`/api/prices/estimate`: what a call would cost. Nothing is stored."""
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import msgspec
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ParseError
@@ -31,7 +33,8 @@ class EstimateView(APIView):
     def post(self, request: Request) -> Response:
         """The cost of one call with its parts and the version of the price; null with a reason where none is known.
 
-        Fields as in `POST /api/usage`; `occurred_at` may be any time, past or to come.
+        Fields as in `POST /api/usage`; `occurred_at` may be any time, past or to come. Texts sent instead of counts
+        are counted; where the model's vocabulary is not public, with a buffer on top.
         """
         raw = request.data
         if not isinstance(raw, dict) or request.stream is None:
@@ -46,7 +49,7 @@ def _usage(raw: dict[str, Any]) -> Usage:
     try:
         if odd := records.text_error(raw):
             raise refusal([odd])
-        usage = counted(records.parse(raw))
+        usage = counted(records.parse(raw), buffer=Decimal(settings.TOKEN_ESTIMATE_BUFFER))
         errors = records.rule_errors(usage)
     except msgspec.ValidationError as error:
         errors = records.field_errors(raw) or [FieldError("", "type", f"{error}.")]

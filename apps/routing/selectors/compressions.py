@@ -9,8 +9,16 @@ from typing import Any
 from django.conf import settings
 
 from apps.costs.domain import pricing
-from apps.costs.domain.tokens import count
-from apps.routing.domain.compression import Compressed, Economy, SummaryRequest, compress, economy_of, share_kept
+from apps.costs.domain.tokens import count, trim
+from apps.routing.domain.compression import (
+    LONGEST_SUMMARY,
+    Compressed,
+    Economy,
+    SummaryRequest,
+    compress,
+    economy_of,
+    share_kept,
+)
 from apps.routing.domain.policy import CompressionSettings
 from apps.routing.domain.prompts import Wish, put_together
 from apps.routing.selectors.catalogue import fresh_book
@@ -46,7 +54,7 @@ def compressed(wish: Wish, *, now: datetime) -> Pressed:
         count=lambda text: count(text, model),
         query=wish.query,
         sizes=sizes,
-        summary=wish.summary,
+        summary=_short_enough(wish.summary, model),
     )
     after, prices = sum(result.sizes), _prices(wish, before, now)
     calls_ahead = wish.calls_ahead or settings.COMPRESSION_CALLS_AHEAD
@@ -74,6 +82,12 @@ def compressed(wish: Wish, *, now: datetime) -> Pressed:
         "quality": _quality(wish, result, pays),
     }
     return Pressed(answer, economy)
+
+
+def _short_enough(summary: str | None, model: str) -> str | None:
+    """A summary that is longer than any that is asked for is cut; what its rest named is then told behind it."""
+    share = Decimal(settings.TOKEN_TRIM_SHARE)
+    return trim(summary, LONGEST_SUMMARY, model, share) if summary else summary
 
 
 def _prices(wish: Wish, tokens: int, now: datetime) -> tuple[Decimal, Decimal] | None:

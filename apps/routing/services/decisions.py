@@ -9,6 +9,7 @@ import hmac
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -269,7 +270,7 @@ def _sizes(asked: Asked, state: ConversationState) -> Sizes:
     context = asked.context_tokens or 0
     counted = asked.input_tokens
     if counted is None:
-        counted = context + _counted(asked.message)
+        counted = context + _estimated(asked.message)
     output = asked.expected_output_tokens
     if output is None:
         mean = state.output_tokens_mean
@@ -277,10 +278,14 @@ def _sizes(asked: Asked, state: ConversationState) -> Sizes:
     return Sizes(counted, output, max(context, counted), context)
 
 
-def _counted(message: str) -> int:
-    """The tokens of a message; what is beyond the part that is looked at counts like that part."""
+def _estimated(message: str) -> int:
+    """The tokens of a message for a model not chosen yet, so with the buffer that such counts have.
+
+    What is beyond the part that is looked at counts like that part.
+    """
     seen = message[:SCANNED]
-    return tokens.count(seen, COUNTED_AS) * max(1, len(message)) // max(1, len(seen))
+    counted = tokens.approximate(seen, COUNTED_AS, Decimal(settings.TOKEN_ESTIMATE_BUFFER))
+    return counted * max(1, len(message)) // max(1, len(seen))
 
 
 def _cost_of(catalogue: Catalogue, now: datetime) -> Any:

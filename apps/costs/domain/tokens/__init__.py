@@ -1,6 +1,6 @@
 """Tokens of texts: counted, approximated and trimmed without a network."""
 
-from .counting import Keep, approximate, count, trim, vocabulary_of
+from .counting import Keep, approximate, count, estimate, trim, vocabulary_of
 from .vocabularies import VOCABULARIES, VocabularyError, ensure_vocabularies
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "approximate",
     "count",
     "ensure_vocabularies",
+    "estimate",
     "trim",
     "vocabulary_of",
 ]

@@ -41,6 +41,11 @@ def approximate(text: str, model: str, buffer: Decimal) -> int:
     return int((count(text, model) * buffer).to_integral_value(ROUND_CEILING))
 
 
+def estimate(text: str, model: str, buffer: Decimal) -> int:
+    """The exact count for a model whose vocabulary is public, else the approximate one."""
+    return count(text, model) if _known_vocabulary(model) else approximate(text, model, buffer)
+
+
 def trim(text: str, limit: int, model: str, share: Decimal, keep: Keep = "start") -> str:
     """The text whole when it has at most `limit` tokens, else its start or end of at most `share` of the limit.
 
@@ -58,16 +63,19 @@ def trim(text: str, limit: int, model: str, share: Decimal, keep: Keep = "start"
     return kept
 
 
-@lru_cache(maxsize=256)
 def vocabulary_of(model: str) -> str:
     """The name of the vocabulary by which a model's tokens are counted; a provider's prefix in the name is ignored."""
+    return _known_vocabulary(model) or O200K_BASE.name
+
+
+@lru_cache(maxsize=256)
+def _known_vocabulary(model: str) -> str | None:
+    """The vocabulary that is a model's own; None for models of other makers."""
     try:
         known = tiktoken.encoding_name_for_model(model.lower().rpartition("/")[2])
     except KeyError:
-        return O200K_BASE.name
-    if known.startswith("o200k"):
-        return O200K_BASE.name
-    return CL100K_BASE.name
+        return None
+    return O200K_BASE.name if known.startswith("o200k") else CL100K_BASE.name
 
 
 @cache

@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -185,13 +187,17 @@ def _read_carefully(raw: Any) -> Usage | list[FieldError]:
         return records.field_errors(raw) or [FieldError("", "type", f"{error}.")]
 
 
-def counted(usage: Usage) -> Usage:
-    """The record with the counts of the texts it sent, marked as an estimate; the texts are not kept."""
+def counted(usage: Usage, *, buffer: Decimal | None = None) -> Usage:
+    """The record with the counts of the texts it sent, marked as an estimate; the texts are not kept.
+
+    `buffer` is for calls that are yet to come: counts in a vocabulary that is not the model's own are multiplied by it.
+    """
     model, changes = usage.model or "", {}
+    count = tokens.count if buffer is None else partial(tokens.estimate, buffer=buffer)
     if usage.input_tokens is None and usage.input_text is not None:
-        changes["input_tokens"] = tokens.count(usage.input_text, model)
+        changes["input_tokens"] = count(usage.input_text, model)
     if usage.output_tokens is None and usage.output_text is not None:
-        changes["output_tokens"] = tokens.count(usage.output_text, model)
+        changes["output_tokens"] = count(usage.output_text, model)
     return msgspec.structs.replace(usage, usage_source="estimate", **changes) if changes else usage
 
 

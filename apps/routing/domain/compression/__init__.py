@@ -8,8 +8,10 @@ from .compressing import compress
 from .economy import Economy, economy_of
 from .messages import Compressed, Dropped, Message, Reason, SummaryRequest
 from .standing import share_kept
+from .summaries import MOST as LONGEST_SUMMARY
 
 __all__ = [
+    "LONGEST_SUMMARY",
     "Compressed",
     "Dropped",
     "Economy",

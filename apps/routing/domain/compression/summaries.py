@@ -19,6 +19,7 @@ LEAST_TOKENS = 200
 SHARE = 0.2
 """A summary of so much of what it tells of is asked for."""
 FEWEST, MOST = 64, 1024
+"""Tokens of the shortest and of the longest summary that is asked for."""
 _ASK = (
     "Sum up the following part of a conversation for the agent that goes on with it. Keep every id, number, date, name,"
     " decision, refusal and open question, leave out how things were said, and add nothing. At most {limit} tokens."
