@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.routing.domain.complexity.asking import Ask
-from apps.routing.domain.complexity.factors import FACTORS, Look
+from apps.routing.domain.complexity.factors import FACTORS, Lexicons, Look
 from apps.routing.domain.complexity.fitting import Asks, Fitted, Prior, fit, told
 from apps.routing.domain.complexity.lexicons import DEFAULT_LEXICONS
 from apps.routing.domain.complexity.reading import read
@@ -75,7 +75,7 @@ class Looked:
 
 def look_at(questions: Questions) -> Looked:
     """Factors relative to their typical values, and places of the wording."""
-    lexicons = {name: compiled(entries) for name, entries in DEFAULT_LEXICONS.items()}
+    lexicons = Lexicons({name: compiled(entries) for name, entries in DEFAULT_LEXICONS.items()})
     values, places = [], []
     for prompt in questions.prompts:
         stripped = strip(prompt, scan_characters=65_536)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from apps.access.domain.identity import Caller, Role, Scope
@@ -43,8 +44,21 @@ def holder_of(digest: bytes) -> KeyHolder | None:
 
 def holder_from(row: Sequence[Any]) -> KeyHolder:
     """The holder as a row of BY_DIGEST tells it."""
-    key_id, name, scopes, maker_id, role, project_id, project_name, agent_id, agent_name, stale, version = row
-    caller = Caller(
+    *of_caller, stale, version = row
+    of_caller[_SCOPES] = tuple(of_caller[_SCOPES])
+    return KeyHolder(caller=_caller(*of_caller), use_is_stale=stale, places_version=version or 0)
+
+
+_SCOPES = 2
+
+
+@lru_cache(maxsize=1024)
+def _caller(
+    key_id: int, name: str, scopes: Sequence[str], maker_id: int | None, role: str | None,
+    project_id: int | None, project_name: str | None, agent_id: int | None, agent_name: str | None,
+) -> Caller:  # fmt: skip
+    """The same object for the same key as long as nothing of it changes: it is made anew at every request otherwise."""
+    return Caller(
         kind="key",
         actor=f"key {key_id} ({name})",
         key_id=key_id,
@@ -57,4 +71,3 @@ def holder_from(row: Sequence[Any]) -> KeyHolder:
         agent_id=agent_id,
         agent_name=agent_name,
     )
-    return KeyHolder(caller=caller, use_is_stale=stale, places_version=version or 0)

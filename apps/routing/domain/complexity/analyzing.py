@@ -22,7 +22,7 @@ def analyze(ask: Ask, state: ConversationState | None, weights: Weights) -> Comp
     """
     stripped = strip(ask.message, scan_characters=weights.scan_characters)
     reading = read(stripped.ask, word_characters=weights.word_characters)
-    look = Look(ask, state, stripped, reading, weights.lexicons)
+    look = Look(ask, state, stripped, reading, weights.all_lexicons)
     factors = [_weighed(name, look, weights) for name in FACTORS]
     heard = hear(reading, weights.wording) if weights.wording else None
     if heard:

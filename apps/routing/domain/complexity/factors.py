@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import NamedTuple
 
 from apps.routing.domain.complexity.asking import Ask, ConversationState
@@ -39,12 +40,12 @@ class Look:
     state: ConversationState | None
     stripped: Stripped
     reading: Reading
-    lexicons: Mapping[str, "Lexicon"]
+    lexicons: "Lexicons"
 
     @cached_property
     def hits(self) -> dict[str, list[str]]:
         """The entries of every lexicon that the ask contains."""
-        return {name: lexicon.found(self.reading) for name, lexicon in self.lexicons.items()}
+        return self.lexicons.found(self.reading)
 
     @cached_property
     def stuffing(self) -> float:
@@ -52,7 +53,7 @@ class Look:
         if self.reading.words < 12:
             return 1.0
         listed = set().union(*self.hits.values())
-        share = sum(map(listed.__contains__, self.reading.tokens)) / self.reading.words
+        share = sum(map(self.reading.counts.__getitem__, listed & self.reading.vocabulary)) / self.reading.words
         return min(1.0, max(0.0, (0.8 - share) / 0.4))
 
 
@@ -64,25 +65,37 @@ class Lexicon:
     phrases: tuple[tuple[str, frozenset[int]], ...]
     unspaced: tuple[str, ...]
 
-    @cached_property
-    def _by_pair(self) -> dict[int, list[int]]:
-        """The places of phrases by one of their pairs: most asks have none of them, and then nothing is looked at."""
-        places: dict[int, list[int]] = {}
-        for place, (_, pairs) in enumerate(self.phrases):
-            places.setdefault(min(pairs), []).append(place)
-        return places
 
-    @cached_property
-    def _pairs(self) -> frozenset[int]:
-        return frozenset(self._by_pair)
+class Lexicons:
+    """All lexicons, looked through at once: what an ask has of all their entries, then whose entries those are."""
 
-    def found(self, reading: Reading) -> list[str]:
-        hits = sorted(self.words & reading.vocabulary)
+    def __init__(self, lexicons: Mapping[str, Lexicon]) -> None:
+        self._names = tuple(lexicons)
+        self._of_word: dict[str, list[str]] = {}
+        # Phrases by one of their pairs: most asks have none of them, and then nothing is looked at.
+        self._by_pair: dict[int, list[tuple[int, str, str, frozenset[int]]]] = {}
+        for name, lexicon in lexicons.items():
+            for word in lexicon.words:
+                self._of_word.setdefault(word, []).append(name)
+            for place, (entry, pairs) in enumerate(lexicon.phrases):
+                self._by_pair.setdefault(min(pairs), []).append((place, name, entry, pairs))
+        self._words, self._pairs = frozenset(self._of_word), frozenset(self._by_pair)
+        self._unspaced = tuple((name, entry) for name, lexicon in lexicons.items() for entry in lexicon.unspaced)
+
+    def found(self, reading: Reading) -> dict[str, list[str]]:
+        """The entries of each lexicon that the ask contains: words by the alphabet, then phrases in their order."""
+        hits: dict[str, list[str]] = {name: [] for name in self._names}
+        for word in sorted(self._words & reading.vocabulary):
+            for name in self._of_word[word]:
+                hits[name].append(word)
         if begun := self._pairs & reading.pairs:
-            places = sorted(place for pair in begun for place in self._by_pair[pair])
-            hits += [self.phrases[place][0] for place in places if self.phrases[place][1] <= reading.pairs]
+            phrases = [phrase for pair in begun for phrase in self._by_pair[pair] if phrase[3] <= reading.pairs]
+            for _, name, entry, _ in sorted(phrases, key=itemgetter(0)):
+                hits[name].append(entry)
         if reading.unspaced_characters:
-            hits += [entry for entry in self.unspaced if entry in reading.lower]
+            for name, entry in self._unspaced:
+                if entry in reading.lower:
+                    hits[name].append(entry)
         return hits
 
 

@@ -1,6 +1,8 @@
 """An ask cut into words and signs, once, for everything that reads it."""
 
 import re
+from collections import Counter
+from collections.abc import KeysView
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
@@ -27,19 +29,36 @@ class Reading:
     tokens: list[str]
 
     @cached_property
-    def vocabulary(self) -> frozenset[str]:
-        return frozenset(self.tokens)
+    def counts(self) -> Counter[str]:
+        """How often it has each distinct token, in the order in which they first appear."""
+        return Counter(self.tokens)
+
+    @property
+    def vocabulary(self) -> KeysView[str]:
+        """The distinct tokens."""
+        return self.counts.keys()
+
+    @cached_property
+    def _bytes_of(self) -> dict[str, bytes]:
+        """Each distinct token as it is hashed; half a surrogate pair is no reason to fail."""
+        # No token has a line break, so all are encoded at once.
+        distinct = "\n".join(self.counts).encode("utf-8", "surrogatepass").split(b"\n")
+        return dict(zip(self.counts, distinct, strict=False))
 
     @cached_property
     def written(self) -> list[bytes]:
-        """Each token as it is hashed; half a surrogate pair is no reason to fail."""
-        # No token has a line break, so all are encoded at once.
-        return "\n".join(self.tokens).encode("utf-8", "surrogatepass").split(b"\n") if self.tokens else []
+        """Each token as it is hashed."""
+        return list(map(self._bytes_of.__getitem__, self.tokens))
+
+    @cached_property
+    def hash_of(self) -> dict[str, int]:
+        """The hash of each distinct token, in the order in which they first appear."""
+        return dict(zip(self._bytes_of, map(crc32, self._bytes_of.values()), strict=True))
 
     @cached_property
     def hashes(self) -> list[int]:
         """The hash of each token."""
-        return list(map(crc32, self.written))
+        return list(map(self.hash_of.__getitem__, self.tokens))
 
     @cached_property
     def pair_hashes(self) -> list[int]:
@@ -53,7 +72,7 @@ class Reading:
 
     @cached_property
     def words(self) -> int:
-        return sum(map(str.isalnum, self.tokens))
+        return sum([times for token, times in self.counts.items() if token.isalnum()])
 
     @cached_property
     def unspaced_characters(self) -> int:

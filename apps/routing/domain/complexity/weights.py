@@ -6,10 +6,11 @@ import math
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from apps.routing.domain.complexity.factors import FACTORS, Lexicon
+from apps.routing.domain.complexity.factors import FACTORS, Lexicon, Lexicons
 from apps.routing.domain.complexity.lexicons import DEFAULT_LEXICONS
 from apps.routing.domain.complexity.reading import Reading, tokens_of
 from apps.routing.domain.complexity.wording import PLACES, Wording
@@ -39,6 +40,11 @@ class Weights:
     scan_characters: int = 65_536
     word_characters: int = 8_192
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def all_lexicons(self) -> Lexicons:
+        """The lexicons, to be looked through at once."""
+        return Lexicons(self.lexicons)
 
 
 def compiled(entries: Iterable[str]) -> Lexicon:

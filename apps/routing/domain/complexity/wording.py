@@ -39,20 +39,25 @@ class Heard:
     evidence: str
 
 
-def places_of(reading: Reading) -> list[int]:
-    """The places of all distinct things an ask has; two of them may fall on one place."""
-    found = {*reading.hashes, *reading.pairs}
+def _distinct(reading: Reading) -> set[int]:
+    """The hashes of all distinct things an ask has."""
+    found = {*reading.hash_of.values(), *reading.pairs}
     if reading.tokens:
         found.add(crc32(b"first " + reading.written[0]))
         found.add(crc32(b"last " + reading.written[-1]))
     found.add(crc32(b"size %d" % int(2 * math.log2(len(reading.tokens) + 1))))
-    return [hash & _MASK for hash in found]
+    return found
+
+
+def places_of(reading: Reading) -> list[int]:
+    """The places of all distinct things an ask has; two of them may fall on one place."""
+    return [hash & _MASK for hash in _distinct(reading)]
 
 
 def hear(reading: Reading, wording: Wording) -> Heard:
     """Add up what the table says of an ask."""
     table = wording.table
-    said = list(map(table.__getitem__, places_of(reading)))
+    said = [table[hash & _MASK] for hash in _distinct(reading)]
     known = 1.0 - said.count(0) / len(said)
     log_odds = wording.scale * sum(said) / math.sqrt(len(said))
     return Heard(log_odds, known, _evidence(reading, wording, is_hard=log_odds > 0))
@@ -63,7 +68,7 @@ def _evidence(reading: Reading, wording: Wording, *, is_hard: bool) -> str:
     table, sign = wording.table, 1 if is_hard else -1
     loud = [
         (weight, token)
-        for token, hash in dict(zip(reading.tokens, reading.hashes, strict=True)).items()
+        for token, hash in reading.hash_of.items()
         if (weight := sign * table[hash & _MASK]) >= _LOUD and len(token) > 1
     ]
     loud.sort(reverse=True)
