@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,6 +52,11 @@ def csv_response(lines: Iterable[Sequence[Any]], *, name: str, period: Period) -
 def filename(name: str, period: Period, ending: str) -> str:
     """The name of a download, with the days it is about."""
     return f"{stem(name, period)}.{ending}"
+
+
+def amount(value: Decimal) -> Decimal:
+    """USD as it is written everywhere, as a number: an apostrophe before one below zero would make it a text."""
+    return Decimal(format_money(value))
 
 
 def stem(name: str, period: Period) -> str:

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_GET
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page
 from apps.costs.domain.calendars import Unit, cut, zone_words
-from apps.costs.domain.money_format import format_money
 from apps.costs.domain.periods import Period, days_words
 from apps.costs.selectors import metrics
 from apps.costs.selectors.demo import demo_state
@@ -150,7 +149,7 @@ def _lines(question: Asked, dimension: str) -> Iterator[list[Any]]:
             *row.values,
             str(row.saved.calls),
             str(row.saved.compared_calls),
-            *(format_money(getattr(row.saved, name)) for name in AMOUNTS),
+            *(exports.amount(getattr(row.saved, name)) for name in AMOUNTS),
             found.words,
         ]
 

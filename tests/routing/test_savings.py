@@ -150,16 +150,18 @@ def test_a_policy_version_is_a_baseline_for_what_it_decided(owner: User, writer:
     assert (whole.repriced_usd, whole.paid_usd) == (FULL_USD + MINI_USD, MINI_USD * 2), "what was not asked for stays"
 
 
-def test_an_answer_given_up_for_another_model_is_waste(owner: User, admin_key: HeldKey) -> None:
+def test_an_answer_given_up_for_another_model_is_waste(owner: User, admin_key: HeldKey, signed_in: Any) -> None:
     acts.baseline(owner)
     ask(admin_key.client, id="d1", message="hi", conversation_id="c")
-    failed = [{"provider": MINI[0], "name": MINI[1], "error_type": "wrong"}]
+    failed = [{"provider": "OpenRouter_AI", "name": MINI[1], "error_type": "wrong"}]
     second = ask(admin_key.client, id="d2", message="hi", conversation_id="c", failed_attempts=failed)
     assert second["reason_code"] == "escalated_from_simple"
     posted(admin_key, [used(MINI, decision_id="d1"), used(FULL, decision_id="d2")])
     derive_due_days(now=timezone.now())
     whole = saved().whole
     assert (whole.saved_usd, whole.waste_usd) == (-MINI_USD, MINI_USD), "the ladder cost more than starting above"
+    rows = b"".join(signed_in(owner).get("/routing/savings.csv").streaming_content).decode().splitlines()
+    assert rows[1].split(",")[11] == "-0.00056", "a number, no text, also below zero"
 
 
 def test_declarations(owner: User, bob: User) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 
 from apps.costs.domain.kinds import CostSource, LabelKind, Status
+from apps.costs.domain.providers import canonical_provider
 from apps.costs.selectors import recount
 from apps.costs.selectors.rerating import METERED, METERED_JOINS, Metered, femto, metered_of_row
 from apps.routing.domain.exploring import WHOLE
@@ -152,20 +153,27 @@ def scores_between(start: datetime, end: datetime) -> dict[tuple[int, str], Deci
 
 
 def given_up_between(start: datetime, end: datetime) -> set[tuple[int, str]]:
-    """Decisions whose model was named as failed when the same ask was decided again: what came of them was not used."""
+    """Decisions whose model was named as failed when the same ask was decided again: what came of them was not used.
+
+    The agent may call a provider by another of its names than the policy does.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT DISTINCT d.project_id, d.decision_id FROM routing_decision e
+            SELECT DISTINCT d.project_id, d.decision_id, d.provider, failed ->> 'provider' FROM routing_decision e
             CROSS JOIN LATERAL jsonb_array_elements(e.asked -> 'failed_attempts') failed
             JOIN routing_decision d ON d.conversation_id = e.conversation_id AND d.project_id = e.project_id
                 AND d.ask_hash = e.ask_hash AND d.created_at < e.created_at
                 AND d.created_at >= e.created_at - interval '1 day'
-                AND failed ->> 'provider' = d.provider AND failed ->> 'name' = d.model
+                AND failed ->> 'name' = d.model
             WHERE e.created_at >= %(start)s AND e.created_at < %(end)s + interval '1 day'
                 AND e.conversation_id IS NOT NULL AND jsonb_typeof(e.asked -> 'failed_attempts') = 'array'
                 AND d.created_at >= %(start)s AND d.created_at < %(end)s
             """,
             {"start": start, "end": end},
         )
-        return {(row[0], row[1]) for row in cursor.fetchall()}
+        return {
+            (project_id, decision_id)
+            for project_id, decision_id, provider, named in cursor.fetchall()
+            if canonical_provider(provider) == canonical_provider(named)
+        }
