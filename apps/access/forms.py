@@ -1,10 +1,12 @@
 """Forms of the access pages. What is allowed is decided by services; forms only read what was typed."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib.auth import password_validation
+from django.http import QueryDict
 from django.utils import timezone
 
 from apps.access.domain.errors import Refused
@@ -35,6 +37,26 @@ class ServiceForm(forms.Form):
     def refuse(self, refusal: Refused) -> None:
         """Shows the refusal."""
         self.add_error(refusal.path if refusal.path in self.fields else None, refusal.message)
+
+    def show_standing(self, standing: Mapping[str, Any]) -> None:
+        """After somebody else's change: what stands now beside each field that differs, all typed values kept.
+
+        The next save replaces it, since it was seen; so the form takes its version.
+        """
+        self.add_error(None, "Save again to put what you typed in its place.")
+        self.data = typed = cast(QueryDict, self.data).copy()
+        typed["version"] = str(standing["version"])
+        for name, field in self.fields.items():
+            stands = _plain(standing.get(name))
+            words = {str(key): label for key, label in getattr(field, "choices", ())}
+            is_sent = not (field.widget.is_hidden or field.widget.value_omitted_from_data(typed, {}, name))
+            if is_sent and (not words or stands in words) and _plain(self[name].value()) != stands:
+                self.add_error(name, f"Somebody set it to {words.get(stands, stands) or 'nothing'} meanwhile.")
+
+
+def _plain(value: Any) -> str:
+    """A value as a form sends it, whichever it comes from: the database or the browser."""
+    return "" if value is None else str(value)
 
 
 class LoginForm(ServiceForm):

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import urlsplit, urlunsplit
 
-from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, resolve_url
-from django_htmx.http import HttpResponseClientRedirect
+from django.shortcuts import redirect
 from django_htmx.middleware import HtmxDetails
 
 from apps.access.domain.identity import Caller, Role
@@ -81,6 +81,19 @@ def is_declared(view: Callable[..., Any]) -> bool:
 
 
 def _to_login(request: HttpRequest) -> HttpResponseBase:
+    """Asks to sign in, then leads back.
+
+    A part of a page is refused and the page left alone, with all that is typed into it: its script says what to do.
+    """
     if request.headers.get("HX-Request"):
-        return HttpResponseClientRedirect(resolve_url(settings.LOGIN_URL))
-    return redirect_to_login(request.get_full_path())
+        return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
+    asked = request.get_full_path() if request.method in ("GET", "HEAD") else _came_from(request)
+    return redirect_to_login(asked)
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page whose form was sent: the form's own address may have nothing to look at."""
+    page = urlsplit(request.headers.get("Referer", ""))
+    if page.netloc != request.get_host():
+        return "/"
+    return urlunsplit(("", "", page.path or "/", page.query, ""))

@@ -94,6 +94,9 @@ def change(request: PageRequest, view_id: int) -> HttpResponse:
             services.change_view(caller=request.caller, view_id=view_id, **form.cleaned_data)
         except Refused as refusal:
             form.refuse(refusal)
+            if refusal.code == "changed":
+                view.refresh_from_db()
+                form.show_standing({"name": view.name, "is_shared": view.is_shared, "version": view.version})
         else:
             messages.success(request, "Saved.")
             return see_other("views")

@@ -19,8 +19,8 @@
     return element;
   };
 
-  /** Shows {text, level, undo: {url, label}} for 8 s; with an undo it stays until dismissed. */
-  const toast = ({ text, level = "ok", undo }) => {
+  /** Shows {text, level, undo: {url, label}, link: {url, label}, stays} for 8 s; with an act it stays until dismissed. */
+  const toast = ({ text, level = "ok", undo, link, stays }) => {
     const box = document.createElement("div");
     box.className = `toast ${level}`;
     const words = document.createElement("span");
@@ -32,7 +32,14 @@
       const act = button(undo.label || "Undo", "btn small");
       act.onclick = () => { box.remove(); htmx.ajax("POST", undo.url, { swap: "none" }); };
       box.append(act);
-    } else {
+    } else if (link) {
+      const way = document.createElement("a");
+      way.className = "btn small";
+      way.href = link.url;
+      way.target = "_blank";
+      way.textContent = link.label;
+      box.append(way);
+    } else if (!stays) {
       const leave = () => (box.matches(":hover, :focus-within") ? setTimeout(leave, 2000) : box.remove());
       setTimeout(leave, 8000);
     }
@@ -78,10 +85,21 @@
     restoreFocus(detail.elt);
   });
   on("historyRestore", () => enhance(document));
+  let isOut = false;   // said once, however often a part of the page is asked for
+  const signedOut = () => {
+    if (isOut) return;
+    isOut = true;
+    toast({
+      level: "danger", text: "You are signed out. Sign in in another tab, then go on here: what you typed stays.",
+      link: { url: `/login?next=${encodeURIComponent(location.pathname + location.search)}`, label: "Sign in" },
+    });
+  };
+  on("afterOnLoad", ({ xhr }) => { if (xhr.status < 400) isOut = false; });
   const failed = (what) => toast({ level: "danger", text: `${what} Nothing on this page was changed.` });
   on("responseError", ({ xhr }) => {
     const id = xhr.getResponseHeader("X-Request-ID");
-    if (xhr.status === 401 || xhr.status === 403) failed("You may not do this, or your login has ended: reload the page.");
+    if (xhr.status === 401) signedOut();
+    else if (xhr.status === 403) failed("You may not do this.");
     else failed(`The server answered ${xhr.status}.${id ? ` Request ${id}.` : ""}`);
   });
   on("sendError", () => failed("Bursar could not be reached."));

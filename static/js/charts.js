@@ -37,6 +37,15 @@
   const WHOLE = { ms: 1, count: 1, tokens: 1 };
   const written = (value, unit) => (WORDS[unit] || WORDS.usd)(value);
 
+  /** A value in full, as tables write it: what one reads where one points. */
+  const exactly = (value, unit) => {
+    if (unit === "count" || unit === "tokens") return Math.round(value).toLocaleString("en-US");
+    if ((unit || "usd") !== "usd" || !value || Math.abs(value) < 0.000001) return written(value, unit);
+    const digits = Math.abs(value) >= 1 ? { minimumFractionDigits: 2, maximumFractionDigits: 2 }
+      : Math.abs(value) >= 0.01 ? { minimumFractionDigits: 4, maximumFractionDigits: 4 } : { maximumSignificantDigits: 2 };
+    return `${value < 0 ? "\u2212" : ""}$${Math.abs(value).toLocaleString("en-US", digits)}`;
+  };
+
   /** Axis labels with one precision, "$0.50" beside "$1.00", and one unit of time, "60 s" beside "80 s". */
   const tick = (unit) => (value, index, all) => {
     if (unit === "ms" && all.at(-1).value >= 1000) {
@@ -52,11 +61,11 @@
   const bars = (data) => data.series.map((series) => {
     const base = colour(`series-${series.slot}`);
     const partial = data.partial === null ? base : hatch(base);
+    const fills = series.values.map((_, index) => (index === data.partial ? partial : base));
     return {
-      label: series.name, data: series.values, stack: "now", order: 1,
-      backgroundColor: series.values.map((_, index) => (index === data.partial ? partial : base)),
+      label: series.name, data: series.values, stack: "now", order: 1, backgroundColor: fills,
       borderColor: colour("card"), borderWidth: { top: 1, right: 0, bottom: 0, left: 0 }, borderSkipped: false,
-      hoverBackgroundColor: base, maxBarThickness: 64, categoryPercentage: 0.84, barPercentage: 0.94,
+      hoverBackgroundColor: fills, maxBarThickness: 64, categoryPercentage: 0.84, barPercentage: 0.94,
     };
   });
   const lines = (data) => data.series.map((series) => ({
@@ -78,11 +87,11 @@
       title: ([item]) => (item ? titles[item.dataIndex] || item.label : ""),
       label: (item) => {
         const was = item.dataset.stack === "before" && data.previous.titles?.[item.dataIndex];
-        return ` ${item.dataset.label}${was ? ` (${was})` : ""}: ${written(item.raw, data.unit)}`;
+        return ` ${item.dataset.label}${was ? ` (${was})` : ""}: ${exactly(item.raw, data.unit)}`;
       },
       footer: (items) => {
         const now = items.filter((item) => item.dataset.stack === "now");
-        return now.length > 1 ? `Total ${written(now.reduce((sum, item) => sum + item.raw, 0), data.unit)}` : "";
+        return now.length > 1 ? `Total ${exactly(now.reduce((sum, item) => sum + item.raw, 0), data.unit)}` : "";
       },
     },
   });

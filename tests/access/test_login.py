@@ -65,6 +65,18 @@ def test_it_leads_on_to_our_own_pages_only(alice: User) -> None:
         assert answer["Location"] == reached
 
 
+def test_signing_in_leads_back_to_the_page_whose_form_was_sent(charlie: Client, db: None) -> None:
+    def asked(referer: str, **headers: str) -> Any:
+        return charlie.post("/budgets/3/raise", headers={"Referer": referer, **headers})
+
+    assert asked("http://testserver/budgets/3?by=agent")["Location"] == "/login?next=/budgets/3%3Fby%3Dagent"
+    assert asked("https://evil.example/budgets/3")["Location"] == "/login?next=/"
+    assert asked("")["Location"] == "/login?next=/"
+    # A part of a page leaves the page as it is, with what is typed into it.
+    part = asked("http://testserver/budgets/3", **{"HX-Request": "true"})
+    assert (part.status_code, part.content) == (401, b"")
+
+
 def test_a_login_page_after_signing_in_leads_on(alice: User, signed_in: SignIn) -> None:
     assert signed_in(alice).get("/login?next=/keys")["Location"] == "/keys"
 

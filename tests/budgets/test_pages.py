@@ -88,7 +88,12 @@ def test_a_budget_is_typed_previewed_made_changed_and_undone(bob: User, signed_i
     assert "begins at once" not in browser.post(f"/budgets/preview?budget={budget.pk}", lower).content.decode()
     page = browser.get(f"/budgets/{budget.pk}/change")
     assert "Is reset: it starts again from zero" in page.content.decode()
-    assert browser.post(f"/budgets/{budget.pk}/change", TYPED | {"usage": "reset", "version": "7"}).status_code == 422
+    late = browser.post(f"/budgets/{budget.pk}/change", TYPED | {"limit": "9", "usage": "reset", "version": "7"})
+    assert late.status_code == 422
+    assert late.context["form"].errors["limit"] == ["Somebody set it to 500 meanwhile."]
+    assert set(late.context["form"].errors) == {"__all__", "limit"}
+    assert late.context["form"]["limit"].value() == "9"
+    assert late.context["form"]["version"].value() == str(budget.version)
     changed = browser.post(f"/budgets/{budget.pk}/change", TYPED | {"usage": "reset", "version": budget.version})
     assert changed.status_code == 303
     assert browser.get(f"/budgets/{budget.pk}").context["row"].state.spent == 0

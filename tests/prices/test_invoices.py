@@ -110,6 +110,9 @@ def test_change_delete_and_undo(browser: Client) -> None:
     late = browser.post(f"/prices/invoices/{line.pk}/change", BILL | {"amount_usd": "9", "version": "1"})
     assert late.status_code == 422
     assert "Somebody changed this line meanwhile" in text(late)
+    assert late.context["form"].errors["amount_usd"] == ["Somebody set it to 8 meanwhile."]
+    again = BILL | {"amount_usd": "9", "version": late.context["form"]["version"].value()}
+    assert browser.post(f"/prices/invoices/{line.pk}/change", again).status_code == 303
 
     assert browser.post(f"/prices/invoices/{line.pk}/delete").status_code == 303
     assert browser.get(f"/prices/invoices/{line.pk}").status_code == 404
@@ -117,9 +120,10 @@ def test_change_delete_and_undo(browser: Client) -> None:
     assert browser.post(f"/prices/invoices/{line.pk}/restore").status_code == 303
 
     line.refresh_from_db()
-    assert (line.amount_usd, line.deleted_at) == (Decimal(8), None)
+    assert (line.amount_usd, line.deleted_at) == (Decimal(9), None)
     actions = AuditEntry.objects.order_by("id").values_list("action", flat=True)
-    assert list(actions) == ["invoice.entered", "invoice.changed", "invoice.deleted", "invoice.restored"]
+    words = ["entered", "changed", "changed", "deleted", "restored"]
+    assert list(actions) == [f"invoice.{word}" for word in words]
 
 
 def test_a_deletion_is_not_undone_over_another_line(browser: Client) -> None:

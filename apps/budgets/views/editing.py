@@ -90,6 +90,9 @@ def change(request: PageRequest, budget_id: int) -> HttpResponse:
             )
         except Refused as refusal:
             form.refuse(refusal)
+            if refusal.code == "changed":
+                now = budget_of(request, budget_id)
+                form.show_standing(initial(editing.draft_of(now)) | {"version": now.version, "usage": None})
         else:
             messages.success(request, "Saved.")
             return see_other("budgets:budget", found.pk)

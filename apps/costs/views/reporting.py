@@ -29,13 +29,14 @@ NEW_ZONE = "Saved. Days are cut in the new zone from now on; sums by day are mad
 def settings_page(request: PageRequest) -> HttpResponse:
     """What holds, and a form to change it."""
     now = reporting()
-    shown = {"zone": now.zone.key, "week_start": now.week_start, "currency": now.currency, "version": now.version}
-    form = ReportingForm(request.POST if request.method == "POST" else None, initial=shown)
+    form = ReportingForm(request.POST if request.method == "POST" else None, initial=_standing())
     if request.method == "POST" and form.is_valid():
         try:
             saved = services.change_reporting(caller=request.caller, **form.cleaned_data)
         except Refused as refusal:
             form.refuse(refusal)
+            if refusal.code == "changed":
+                form.show_standing(_standing())
         else:
             messages.success(request, NEW_ZONE if saved.zone != now.zone.key else "Saved.")
             return see_other("costs:reporting")
@@ -55,9 +56,12 @@ def add_rate(request: PageRequest) -> HttpResponse:
         else:
             messages.success(request, f"{rate}.")
             return see_other("costs:reporting")
+    return _shown(request, ReportingForm(initial=_standing()), form, 422)
+
+
+def _standing() -> dict[str, Any]:
     now = reporting()
-    shown = {"zone": now.zone.key, "week_start": now.week_start, "currency": now.currency, "version": now.version}
-    return _shown(request, ReportingForm(initial=shown), form, 422)
+    return {"zone": now.zone.key, "week_start": now.week_start, "currency": now.currency, "version": now.version}
 
 
 @page(role=Role.ADMIN)

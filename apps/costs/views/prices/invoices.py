@@ -100,8 +100,7 @@ def enter(request: PageRequest) -> HttpResponse:
 def change(request: PageRequest, line_id: int) -> HttpResponse:
     """A line that stands, changed."""
     line = _line(line_id)
-    shown = {name: getattr(line, name) for name in FIELDS} | {"amount_usd": f"{line.amount_usd.normalize():f}"}
-    form = InvoiceForm(request.POST if request.method == "POST" else None, initial=shown)
+    form = InvoiceForm(request.POST if request.method == "POST" else None, initial=_standing(line))
     if request.method == "POST" and form.is_valid():
         try:
             services.change_invoice(
@@ -109,11 +108,17 @@ def change(request: PageRequest, line_id: int) -> HttpResponse:
             )
         except Refused as refusal:
             form.refuse(refusal)
+            if refusal.code == "changed":
+                form.show_standing(_standing(_line(line_id)))
         else:
             messages.success(request, "Saved.")
             return see_other("costs:invoice", line_id)
     context = _context(request) | {"form": form, "line": line}
     return render(request, "prices/invoice_form.html", context, status=422 if form.errors else 200)
+
+
+def _standing(line: InvoiceLine) -> dict[str, Any]:
+    return {name: getattr(line, name) for name in FIELDS} | {"amount_usd": f"{line.amount_usd.normalize():f}"}
 
 
 @page(role=Role.ADMIN)
