@@ -9,6 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from apps.access.domain.identity import Scope
+from apps.access.models import Project, User
 from apps.routing.domain.candidates import Breaker
 from apps.routing.domain.health import Seen, State, after, pause_of
 from apps.routing.models import Decision, ModelHealth
@@ -168,6 +169,22 @@ def test_health_that_says_nothing_is_forgotten(key: HeldKey) -> None:
     assert len(breakers()) == 1
     watch(400)
     assert breakers() == {}
+
+
+def test_others_calls_are_not_told_to_people_of_some_projects(
+    key: HeldKey, admin_key: HeldKey, carol: User, signed_in: Any, make_held_key: Any, support: Project
+) -> None:
+    posted(key, failed(("acme", "secret-model"), "secret_error", 3, project="sales"))
+    posted(key, failed(acts.MINI, "503", 5, project="sales") + failed(acts.MINI, "429", 1, project="support"))
+    watch()
+    page = signed_in(carol).get("/routing/providers").content.decode()
+    assert ("secret-model" in page, "secret_error" in page, "503 (" in page) == (False, False, False)
+    assert ("Failing" in page, "429 (1)" in page) == (True, True)
+    bound = make_held_key(Scope.ADMIN, project_id=support.pk).client
+    (told,) = bound.get("/api/provider-health").json()["results"]
+    assert (told["model"], told["breaker"], told["calls"], told["errors"]) == (acts.MINI[1], "open", 1, {"429": 1})
+    whole = admin_key.client.get("/api/provider-health").json()["results"]
+    assert [(one["model"], one["calls"]) for one in whole] == [("secret-model", 3), (acts.MINI[1], 6)]
 
 
 def test_old_decisions_go_by_months(key: HeldKey, settings: Settings) -> None:

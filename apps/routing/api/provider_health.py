@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -10,6 +11,7 @@ from rest_framework.views import APIView
 from apps.access.authentication import ApiRequest
 from apps.access.domain.identity import Scope
 from apps.routing.models import ModelHealth
+from apps.routing.selectors.health import health_for
 
 
 class HealthOut(serializers.ModelSerializer[ModelHealth]):
@@ -30,6 +32,10 @@ class ProviderHealthView(APIView):
 
     @extend_schema(operation_id="provider_health", responses=HealthListOut)
     def get(self, request: ApiRequest) -> Response:
-        """Every model that was reported in the last window, or whose breaker is not closed."""
-        rows = ModelHealth.objects.order_by("provider", "model")
+        """Every model that was reported in the last window, or whose breaker is not closed.
+
+        A key bound to a project sees the models used there and those of the policy, with the calls of its project.
+        """
+        rows = health_for(now=timezone.now(), project_ids=request.auth.project_ids)
+        rows.sort(key=lambda row: (row.provider, row.model))
         return Response({"results": HealthOut(rows, many=True).data})

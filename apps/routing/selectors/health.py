@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from django.conf import settings
 from django.db import connection
 
 from apps.costs.domain.kinds import Status
@@ -14,6 +15,7 @@ from apps.routing.domain.deciding import ModelState
 from apps.routing.domain.health import is_fault, is_out_of_credit
 from apps.routing.domain.policy import ModelKey
 from apps.routing.models import ModelHealth
+from apps.routing.selectors.in_force import in_force
 
 TRUSTED_SECONDS = 2
 STALE = timedelta(seconds=30)
@@ -33,6 +35,7 @@ _READ = """
     LEFT JOIN costs_label e ON e.id = r.error_type_id
     LEFT JOIN routing_modelhealth h ON h.provider = m.provider AND h.model = m.name
     WHERE r.occurred_at > %(from)s AND r.occurred_at <= %(until)s AND r.calls = 1 AND NOT r.cache_hit
+        AND (%(projects)s::int[] IS NULL OR c.project_id = ANY(%(projects)s))
     GROUP BY 1, 2, 3, 4
 """
 
@@ -56,10 +59,17 @@ class Reported:
     minute_output_tokens: int = 0
 
 
-def reported(*, now: datetime, window: timedelta) -> dict[ModelKey, Reported]:
+def reported(
+    *, now: datetime, window: timedelta, project_ids: frozenset[int] | None = None
+) -> dict[ModelKey, Reported]:
     """What agents reported of each model in the window before now, by canonical provider and name."""
     found: dict[ModelKey, Reported] = {}
-    bounds = {"from": now - window, "until": now + timedelta(minutes=5), "minute": now - timedelta(seconds=60)}
+    bounds = {
+        "from": now - window,
+        "until": now + timedelta(minutes=5),
+        "minute": now - timedelta(seconds=60),
+        "projects": None if project_ids is None else sorted(project_ids),
+    }
     with connection.cursor() as cursor:
         cursor.execute(_READ, bounds)
         for provider, model, *row in cursor.fetchall():
@@ -98,6 +108,33 @@ def states(*, now: datetime) -> Mapping[ModelKey, ModelState]:
         told = {(row[0], row[1]): _state(row, now) for row in rows}
         _known = (time.monotonic(), told)
     return _known[1]
+
+
+def health_for(*, now: datetime, project_ids: frozenset[int] | None) -> list[ModelHealth]:
+    """The health of models as those who see these projects may know it.
+
+    A breaker is everybody's. Calls, errors and tokens are those of one's own projects, and models that are neither used
+    there lately nor in the policy are nobody else's business.
+    """
+    rows = list(ModelHealth.objects.order_by("-calls", "provider", "model"))
+    if project_ids is None:
+        return rows
+    own = reported(now=now, window=timedelta(seconds=settings.HEALTH_WINDOW_SECONDS), project_ids=project_ids)
+    found = in_force()
+    shared = found.tiers.keys() if found else set()
+    told = [row for row in rows if (key := (row.provider, row.model)) in own or key in shared]
+    for row in told:
+        count(row, own.get((row.provider, row.model), Reported()))
+    return sorted(told, key=lambda row: (-row.calls, row.provider, row.model))
+
+
+def count(row: ModelHealth, one: Reported) -> None:
+    """Put the sums of what was reported into a row; nothing is saved."""
+    row.calls, row.ok_calls, row.fault_calls = one.calls, one.ok_calls, one.fault_calls
+    row.latency_ms = one.latency_ms // one.latency_calls if one.latency_calls else None
+    row.errors = one.errors
+    row.minute_requests = one.minute_requests
+    row.minute_input_tokens, row.minute_output_tokens = one.minute_input_tokens, one.minute_output_tokens
 
 
 def open_models() -> frozenset[ModelKey]:

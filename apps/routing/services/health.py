@@ -86,11 +86,7 @@ def _filled(row: ModelHealth, one: Reported, moved: State, now: datetime) -> Mod
     row.breaker, row.since, row.times_open, row.cause = moved.breaker, moved.since, moved.times_open, moved.cause
     row.trial_ok_at = moved.trial_ok_at
     row.seen_at = now
-    row.calls, row.ok_calls, row.fault_calls = one.calls, one.ok_calls, one.fault_calls
-    row.latency_ms = one.latency_ms // one.latency_calls if one.latency_calls else None
-    row.errors = one.errors
-    row.minute_requests = one.minute_requests
-    row.minute_input_tokens, row.minute_output_tokens = one.minute_input_tokens, one.minute_output_tokens
+    health.count(row, one)
     return row
 
 

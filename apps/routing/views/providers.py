@@ -10,10 +10,10 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page, see_other
 from apps.routing.domain.parameter_advice import KINDS, has_parameters, parameters_of, with_parameters
-from apps.routing.models import ModelHealth
 from apps.routing.selectors.background import cheaper_in_background
 from apps.routing.selectors.dominance import dominated
 from apps.routing.selectors.failover import failovers
+from apps.routing.selectors.health import health_for
 from apps.routing.selectors.parameter_advice import parameter_advice
 from apps.routing.selectors.policies import current_version
 from apps.routing.selectors.providers import compare_providers
@@ -31,7 +31,7 @@ def provider_list(request: PageRequest) -> HttpResponse:
     found = compare_providers(now=now, project_ids=seen)
     context = {
         "tabs": tabs("routing:providers"),
-        "states": ModelHealth.objects.order_by("-calls", "provider", "model"),
+        "states": health_for(now=now, project_ids=seen),
         "done": found.done,
         "moves": found.moves[:MOST_MOVES],
         "advice": dominated(now=now, project_ids=seen)[:MOST_MOVES],
