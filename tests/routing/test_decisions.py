@@ -315,6 +315,23 @@ def test_a_budget_of_calls_holds_calls_whose_price_nobody_knows(agent: Client) -
     assert [one["action"] for one in told] == ["keep", "keep", "block"]
 
 
+def test_budgets_go_on_where_routing_is_switched_off(agent: Client) -> None:
+    acts.published(acts.document(off={"agents": ["night"]}))
+    budgets.make_budget("0.01")
+    off: dict[str, Any] = {"message": "hi", "agent": "night/helper", "current": acts.model(acts.OPUS)}
+    first, second = reserving(agent, **off), reserving(agent, **off)
+    assert [one["reservation"] and one["reservation"]["amount_usd"] for one in (first, second)] == ["0.009", None]
+    assert {(one["action"], one["reason_code"], one["budget_blocks"]) for one in (first, second)} == {
+        ("keep", "routing_disabled", True),
+    }  # fmt: skip
+    release = f"/api/reservations/{first['reservation']['id']}/release"
+    assert agent.post(release, "{}", content_type=JSON).status_code == 200
+    budgets.spend("0.01")
+    told = ask(agent, **off)
+    assert (told["action"], told["model"], told["budget"]["action"]) == ("keep", acts.model(acts.OPUS), "block")
+    assert "has 0.01 spent" in told["reason"]
+
+
 def test_it_says_whether_a_budget_can_block(agent: Client) -> None:
     warns = [{"percent": 50, "action": "notify"}]
     budgets.make_budget("10", thresholds=warns)

@@ -43,7 +43,6 @@ from apps.routing.services.budgeted import Held, Standing, amount_to_hold, hold,
 from apps.routing.services.keeping import Asking, Reached, keep, together_with_hold
 
 COUNTED_AS = "gpt-4.1"
-HOLDING_NOTHING = ("routing_disabled", "budget_block")
 PREVIEW = "not kept"
 """The id of an answer that is not kept and holds nothing: with a blank, which no id of a question has."""
 
@@ -89,7 +88,7 @@ def _decided(asking: Asking, seen: Seen) -> Decided:
         return _repeated(asking, seen.before)
     found = in_force()
     answer, reached = _answer(asking, found, seen)
-    if asking.asked.reserve and found is not None and answer["reason_code"] not in HOLDING_NOTHING:
+    if asking.asked.reserve and found is not None and answer["reason_code"] != "budget_block":
         return _holding(asking, found, answer, reached, seen)
     return _kept_once(asking, answer, reached)
 
@@ -151,8 +150,7 @@ def _answer(asking: Asking, found: InForce | None, seen: Seen) -> tuple[dict[str
     budgets = standing(seen.states, found.policy if found else None, now=asking.now)
     kept = _kept(asking, found, budgets)
     if kept is not None:
-        blocks = kept["reason_code"] != "routing_disabled" and may_block(asking.facts)
-        return {**kept, "budget": budgets.told, "budget_blocks": blocks}, Reached()
+        return {**kept, "budget": budgets.told, "budget_blocks": may_block(asking.facts)}, Reached()
     assert found is not None
     reached = _reached(asking, found, budgets, seen.conversation)
     assert reached.choice is not None
@@ -190,6 +188,9 @@ def _holding(asking: Asking, found: InForce, answer: dict[str, Any], reached: Re
             told = {**told, "reservation": held.told}
             return _kept_once(asking, told, reached) if held.is_repeat else Decided(told)
         refused = refused or held.refused
+    if answer["reason_code"] == "routing_disabled":
+        # Every answer is `keep` then; the budget stands beside it, and nothing is held.
+        return _kept_once(asking, answer, reached)
     return _kept_once(asking, answers.blocked(answer, refused or ""), reached)
 
 
@@ -242,7 +243,7 @@ def _kept(asking: Asking, found: InForce | None, budgets: Standing) -> dict[str,
     is_off = is_off or found is not None and found.policy.off.covers(asked.project or "", asked.agent or "")
     version = found.version if found else 0
     if is_off:
-        reason = "Routing is switched off here: the agent keeps its own model."
+        reason = f"Routing is switched off here: the agent keeps its own model. {budgets.blocked or ''}".rstrip()
         return answers.kept(version, asking.identity, "routing_disabled", reason, asked.current)
     if budgets.blocked is not None:
         kept = answers.kept(version, asking.identity, "budget_block", budgets.blocked, None)

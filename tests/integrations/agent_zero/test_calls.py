@@ -253,6 +253,16 @@ def test_a_used_up_budget_ends_the_turn_without_a_retry(stage: Stage) -> None:
     assert stage.model.seen == []
 
 
+def test_budgets_go_on_where_routing_is_switched_off(stage: Stage) -> None:
+    off = {"reason_code": "routing_disabled", "reason": "Routing is switched off here. Support is used up."}
+    stage.client.decision = decision("keep", None, **off, budget={"name": "Support", "action": "block"})
+    with pytest.raises(HandledException):
+        stage.call()
+    assert stage.agent.lines == [("error", "Bursar: the budget is used up", off["reason"])]
+    stage.client.decision = decision("keep", None, **off, budget={"name": "Support", "action": "notify"})
+    assert stage.call() == ("hello", "")
+
+
 def test_a_budget_that_begins_to_hold_calls_up_is_heeded_by_the_next_one(stage: Stage) -> None:
     remembered = stage.client._decider._remembered
     mine = {"id": "1", "each": {"field": "conversation", "value": "chat0001"}, "action": "none"}

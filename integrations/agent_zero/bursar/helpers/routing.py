@@ -37,7 +37,7 @@ async def meter(agent: Any, call_data: dict[str, Any], role: str) -> None:
     decision = None
     if options.route and (role == "chat" or options.route_utility):
         decision = await _decision(agent, call_data, options, known, named)
-    if decision is not None and decision.action == "block":
+    if decision is not None and _is_used_up(decision):
         zero.say(agent, "error", "Bursar: the budget is used up", decision.reason)
         raise zero.refusal(decision.reason)
     if decision is not None and decision.id:
@@ -50,6 +50,13 @@ async def meter(agent: Any, call_data: dict[str, Any], role: str) -> None:
     except BaseException:
         release(call)
         raise
+
+
+def _is_used_up(decision: Any) -> bool:
+    """Whether a budget that blocks lets nothing through; it goes on where routing is switched off."""
+    budget = getattr(decision, "budget", None)
+    is_off = getattr(decision, "reason_code", "") == "routing_disabled"
+    return decision.action == "block" or is_off and isinstance(budget, Mapping) and budget.get("action") == "block"
 
 
 async def _put(
