@@ -8,7 +8,7 @@ from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 
 from apps.access.domain.csv_cells import cell
 from apps.costs.domain.money_format import format_money
@@ -40,6 +40,16 @@ def measures(totals: Totals) -> list[str]:
 def local(moment: datetime, zone: ZoneInfo) -> str:
     """An instant as clocks in the zone show it, with the offset: exact, and readable."""
     return moment.astimezone(zone).isoformat(timespec="seconds")
+
+
+def refused(*reasons: str) -> HttpResponse:
+    """Why there is no file, in plain words."""
+    return HttpResponse("".join(f"{one}\n" for one in reasons), status=422, content_type="text/plain; charset=utf-8")
+
+
+def unless_understood(notices: Sequence[str]) -> HttpResponse | None:
+    """A refusal when anything in the address was left out: a page says so beside its numbers, a file cannot."""
+    return refused(*notices) if notices else None
 
 
 def csv_response(lines: Iterable[Sequence[Any]], *, name: str, period: Period) -> StreamingHttpResponse:

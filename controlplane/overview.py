@@ -229,9 +229,11 @@ def more(request: PageRequest) -> HttpResponse:
 
 @page(role=Role.ANALYST)
 @require_GET
-def overview_csv(request: PageRequest) -> StreamingHttpResponse:
+def overview_csv(request: PageRequest) -> HttpResponse | StreamingHttpResponse:
     """The numbers of exactly this view: of the chart (every group, no rest), or with `table` of one table."""
     question = asked(request)
+    if refusal := exports.unless_understood(question.notices):
+        return refusal
     dimension = request.GET.get("table", "")
     with metrics.one_snapshot():
         lines = _table_lines(question, dimension) if dimension in DIMENSIONS else _chart_lines(question)

@@ -180,10 +180,12 @@ def _place(request: PageRequest, order: Order) -> Place | None:
 def conversations_csv(request: PageRequest) -> HttpResponse | StreamingHttpResponse:
     """Every conversation of a state, read and sent piece by piece."""
     question = asked(request)
+    if refusal := exports.unless_understood(question.notices):
+        return refusal
     try:
         first = question.page(limit=IN_A_PIECE)
     except BadQuery as error:
-        return HttpResponse(f"{error.message}\n", status=422, content_type="text/plain; charset=utf-8")
+        return exports.refused(error.message)
     return exports.csv_response(_lines(question, first), name="bursar-conversations", period=question.period)
 
 

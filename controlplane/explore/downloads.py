@@ -27,10 +27,12 @@ PIECE = 500
 def explore_csv(request: PageRequest) -> HttpResponse | StreamingHttpResponse:
     """One line for each cell of the table, or with `over=time` for each group and piece of time of the chart."""
     question = asked(request)
+    if refusal := exports.unless_understood(question.notices):
+        return refusal
     try:
         names, rows = _read(question, over_time=request.GET.get("over") == "time")
     except BadQuery as error:
-        return _refused(error)
+        return exports.refused(error.message)
     return exports.csv_response(_lines(question, names, rows), name=NAME, period=question.period)
 
 
@@ -39,17 +41,15 @@ def explore_csv(request: PageRequest) -> HttpResponse | StreamingHttpResponse:
 def explore_json(request: PageRequest) -> HttpResponse | StreamingHttpResponse:
     """The same as one JSON object, its `results` one by one."""
     question = asked(request)
+    if refusal := exports.unless_understood(question.notices):
+        return refusal
     try:
         names, rows = _read(question, over_time=request.GET.get("over") == "time")
     except BadQuery as error:
-        return _refused(error)
+        return exports.refused(error.message)
     response = StreamingHttpResponse(_pieces(question, names, rows), content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="{exports.filename(NAME, question.period, "json")}"'
     return response
-
-
-def _refused(error: BadQuery) -> HttpResponse:
-    return HttpResponse(f"{error.message}\n", status=422, content_type="text/plain; charset=utf-8")
 
 
 def _read(question: Asked, *, over_time: bool) -> tuple[tuple[str, ...], list[Placed]]:

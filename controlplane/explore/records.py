@@ -145,10 +145,12 @@ def record(request: PageRequest) -> HttpResponse:
 def records_csv(request: PageRequest) -> HttpResponse | StreamingHttpResponse:
     """Every record of a state, newest first, read and sent piece by piece."""
     question = _asked(request)
+    if refusal := exports.unless_understood(question.notices):
+        return refusal
     try:
         first = usage_page(question.query, limit=IN_A_PIECE)
     except BadQuery as error:
-        return HttpResponse(f"{error.message}\n", status=422, content_type="text/plain; charset=utf-8")
+        return exports.refused(error.message)
     return exports.csv_response(_lines(question, first), name="bursar-records", period=question.period)
 
 

@@ -20,10 +20,12 @@ def focus(request: PageRequest, kind: str) -> HttpResponse | StreamingHttpRespon
     """All usage of a view by day and everything the cube keeps, as FOCUS columns."""
     if kind not in FORMATS:
         raise Http404
-    state, _ = read(dict(request.GET.lists()), reporting_zone(), beyond=True)
+    state, notices = read(dict(request.GET.lists()), reporting_zone(), beyond=True)
+    if refusal := exports.unless_understood(notices):
+        return refusal
     period = state.choice.at(timezone.now())
     try:
         days = day_by_day(state.query(period.span, request.caller), now=period.now)
     except BadQuery as error:
-        return HttpResponse(f"{error.message}\n", status=422, content_type="text/plain; charset=utf-8")
+        return exports.refused(error.message)
     return focus_response(days, kind=kind, name=exports.stem("bursar-focus", period))

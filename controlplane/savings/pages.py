@@ -127,9 +127,11 @@ def _effects(query: UsageQuery) -> dict[str, Any]:
 
 @page(role=Role.ANALYST)
 @require_GET
-def savings_csv(request: PageRequest) -> StreamingHttpResponse:
+def savings_csv(request: PageRequest) -> HttpResponse | StreamingHttpResponse:
     """The savings of exactly this view by day, or with `table` by a dimension; amounts in full."""
     question = asked(request)
+    if refusal := exports.unless_understood(question.notices):
+        return refusal
     dimension = request.GET.get("table", "")
     with metrics.one_snapshot():
         lines = list(_lines(question, dimension if dimension in DIMENSIONS else ""))

@@ -215,3 +215,25 @@ def test_additive_measures_are_sums_alone() -> None:
     }
     rates = [measure for measure in MEASURES.values() if measure.unit in (Unit.SHARE, Unit.MS)]
     assert [measure.key for measure in rates if measure.is_additive] == ["calls_share", "cost_share"]
+
+
+def test_a_file_is_refused_where_a_page_would_leave_something_out(browser: Client) -> None:
+    """A page says beside its numbers what it left out; a file of other numbers than asked for would not."""
+    report([call(NOW - timedelta(hours=1), user="ada")], NOW)
+    files = (
+        "overview.csv",
+        "explore.csv",
+        "explore.json",
+        "explore/records.csv",
+        "c.csv",
+        "focus.csv",
+        "routing/savings.csv",
+    )
+    for file in files:
+        assert browser.get(f"/{file}?period=7d&group=agent").status_code == 200, file
+        answer = browser.get(f"/{file}?tz=Europe/Berln")
+        assert (answer.status_code, answer["Content-Type"]) == (422, "text/plain; charset=utf-8"), file
+        assert "Berln\u201d is not known" in answer.content.decode(), file
+    filtered = browser.get("/overview.csv?user=ada")
+    assert (filtered.status_code, filtered.content) == (422, b"This page cannot filter by user; it is left out.\n")
+    assert browser.get("/explore.csv?user=ada").status_code == 200
