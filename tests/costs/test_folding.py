@@ -115,6 +115,7 @@ def test_another_reporting_zone_replaces_every_fold(settings: Settings) -> None:
     before = answers(NOW - 4 * DAY, NOW, "UTC")
     fold_closed_days(now=NOW)
     settings.REPORTING_ZONE = "Europe/London"
+    assert {fold[0] for fold in backlog.folds_to_prove(99)} == set(hours().values_list("bucket", flat=True))
     assert answers(NOW - 4 * DAY, NOW, "UTC") == before
     run = fold_closed_days(now=NOW)
     assert (run.removed, run.folded, run.left) == (4, 4, 0)

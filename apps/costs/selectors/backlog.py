@@ -150,19 +150,25 @@ def least_recently_proven(at_most: int) -> list[datetime]:
 
 
 def folds_to_prove(at_most: int) -> list[tuple[datetime, datetime]]:
-    """Folded days [begins, ends): those never proven, newest first, then those proven longest ago."""
+    """Folded days [begins, ends): those never proven, newest first, then those proven longest ago.
+
+    Only of the reporting zone: the others wait to be removed, and their quarters may have become hours they cut.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT bucket, ends_at FROM costs_dayfold ORDER BY proven_at NULLS FIRST, bucket DESC LIMIT %s", [at_most]
+            "SELECT bucket, ends_at FROM costs_dayfold WHERE zone = ANY(%s)"
+            " ORDER BY proven_at NULLS FIRST, bucket DESC LIMIT %s",
+            [[reporting_zone().key, HOURS], at_most],
         )
         return [(row[0], row[1]) for row in cursor.fetchall()]
 
 
 def folds_between(start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-    """Folded days [begins, ends) that lie in [start, end), in order."""
+    """Folded days [begins, ends) of the reporting zone that lie in [start, end), in order."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT bucket, ends_at FROM costs_dayfold WHERE bucket >= %s AND ends_at <= %s ORDER BY bucket",
-            [start, end],
+            "SELECT bucket, ends_at FROM costs_dayfold"
+            " WHERE zone = ANY(%s) AND bucket >= %s AND ends_at <= %s ORDER BY bucket",
+            [[reporting_zone().key, HOURS], start, end],
         )
         return [(row[0], row[1]) for row in cursor.fetchall()]
