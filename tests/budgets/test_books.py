@@ -284,3 +284,64 @@ def test_without_enough_data_there_is_no_forecast(ann: User, signed_in: Any) -> 
     spend("1")
     assert forecasting.make_forecasts(now=datetime.now(UTC)) == 0
     assert "No forecast yet" in signed_in(ann).get(f"/budgets/{budget.pk}").content.decode()
+
+
+def test_what_an_unpriced_call_holds_ends_with_its_price_whatever_its_budget_became() -> None:
+    routing.published(routing.document())
+    changed, gone = make_budget(scope={"tier": "simple"}, period="year"), make_budget(period="once")
+    spend(None, model="made-up", tier="simple", input_tokens=1000, output_tokens=500)
+    change(changed, scope={"tier": "premium"})
+    editing.delete_budget(caller=OWNER, budget_id=gone.pk)
+    matching.forget()
+    assert list(
+        Counter.objects.filter(reserved=Decimal("0.003")).values_list("budget_id", flat=True).order_by("id")
+    ) == [
+        changed.pk,
+        gone.pk,
+    ]
+    set_price("made-up", "2", "8")
+    applied()
+    assert not Counter.objects.exclude(reserved=0).exists()
+    assert not UnpricedHold.objects.exists()
+    editing.restore_budget(caller=OWNER, budget_id=gone.pk)
+    matching.forget()
+    assert [state(gone).spent, state(gone).reserved] == [Decimal("0.006"), 0]
+    assert_ledger_balances()
+
+
+def test_what_is_held_follows_its_budget_into_another_unit() -> None:
+    budget = make_budget()
+    reserve(facts=facts(), amount_usd=Decimal("0.5"), tokens=1500, id="call")
+    reserve(facts=facts(), amount_usd=Decimal("0.2"), parent_id="call", id="part")
+    held = []
+    for limit in ({"limit_tokens": 9000}, {"limit_calls": 9}, {"limit_usd": "9"}):
+        editing.change_budget(
+            caller=OWNER,
+            budget_id=budget.pk,
+            draft=checked_draft({"name": "All", "period": "month", "thresholds": [], **limit}),
+        )
+        matching.forget()
+        held.append(state(budget).reserved)
+        assert_ledger_balances()
+    assert held == [0, 1, Decimal("0.5")]
+    spend("0.1", reservation_id="part")
+    spend("0.1", reservation_id="call")
+    assert [state(budget).spent, state(budget).reserved] == [Decimal("0.2"), 0]
+    assert_ledger_balances()
+
+
+def test_today_hears_of_what_a_late_record_adds_to_the_days_it_carries() -> None:
+    """A rolling budget's limit is crossed today by a call of yesterday, also where nothing was used today."""
+    now = datetime.now(UTC)
+    thresholds = [{"percent": 80, "action": "downgrade", "tier": "simple"}]
+    spend("0.1", at=now - timedelta(days=2), user="ada")
+    budget = make_budget("10", each="user", period="rolling", rolling_days=3, thresholds=thresholds)
+    for user in ("ada", "bob"):
+        told = spend("9", at=now - timedelta(days=1), user=user).budgets
+        assert [(one["spent_usd"], one["action"]) for one in told] == [
+            ("9.10" if user == "ada" else "9.00", "downgrade")
+        ]
+        assert state(budget, user=user).action == "downgrade"
+    today = Alert.objects.filter(occurrence__startswith=now.date().isoformat())
+    assert list(today.order_by("subject").values_list("subject", flat=True)) == [f"{budget.pk}:ada", f"{budget.pk}:bob"]
+    assert_books_balance()

@@ -5,7 +5,7 @@ these groups is matched with the budgets once, 3. counters that are not there ye
 the reservations and counters, and thresholds that are crossed raise their alerts.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -21,12 +21,14 @@ from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.scopes import Facts, each_label, each_value
 from apps.budgets.domain.states import BudgetState, Unit, tightest_first
 from apps.budgets.extension_points import tier_ceiling
+from apps.budgets.models import Counter
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.lively import idle_since
 from apps.budgets.selectors.matching import Matcher, Place, Rule, is_rolling
+from apps.budgets.selectors.standing import state_of
 from apps.budgets.services.crossing import note_crossings
 from apps.budgets.services.grouping import Spans, Sums, groups_of
-from apps.budgets.services.opening import Wanted, open_counters
+from apps.budgets.services.opening import Wanted, known_counters, open_counters
 from apps.budgets.services.statements import CHARGE, CHARGE_IN_ONE, STALE
 from apps.costs.domain.pricing import femto_of, usd_text
 from apps.costs.extension_points import ChangedMeanwhile, Charge, ChargeNow
@@ -77,7 +79,8 @@ def prepare(caller: Caller, fields: Collection[str], charges: Callable[[], Seque
         charged.settlements = _settlements(rows)
     if not charged.places and not charged.settlements:
         return None
-    ids = open_counters([wanted for wanted, _ in charged.places.values()], version=known.version)
+    placed = [wanted for wanted, _ in charged.places.values()]
+    ids = open_counters([*placed, *_days_after(placed, timezone.now()).values()], version=known.version)
 
     def charge_now() -> Sequence[Mapping[str, Any]]:
         try:
@@ -186,7 +189,11 @@ def move(known: Matcher, charged: Charged, ids: Mapping[Place, int], *, now: dat
         raise ChangedMeanwhile
     _keep_holds(charged.holds, ids)
     states = [state_of_row(wanted, rows[counter_id]) for counter_id, wanted, _ in placed]
-    states = note_crossings(states=states, rules=known.by_id, now=now, silent=_over(placed, now))
+    silent = _over(placed, now)
+    for state, days in _carried_to(placed, now):
+        states.append(state)
+        silent |= {state.counter_id} if days <= silent else set()
+    states = note_crossings(states=states, rules=known.by_id, now=now, silent=silent)
     return [state for state in states if state.starts_at <= now and (state.resets_at is None or now < state.resets_at)]
 
 
@@ -225,7 +232,38 @@ def _in_any(known: Matcher, charged: Charged, placed: Sequence[_Placed]) -> Rows
     return prepared(CHARGE, values)
 
 
-def _over(placed: Sequence[_Placed], now: datetime) -> frozenset[int]:
+def _days_after(wanted: Iterable[Wanted], now: datetime) -> dict[Place, Wanted]:
+    """By a past day of a rolling budget whose spending still counts: today, which carries it."""
+    found = {}
+    for one in wanted:
+        if not is_rolling(one.rule) or (one.span.end is not None and one.span.end > now):
+            continue
+        until = one.rule.cycle.counted_until(one.span)
+        if until is not None and until > now:
+            found[one.place] = replace(one, span=one.rule.cycle.span(now))
+    return found
+
+
+def _carried_to(placed: Sequence[_Placed], now: datetime) -> list[tuple[BudgetState, set[int]]]:
+    """How each today stands, if it is open, that carries what was charged to days before; and their counters."""
+    ids = {wanted.place: counter_id for counter_id, wanted, _ in placed}
+    after = _days_after([wanted for _, wanted, _ in placed], now)
+    today = {one.place: one for one in after.values() if one.place not in ids}
+    if not today:
+        return []
+    opened = known_counters(list(today))
+    counters = Counter.objects.in_bulk(opened.values())
+    return [
+        (
+            state_of(one.rule, one.span, counters[opened[place]]),
+            {ids[day] for day, carries in after.items() if carries.place == place},
+        )
+        for place, one in today.items()
+        if place in opened
+    ]
+
+
+def _over(placed: Sequence[_Placed], now: datetime) -> frozenset[int | None]:
     """Counters of conversations that were over when this was reported, as by an import: nobody has to hear of them."""
     since = idle_since(now)
     return frozenset(

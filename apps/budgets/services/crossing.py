@@ -34,7 +34,7 @@ def note_crossings(
     now: datetime,
     forecasts: Mapping[int, Decimal] | None = None,
     afresh: bool = False,
-    silent: Collection[int] = (),
+    silent: Collection[int | None] = (),
 ) -> list[BudgetState]:
     """Keep what holds now of counters this transaction has just changed, and raise alerts for what begins to.
 

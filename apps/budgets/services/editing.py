@@ -19,6 +19,7 @@ from apps.budgets.domain.drafts import Draft
 from apps.budgets.models import Budget, TemporaryRaise
 from apps.budgets.selectors.budgets import budgets_of
 from apps.budgets.selectors.receivers import unreachable
+from apps.budgets.services.converting import hold_by_unit
 from apps.budgets.services.opening import apply_terms
 from apps.budgets.services.tending import begin_counting, evaluate
 
@@ -80,6 +81,8 @@ def change_budget(
         budget.recounted_at = None if recount else budget.recounted_at
         budget.version += 1
         budget.save()
+        if draft.unit != was.unit:
+            hold_by_unit(budget)
         apply_terms(budget)
         before, after = told(was), told(draft_of(budget)) | {"usage": usage}
         audit.record(

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apps.budgets.domain.scopes import Facts, each_label, each_value
 from apps.budgets.domain.states import Unit
+from apps.budgets.models import EntryKind
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.matching import Matcher, Place
 from apps.budgets.services.charging import Charged, Hold, most_of, move
@@ -31,21 +32,18 @@ def recharge(rows: Sequence[Recharge]) -> None:
     """
     for _ in range(_TRIES):
         known = matching.matcher(fresh=True)
-        if not known.rules:
-            return
-        charged = _matched(known, rows)
-        ids = known_counters(list(charged.places))
+        charged = _matched(known, rows) if known.rules else Charged({})
+        ids = known_counters(list(charged.places)) if charged.places else {}
         charged.places = {place: pair for place, pair in charged.places.items() if place in ids}
-        _free_holds(charged, ids, rows)
+        freed = _free_holds(charged, ids, rows)
         charged.holds = [one for one in charged.holds if one.place in ids]
-        if not charged.places:
-            return
         try:
-            move(known, charged, ids, now=timezone.now())
+            if charged.places:
+                move(known, charged, ids, now=timezone.now())
         except ChangedMeanwhile:
             matching.forget()
             continue
-        _forget_holds(rows)
+        _forget_holds(rows, freed)
         return
     raise ChangedMeanwhile
 
@@ -99,11 +97,11 @@ def _label_names(ids: set[int]) -> dict[int, str]:
         return dict(cursor.fetchall())
 
 
-def _free_holds(charged: Charged, ids: Mapping[Place, int], rows: Sequence[Recharge]) -> None:
-    """Take out of reserved what was held for calls that are priced now."""
+def _free_holds(charged: Charged, ids: Mapping[Place, int], rows: Sequence[Recharge]) -> list[int]:
+    """Take out of reserved what was held for calls that are priced now; the counters where that is done."""
     priced = [one for one in rows if one.before is None and one.after is not None]
-    if not priced:
-        return
+    if not priced or not ids:
+        return []
     places = {counter_id: place for place, counter_id in ids.items()}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -112,18 +110,34 @@ def _free_holds(charged: Charged, ids: Mapping[Place, int], rows: Sequence[Recha
             [[one.project_id for one in priced], [one.usage_id for one in priced]],
         )
         held: list[tuple[int, Decimal]] = cursor.fetchall()
-    for counter_id, amount in held:
-        place = places.get(counter_id)
-        if place is not None and charged.places[place][0].rule.unit == Unit.USD:
-            charged.places[place][1].held -= femto_of(f"{amount:f}")
+    here = [(counter_id, places[counter_id], amount) for counter_id, amount in held if counter_id in places]
+    for _, place, amount in here:
+        charged.places[place][1].held -= femto_of(f"{amount:f}")
+    return [counter_id for counter_id, *_ in here]
 
 
-def _forget_holds(rows: Sequence[Recharge]) -> None:
+def _forget_holds(rows: Sequence[Recharge], freed: Sequence[int]) -> None:
+    """Holds of calls that are priced end, also in counters of budgets that were changed or deleted since."""
     priced = [one for one in rows if one.before is None and one.after is not None]
     if priced:
         with connection.cursor() as cursor:
             cursor.execute(
-                "DELETE FROM budgets_unpricedhold h USING unnest(%s::int[], %s::text[]) AS w(project_id, usage_id)"
-                " WHERE h.project_id = w.project_id AND h.usage_id = w.usage_id",
-                [[one.project_id for one in priced], [one.usage_id for one in priced]],
+                """
+                WITH gone AS (
+                    DELETE FROM budgets_unpricedhold h USING unnest(%s::int[], %s::text[]) AS w(project_id, usage_id)
+                    WHERE h.project_id = w.project_id AND h.usage_id = w.usage_id RETURNING h.counter_id, h.amount
+                ), left_over AS (
+                    SELECT counter_id, sum(amount) AS amount FROM gone WHERE counter_id <> ALL(%s) GROUP BY 1
+                ), entry AS (
+                    INSERT INTO budgets_entry (counter_id, kind, spent, reserved, unpriced_calls)
+                    SELECT counter_id, %s, 0, -amount, 0 FROM left_over
+                )
+                UPDATE budgets_counter c SET reserved = c.reserved - o.amount FROM left_over o WHERE c.id = o.counter_id
+                """,
+                [
+                    [one.project_id for one in priced],
+                    [one.usage_id for one in priced],
+                    list(freed),
+                    int(EntryKind.RELEASE),
+                ],
             )
