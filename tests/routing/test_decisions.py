@@ -141,6 +141,8 @@ def test_a_turn_keeps_its_model_and_climbs_on_failure(agent: Client) -> None:
     failed = [{**acts.model(acts.MINI), "error_type": "bad_answer"}]
     assert chosen(message="hi", failed_attempts=failed) == ("standard", "escalated_from_simple", False)
     assert chosen(message="hi") == ("standard", "held", True)
+    assert chosen(message="") == ("standard", "held", True)
+    assert chosen(message="hi") == ("standard", "held", True), "a step without a message is one of the same turn"
     assert chosen(message="thank you")[:2] == ("simple", "tier_of_score")
     # Another role has a model of its own.
     assert ask(agent, conversation_id="c1", role="utility", message="")["sticky"] is False
@@ -166,6 +168,20 @@ def test_an_outcome_that_says_failed_moves_the_turn_up(agent: Client) -> None:
     judged(success=False)
     assert chosen() == ("standard", "escalated_from_simple")
     assert ask(agent, conversation_id="c1", message="another ask")["tier"] == "simple", "a new turn begins anew"
+
+
+def test_the_task_of_a_call_that_names_none_is_its_conversation(agent: Client) -> None:
+    for number, target in enumerate(("decision_id", "conversation_id", "usage_id")):
+        conversation, usage = f"c{number}", f"u{number}"
+        told = ask(agent, message="hi", conversation_id=conversation)
+        record = call(
+            id=usage, decision_id=told["id"], conversation_id=conversation, provider=acts.MINI[0], model=acts.MINI[1]
+        )
+        assert agent.post("/api/usage", record, content_type=JSON).status_code == 200
+        named = {"decision_id": told["id"], "conversation_id": conversation, "usage_id": usage}[target]
+        agent.post("/api/outcomes", {target: named, "success": False, "source": "tests"}, content_type=JSON)
+        again = ask(agent, message="hi", conversation_id=conversation)
+        assert (again["tier"], again["reason_code"]) == ("standard", "escalated_from_simple"), target
 
 
 def test_cached_tokens_make_staying_cheaper(agent: Client) -> None:

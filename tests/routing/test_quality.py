@@ -79,10 +79,15 @@ def test_a_second_run_changes_nothing_and_new_outcomes_show(agent: HeldKey) -> N
     assert quality.qualities("code")[MINI].n == 2
 
 
-def test_a_model_that_was_left_is_not_credited_with_what_another_achieved(agent: HeldKey) -> None:
+@pytest.mark.parametrize("names", [{"task_id": "t1"}, {"task_id": None, "conversation_id": "t1"}])
+def test_a_model_that_was_left_is_not_credited_with_what_another_achieved(
+    agent: HeldKey, names: dict[str, Any]
+) -> None:
+    """A call that names no task is one of its conversation."""
     at = timezone.now().replace(microsecond=0)
     moments = [(at - timedelta(seconds=s)).isoformat() for s in (60, 30)]
-    posted(agent, [used(MINI, "t1", occurred_at=moments[0]), used(SONNET, "t1", occurred_at=moments[1])])
+    calls = [used(model, "t1", occurred_at=moment) for model, moment in zip((MINI, SONNET), moments, strict=True)]
+    posted(agent, [call(**(one | names)) for one in calls])
     tell(agent, [judged("t1", True)])
     refresh_quality(now=timezone.now())
     assert row(SONNET).mean == pytest.approx(Decimal(2) / 3, abs=Decimal("0.001"))

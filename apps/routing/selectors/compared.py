@@ -15,6 +15,7 @@ from django.db import connection
 from apps.costs.domain.calendars import QUARTER_HOUR
 from apps.costs.selectors import metrics, recount
 from apps.costs.selectors.metrics import UsageQuery, from_records
+from apps.costs.selectors.targets import TASK_OF_RECORD
 from apps.routing.domain.comparing import Difference, Share, difference
 from apps.routing.selectors.use import LATELY
 
@@ -44,7 +45,9 @@ _COMPRESSED = """
         SELECT c.task_type_id, count(*) AS tasks, count(t.success) AS judged, count(*) FILTER (WHERE t.success) AS well
         FROM costs_tasktotal t JOIN costs_cell c ON c.id = t.cell_id
         WHERE t.first_at >= %(records_from)s AND t.first_at < %(records_until)s
-            AND (t.project_id, t.task_id) IN (SELECT project_id, task_id FROM marked WHERE task_id IS NOT NULL)
+            AND (t.project_id, t.task_id) IN (
+                SELECT r.project_id, {task} FROM marked r WHERE {task} IS NOT NULL
+            )
         GROUP BY 1
     )
     SELECT coalesce(l.name, ''), {names}, coalesce(j.tasks, 0), coalesce(j.judged, 0), coalesce(j.well, 0),
@@ -151,6 +154,7 @@ def _marked(query: UsageQuery) -> list[tuple[str, Did, tuple[Any, ...]]]:
         where=where,
         sums=", ".join(f"sum({recount.MEASURES[name]}) AS {name}" for name in _SUMS),
         names=", ".join(f"d.{name}" for name in _SUMS),
+        task=TASK_OF_RECORD,
     )
     with from_records.bounded(), connection.cursor() as cursor:
         cursor.execute(sql, parameters | recount.parameters())

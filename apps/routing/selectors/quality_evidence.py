@@ -16,6 +16,7 @@ ERROR_DAYS = 7
 # The models of a task are those its calls used in the role and the task type it began with. The last one is credited
 # with the outcome. Each one before it was left, which counts as a failure that nobody told: else a cheap model whose
 # failures are taken over by a dear one would look as good as that one.
+# The task of a call that names none is its conversation.
 # An index serves comparisons in its own collation alone; tasks have another than records.
 _JUDGED = """
     WITH judged AS (
@@ -32,8 +33,14 @@ _JUDGED = """
         FROM judged j JOIN costs_cell first ON first.id = j.cell_id
         LEFT JOIN LATERAL (
             SELECT c.model_id, row_number() OVER (ORDER BY max(r.occurred_at) DESC, c.model_id) AS place
-            FROM costs_usagerecord r JOIN costs_cell c ON c.id = r.cell_id
-            WHERE r.project_id = j.project_id AND r.task_id = j.task_id COLLATE "default"
+            FROM (
+                SELECT r.project_id, r.occurred_at, r.cell_id FROM costs_usagerecord r
+                WHERE r.task_id = j.task_id COLLATE "default"
+                UNION ALL
+                SELECT r.project_id, r.occurred_at, r.cell_id FROM costs_usagerecord r
+                WHERE r.conversation_id = j.task_id COLLATE "default" AND coalesce(r.task_id, '') = ''
+            ) r JOIN costs_cell c ON c.id = r.cell_id
+            WHERE r.project_id = j.project_id
                 AND r.occurred_at >= j.first_at AND r.occurred_at < j.first_at + interval '35 days'
                 AND c.task_type_id = first.task_type_id AND c.role_id = first.role_id AND c.model_id <> 0
             GROUP BY c.model_id

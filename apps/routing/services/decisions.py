@@ -7,7 +7,7 @@ which keeps the decision and, if it is asked for, holds what the call may cost.
 import hashlib
 import hmac
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -86,11 +86,19 @@ def decide_for_key(*, known: KnownKey, asked: Asked, now: datetime) -> Decided |
 def _decided(asking: Asking, seen: Seen) -> Decided:
     if seen.before is not None:
         return _repeated(asking, seen.before)
+    asking = _with_ask(asking, seen.conversation)
     found = in_force()
     answer, reached = _answer(asking, found, seen)
     if asking.asked.reserve and found is not None and answer["reason_code"] != "budget_block":
         return _holding(asking, found, answer, reached, seen)
     return _kept_once(asking, answer, reached)
+
+
+def _with_ask(asking: Asking, conversation: Conversation) -> Asking:
+    """A question without a message is about the ask that the conversation is at: the next one is told from that."""
+    if asking.ask_hash is not None or conversation.held is None:
+        return asking
+    return replace(asking, ask_hash=conversation.held.ask_hash)
 
 
 def _kept_once(asking: Asking, answer: dict[str, Any], reached: Reached) -> Decided:
