@@ -1,12 +1,12 @@
 """The entries of the top bar, in order. Who sees an entry is what its page declares."""
 
 from dataclasses import dataclass, replace
-from functools import cache
 
 from django.http import HttpRequest
-from django.urls import resolve, reverse
+from django.urls import reverse
 
 from apps.access.domain.identity import Role
+from apps.access.pages import lowest_role
 from controlplane.saved.selectors import start_urls
 
 MAIN = (
@@ -55,15 +55,8 @@ def entries(request: HttpRequest, role: Role, person_id: int) -> list[Entry]:
 
 def links(request: HttpRequest, role: Role, pages: tuple[tuple[str, str], ...]) -> list[Entry]:
     """The pages this role may open, as links."""
-    found = [(label, *_place(name)) for label, name in pages]
-    return [Entry(label, url, _is_here(request.path, url)) for label, url, lowest in found if role.includes(lowest)]
-
-
-@cache
-def _place(name: str) -> tuple[str, Role]:
-    """The address of a page and the lowest role that may open it."""
-    url = reverse(name)
-    return url, getattr(resolve(url).func, "required_role", Role.ANALYST)
+    found = [(label, reverse(name)) for label, name in pages if role.includes(lowest_role(name))]
+    return [Entry(label, url, _is_here(request.path, url)) for label, url in found]
 
 
 def _is_here(path: str, url: str) -> bool:

@@ -1,7 +1,7 @@
 """Declares who may open a page. A view without a declaration is refused, and fails the matrix test."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -10,6 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import resolve, reverse
 from django_htmx.middleware import HtmxDetails
 
 from apps.access.domain.identity import Caller, Role
@@ -55,6 +56,13 @@ def page(*, role: Role, while_password_is_temporary: bool = False) -> Callable[[
         return cast(View[P], guarded)
 
     return declare
+
+
+@cache
+def lowest_role(name: str) -> Role:
+    """The lowest role that may open the page with this name."""
+    declared: Role = getattr(resolve(reverse(name)).func, "required_role", Role.ANALYST)
+    return declared
 
 
 def see_other(to: str, *args: Any) -> HttpResponse:

@@ -69,7 +69,7 @@ def _frame(request: PageRequest, question: Asked) -> dict[str, Any]:
     state, period = question.state, question.period
     demo = demo_state(timezone.now(), request.caller)
     return {
-        "tabs": tabs("savings"),
+        "tabs": tabs("savings", request.caller),
         "bar": filterbar.build(state, period, demo=demo.exists, compares=False),
         "demo_state": demo,
         "state": state,

@@ -56,7 +56,7 @@ def withdraw_baseline(request: PageRequest, baseline_id: int) -> HttpResponse:
 def _page(request: PageRequest, form: BaselineForm, status: int = 200) -> HttpResponse:
     rows = list(every_baseline()[:MOST_SHOWN])
     context: dict[str, Any] = {
-        "tabs": tabs("savings"),
+        "tabs": tabs("savings", request.caller),
         "rows": [(row, declared_of(row).baseline.words) for row in rows],
         "form": form,
         "zone": reporting_zone(),

@@ -63,7 +63,7 @@ def compression(request: PageRequest) -> HttpResponse:
     except BadQuery as error:
         refusal = error.message
     context = {
-        "tabs": tabs("routing:compression"),
+        "tabs": tabs("routing:compression", request.caller),
         "groups": [_group(one) for one in found],
         "refusal": refusal,
         "calls": sum(one.compressed.calls for one in found),

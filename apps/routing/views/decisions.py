@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apps.access.domain.identity import Role
-from apps.access.pages import PageRequest, page
+from apps.access.pages import PageRequest, lowest_role, page
 from apps.access.selectors.places import project_id_of, projects_of
 from apps.routing.domain.policy import Policy, policy_of
 from apps.routing.models import PolicyVersion
@@ -34,7 +34,13 @@ def decision_list(request: PageRequest) -> HttpResponse:
             if row.project_id in names]  # fmt: skip
     now = timezone.now()
     down = sent_down(now - LATELY, now, project_ids=request.caller.project_ids)
-    return render(request, "routing/decisions.html", {"tabs": tabs("routing:decisions"), "rows": told, "down": down})
+    context = {
+        "tabs": tabs("routing:decisions", request.caller),
+        "rows": told,
+        "down": down,
+        "may_try": request.caller.has_role(lowest_role("routing:playground")),
+    }
+    return render(request, "routing/decisions.html", context)
 
 
 @page(role=Role.ANALYST)
@@ -50,7 +56,7 @@ def one_decision(request: PageRequest, decision_id: str) -> HttpResponse:
         raise Http404
     calls = calls_of(found, project=project)
     context: dict[str, Any] = {
-        "tabs": tabs("routing:decisions"),
+        "tabs": tabs("routing:decisions", request.caller),
         "found": found,
         "project": project,
         "asked": [

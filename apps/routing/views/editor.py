@@ -66,7 +66,7 @@ def publish(request: PageRequest, draft_id: int) -> HttpResponse:
     now, current = timezone.now(), current_version()
     policy, problems = checked(row.document, now=now)
     context: dict[str, Any] = {
-        "tabs": tabs("routing:versions"),
+        "tabs": tabs("routing:versions", request.caller),
         "row": row,
         "current": current,
         "changes": told(differences(current.document if current else {}, row.document)),
@@ -105,7 +105,7 @@ def _form(
     request: PageRequest, row: PolicyVersion, document: dict[str, Any], complaint: str = "", status: int = 200
 ) -> HttpResponse:
     context = {
-        "tabs": tabs("routing:versions"),
+        "tabs": tabs("routing:versions", request.caller),
         "row": row,
         "document": document,
         "form": rows_of(document),

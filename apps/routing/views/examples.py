@@ -25,7 +25,7 @@ def example_list(request: PageRequest) -> HttpResponse:
     """The newest examples, and how often the score's tier was right."""
     count, right = agreement()
     context = {
-        "tabs": tabs("routing:playground"),
+        "tabs": tabs("routing:playground", request.caller),
         "rows": newest_examples(MOST_SHOWN),
         "count": count,
         "right": right,

@@ -39,7 +39,7 @@ def playground(request: PageRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "drafts": drafts,
         "draft": draft,
-        "tabs": tabs("routing:playground"),
+        "tabs": tabs("routing:playground", request.caller),
         "sent": request.POST,
         "known": known_names(request.caller),
         "abilities": [(name, name in request.POST.getlist("requires")) for name in ABILITIES],

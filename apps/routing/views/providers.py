@@ -30,7 +30,7 @@ def provider_list(request: PageRequest) -> HttpResponse:
     now, seen = timezone.now(), request.caller.project_ids
     found = compare_providers(now=now, project_ids=seen)
     context = {
-        "tabs": tabs("routing:providers"),
+        "tabs": tabs("routing:providers", request.caller),
         "states": health_for(now=now, project_ids=seen),
         "done": found.done,
         "moves": found.moves[:MOST_MOVES],

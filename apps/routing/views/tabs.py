@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
+from apps.access.domain.identity import Caller
+from apps.access.pages import lowest_role
+
 TABS = (
     ("Tiers", "routing:tiers"),
     ("Playground", "routing:playground"),
@@ -25,6 +28,6 @@ class Tab:
     here: bool
 
 
-def tabs(here: str) -> list[Tab]:
-    """The row of tabs; `here` is the name of the tab's own address, also for pages below it."""
-    return [Tab(label, reverse(name), name == here) for label, name in TABS]
+def tabs(here: str, caller: Caller) -> list[Tab]:
+    """Those of the row of tabs that one may open; `here` is the name of the tab's own address, also for pages below."""
+    return [Tab(label, reverse(name), name == here) for label, name in TABS if caller.has_role(lowest_role(name))]

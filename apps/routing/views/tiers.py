@@ -34,7 +34,7 @@ def tier_list(request: PageRequest) -> HttpResponse:
     now = timezone.now()
     current = current_version()
     context: dict[str, Any] = {
-        "tabs": tabs("routing:tiers"),
+        "tabs": tabs("routing:tiers", request.caller),
         "current": current,
         "may_change": request.caller.has_role(Role.ADMIN),
     }

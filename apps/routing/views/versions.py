@@ -29,7 +29,7 @@ def version_list(request: PageRequest) -> HttpResponse:
     """Every version, newest first, and the drafts above them."""
     current = current_version()
     context = {
-        "tabs": tabs("routing:versions"),
+        "tabs": tabs("routing:versions", request.caller),
         "versions": PolicyVersion.objects.published().defer("document")[:MOST_VERSIONS],
         "drafts": PolicyVersion.objects.drafts().defer("document"),
         "current": current.version if current else None,
@@ -49,7 +49,7 @@ def version(request: PageRequest, version: int) -> HttpResponse:
     current = current_version()
     is_current = current is not None and current.version == version
     context: dict[str, Any] = {
-        "tabs": tabs("routing:versions"),
+        "tabs": tabs("routing:versions", request.caller),
         "row": row,
         "is_current": is_current,
         "before": before,

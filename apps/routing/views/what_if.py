@@ -71,7 +71,7 @@ def _context(request: PageRequest, form: WhatIfForm, now: datetime) -> dict[str,
     projects = [one.pk for one in projects_of(request.caller)]
     names = UsedModel.objects.order_by("provider", "name").values_list("provider", "name")[:MOST_NAMES]
     return {
-        "tabs": tabs("routing:what-if"),
+        "tabs": tabs("routing:what-if", request.caller),
         "form": form,
         "used_models": [f"{provider}/{name}" for provider, name in names],
         "advice": advised(now=now, project_ids=request.caller.project_ids, most=MOST_ADVICE),
@@ -108,7 +108,7 @@ def replay(request: PageRequest, run_id: int) -> HttpResponse:
     }
     if request.htmx and not request.htmx.history_restore_request:
         return render(request, "routing/_replay_progress.html", context) if is_working else HttpResponseClientRefresh()
-    context["tabs"] = tabs("routing:what-if")
+    context["tabs"] = tabs("routing:what-if", request.caller)
     context["days"] = (run.end - run.start).days
     context["can_be_draft"] = run.document is not None or bool(run.moves)
     context["again"] = prefilled(run)

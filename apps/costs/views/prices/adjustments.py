@@ -59,7 +59,7 @@ def add(request: PageRequest) -> HttpResponse:
         form.refuse(refusal)
         return _page(request, form, status=422)
     context = {
-        "tabs": tabs("costs:adjustments"),
+        "tabs": tabs("costs:adjustments", request.caller),
         "words": seen.result.words,
         "effect": _effect(request, seen, term.start, term.end, now),
         "is_past": term.start is not None and term.start < now,
@@ -87,7 +87,7 @@ def end(request: PageRequest, adjustment_id: int) -> HttpResponse:
         messages.success(request, f"Saved. {change.words}." if change else f"{row} had ended already.")
         return see_other("costs:adjustments")
     context = {
-        "tabs": tabs("costs:adjustments"),
+        "tabs": tabs("costs:adjustments", request.caller),
         "row": row,
         "effect": _effect(request, rehearse(act), row.during.lower, row.during.upper, now),
     }
@@ -105,7 +105,7 @@ def _effect(
 def _page(request: PageRequest, form: AdjustmentForm, status: int = 200) -> HttpResponse:
     changes, undone = changes_of(ADJUSTMENTS)
     context = {
-        "tabs": tabs("costs:adjustments"),
+        "tabs": tabs("costs:adjustments", request.caller),
         "rows": adjustment_rows(timezone.now()),
         "form": form,
         "changes": changes,

@@ -27,7 +27,7 @@ def disagreements(request: PageRequest) -> HttpResponse:
     found = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     newest = ListComparison.objects.order_by("-compared_at").first()
     context = {
-        "tabs": tabs("costs:price-disagreements"),
+        "tabs": tabs("costs:price-disagreements", request.caller),
         "page": found,
         "rows": lists.disagreements(found),
         "show_all": show_all,

@@ -69,7 +69,7 @@ def import_prices(request: PageRequest) -> HttpResponse:
         form.refuse(refusal)
         return _page(request, form, status=422)
     context = {
-        "tabs": tabs("costs:prices"),
+        "tabs": tabs("costs:prices", request.caller),
         "plan": plan,
         "text": text,
         "version": current_version(),
@@ -85,8 +85,12 @@ def _page(request: PageRequest, form: PriceFileForm, status: int = 200) -> HttpR
     changes = list(PriceChange.objects.filter(act="price.imported").order_by("-id")[:20])
     undone = PriceChange.objects.filter(undoes__in=changes).values_list("undoes_id", flat=True)
     context = {
-        "tabs": tabs("costs:prices"), "form": form, "changes": changes, "undone": set(undone), "may_change": True,
-    }  # fmt: skip
+        "tabs": tabs("costs:prices", request.caller),
+        "form": form,
+        "changes": changes,
+        "undone": set(undone),
+        "may_change": True,
+    }
     return render(request, "prices/import.html", context, status=status)
 
 

@@ -205,4 +205,8 @@ def _see_all(request: PageRequest) -> None:
 
 
 def _context(request: PageRequest) -> dict[str, Any]:
-    return {"tabs": tabs("costs:invoices"), "may_change": may_change(request), "providers": provider_ids()}
+    return {
+        "tabs": tabs("costs:invoices", request.caller),
+        "may_change": may_change(request),
+        "providers": provider_ids(),
+    }

@@ -35,7 +35,7 @@ def price_lists(request: PageRequest) -> HttpResponse:
     waiting = lists.changes_in(ChangeState.QUARANTINED)[:PAGE_SIZE]
     counts = lists.counts_by_state()
     context = {
-        "tabs": tabs("costs:price-lists"),
+        "tabs": tabs("costs:price-lists", request.caller),
         "lists": lists.list_states(now),
         "check": lists.last_check(now),
         "broken": lists.broken_words(),

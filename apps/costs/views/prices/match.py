@@ -46,7 +46,7 @@ def match_test(request: PageRequest) -> HttpResponse:
     name, provider = _typed(request.GET.get("name", "")), _typed(request.GET.get("provider", ""))
     day, wrong_day = _day(request.GET.get("on", ""))
     result = tested(provider, name, at=_instant(day)) if name else None
-    context = _context() | {
+    context = _context(request) | {
         "name": name,
         "provider": provider,
         "on": day.isoformat() if day else "",
@@ -72,13 +72,13 @@ def match_list(request: PageRequest) -> HttpResponse:
     lines = [] if error else match_tests(names, at=timezone.now())
     if lines and request.POST.get("format") == "csv":
         return _csv(lines)
-    context = _context() | {"names": text, "provider": provider, "error": error, "lines": lines}
+    context = _context(request) | {"names": text, "provider": provider, "error": error, "lines": lines}
     context["priced"] = sum(line.cost_usd is not None for line in lines)
     return render(request, "prices/match_list.html", context, status=422 if error else 200)
 
 
-def _context() -> dict[str, object]:
-    return {"tabs": tabs("costs:match-test"), "providers": provider_ids(), "example": EXAMPLE}
+def _context(request: PageRequest) -> dict[str, object]:
+    return {"tabs": tabs("costs:match-test", request.caller), "providers": provider_ids(), "example": EXAMPLE}
 
 
 def _typed(text: str) -> str:

@@ -125,7 +125,11 @@ def end_price(request: PageRequest, model_id: int) -> HttpResponse:
         messages.info(request, f"{history.model} has no own price from now on.")
         return see_other("costs:price", model_id)
     looked = _look(request, seen.before, seen.after, model_id, term, now)
-    return render(request, "prices/end.html", {"tabs": tabs("costs:prices"), "model": history.model, "looked": looked})
+    return render(
+        request,
+        "prices/end.html",
+        {"tabs": tabs("costs:prices", request.caller), "model": history.model, "looked": looked},
+    )
 
 
 @page(role=Role.ADMIN)
@@ -184,7 +188,7 @@ def _made(request: PageRequest, model: LanguageModel) -> HttpResponse:
 def _model_page(request: PageRequest, history: History, form: OwnPriceForm, status: int = 200) -> HttpResponse:
     rates = rates_of_price(history.in_force.price if history.in_force else None)
     context = {
-        "tabs": tabs("costs:prices"),
+        "tabs": tabs("costs:prices", request.caller),
         "history": history,
         "segments": history.segments[::-1],
         "model": history.model,
@@ -205,7 +209,12 @@ def _rows_of(rates: RateSet) -> list[RateRow]:
 
 
 def _new_page(request: PageRequest, form: NewModelForm, status: int = 200) -> HttpResponse:
-    context = {"tabs": tabs("costs:prices"), "form": form, "groups": form.groups(), "zone": reporting_zone().key}
+    context = {
+        "tabs": tabs("costs:prices", request.caller),
+        "form": form,
+        "groups": form.groups(),
+        "zone": reporting_zone().key,
+    }
     return render(request, "prices/new.html", context, status=status)
 
 
@@ -213,7 +222,7 @@ def _preview_page(
     request: PageRequest, form: OwnPriceForm, looked: Preview, term: Term, why: str, context: dict[str, Any]
 ) -> HttpResponse:
     shown = {
-        "tabs": tabs("costs:prices"),
+        "tabs": tabs("costs:prices", request.caller),
         "looked": looked,
         "term": term,
         "is_past": term.start is not None and term.start < timezone.now(),

@@ -38,7 +38,12 @@ def runs(request: PageRequest) -> HttpResponse:
     """Every run one may see, newest first."""
     found = Paginator(rerates.runs_of(request.caller), PAGE_SIZE).get_page(request.GET.get("page"))
     rows = [(run, rerates.filter_words(run), rerates.percent(run)) for run in found]
-    context = {"tabs": tabs("costs:rerates"), "page": found, "rows": rows, "may_change": _may_change(request)}
+    context = {
+        "tabs": tabs("costs:rerates", request.caller),
+        "page": found,
+        "rows": rows,
+        "may_change": _may_change(request),
+    }
     return render(request, "prices/rerates.html", context)
 
 
@@ -58,7 +63,7 @@ def new_run(request: PageRequest) -> HttpResponse:
         form = RerateForm(request.caller, initial=_from_address(request))
     names = UsedModel.objects.order_by("provider", "name").values_list("provider", "name")[:MOST_NAMES]
     context = {
-        "tabs": tabs("costs:rerates"),
+        "tabs": tabs("costs:rerates", request.caller),
         "form": form,
         "used_models": [f"{provider}/{name}" for provider, name in names],
         "zone": reporting_zone().key,
@@ -95,7 +100,7 @@ def run_page(request: PageRequest, run_id: int) -> HttpResponse:
             return HttpResponseClientRefresh()
         return render(request, "prices/_progress.html", context)
     context |= {
-        "tabs": tabs("costs:rerates"),
+        "tabs": tabs("costs:rerates", request.caller),
         "words": rerates.filter_words(run),
         "tables": [(by, rerates.differences(run, by, limit=SHOWN)) for by in rerates.BY],
         "shown": SHOWN,

@@ -63,7 +63,7 @@ def add(request: PageRequest) -> HttpResponse:
     start = day_start(first_day, form.zone)
     end = day_start(typed["end"] + timedelta(days=1), form.zone) if typed["end"] else None
     context = {
-        "tabs": tabs("costs:subscriptions"),
+        "tabs": tabs("costs:subscriptions", request.caller),
         "words": seen.result.words,
         "effect": effect(
             seen.before, seen.after, at=seen_at(start, end, now), now=now,
@@ -97,7 +97,7 @@ def end(request: PageRequest, subscription_id: int) -> HttpResponse:
     seen = rehearse(act)
     at = day_start(max(today + timedelta(days=1), row.first_day), flat_fee(row).zone)
     context = {
-        "tabs": tabs("costs:subscriptions"),
+        "tabs": tabs("costs:subscriptions", request.caller),
         "row": row,
         "today": today,
         "effect": effect(seen.before, seen.after, at=at, now=now, project_ids=request.caller.project_ids),
@@ -109,7 +109,7 @@ def _page(request: PageRequest, form: SubscriptionForm, status: int = 200) -> Ht
     changes, undone = changes_of(SUBSCRIPTIONS)
     now = timezone.now()
     context = {
-        "tabs": tabs("costs:subscriptions"),
+        "tabs": tabs("costs:subscriptions", request.caller),
         "rows": subscription_rows(now, now - LATELY),
         "form": form,
         "changes": changes,

@@ -62,7 +62,7 @@ def price_table(request: PageRequest) -> HttpResponse:
     rows = _sorted([row for row in every if _is_meant(row, typed)], sort, usual=_usual(every))
     found = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
-        "tabs": tabs("costs:prices"),
+        "tabs": tabs("costs:prices", request.caller),
         "page": found,
         "q": typed,
         "sort": sort,

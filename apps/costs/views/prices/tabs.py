@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
+from apps.access.domain.identity import Caller
+from apps.access.pages import lowest_role
+
 TABS = (
     ("Prices", "costs:prices"),
     ("Discounts", "costs:adjustments"),
@@ -16,6 +19,9 @@ TABS = (
     ("Invoices", "costs:invoices"),
 )
 
+OF_EVERY_PROJECT = ("costs:invoices",)
+"""Closed to people who see only some projects."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tab:
@@ -26,6 +32,8 @@ class Tab:
     here: bool
 
 
-def tabs(here: str) -> list[Tab]:
-    """The row of tabs; `here` is the name of the tab's own address, also for pages below it."""
-    return [Tab(label, reverse(name), name == here) for label, name in TABS]
+def tabs(here: str, caller: Caller) -> list[Tab]:
+    """Those of the row of tabs that one may open; `here` is the name of the tab's own address, also for pages below."""
+    open_to = [(label, name) for label, name in TABS if caller.has_role(lowest_role(name))]
+    shown = [(label, name) for label, name in open_to if caller.project_ids is None or name not in OF_EVERY_PROJECT]
+    return [Tab(label, reverse(name), name == here) for label, name in shown]

@@ -48,7 +48,7 @@ def unpriced(request: PageRequest) -> HttpResponse:
     found = Paginator(every, PAGE_SIZE).get_page(request.GET.get("page"))
     waiting = list(found.object_list)
     context = {
-        "tabs": tabs("costs:unpriced"),
+        "tabs": tabs("costs:unpriced", request.caller),
         "page": found,
         "rows": [_row(one, reason) for one, reason in zip(waiting, reasons(waiting), strict=True)],
         "calls": sum(one.calls for one in every),
@@ -86,7 +86,7 @@ def same_model(request: PageRequest) -> HttpResponse:
                 return see_other("costs:unpriced")
     [reason] = reasons([waiting])
     context = {
-        "tabs": tabs("costs:unpriced"),
+        "tabs": tabs("costs:unpriced", request.caller),
         "form": form,
         "row": _row(waiting, reason),
         "models": list(models)[:2000],
