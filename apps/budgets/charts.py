@@ -139,6 +139,38 @@ def replay_chart(
     return BudgetChart(json.dumps(data), ("Used in the period",), (1,), tuple(rows))
 
 
+@dataclass(frozen=True, slots=True)
+class PastPeriod:
+    """What a period that is over used in all, how much of it was reported after its end, and its limit."""
+
+    start: datetime
+    used: Decimal
+    late: Decimal
+    limit: Decimal
+
+
+def past_chart(cycle: Cycle, periods: Sequence[PastPeriod], unit: str) -> BudgetChart:
+    """Periods that are over, in their order, beside their limits; what came late has a colour of its own."""
+    length = TimeUnit.HOUR if cycle.period == "hour" else TimeUnit.DAY
+    series = [("Used", 1, [max(_ZERO, one.used - one.late) for one in periods])]
+    if any(one.late for one in periods):
+        series.append(("Reported after its end", 2, [one.late for one in periods]))
+    data = {
+        "labels": [piece_name(one.start, length, cycle.zone) for one in periods],
+        "partial": None,
+        "unit": _UNITS[unit],
+        "series": [{"name": name, "slot": slot, "values": _floats(values)} for name, slot, values in series],
+        "previous": {"name": "Limit", "values": _floats([one.limit for one in periods]), "titles": []},
+    }
+    rows = [
+        Line(piece_title(one.start, length, cycle.zone), tuple(amount(values[place], unit) for _, _, values in series))
+        for place, one in enumerate(periods)
+    ]
+    return BudgetChart(
+        json.dumps(data), tuple(name for name, _, _ in series), tuple(slot for _, slot, _ in series), tuple(rows)
+    )
+
+
 def _levels(thresholds: Sequence[Threshold], limit: Decimal, unit: str) -> list[dict[str, Any]]:
     """Where thresholds begin, each amount once with all that begins there; the limit itself has its line already."""
     named: dict[Decimal, list[str]] = {}

@@ -57,8 +57,13 @@ def test_what_came_after_a_period_had_ended_is_marked(ann: User, signed_in: Any)
     spend("2", at=now - timedelta(days=2))
     spend("1", at=now - timedelta(days=3))
     Entry.objects.filter(spent=1).update(made_at=now - timedelta(days=3))
-    past = signed_in(ann).get(f"/budgets/{budget.pk}").context["past"]
-    assert [(row["spent"], row["late"]) for row in past] == [("$2.00", "$2.00"), ("$1.00", "")]
+    context = signed_in(ann).get(f"/budgets/{budget.pk}").context
+    assert [(row["spent"], row["late"]) for row in context["past"]] == [("$2.00", "$2.00"), ("$1.00", "")]
+    drawn = json.loads(context["past_chart"].data)
+    assert [(one["name"], one["values"]) for one in drawn["series"]] == [
+        ("Used", [1.0, 0.0]), ("Reported after its end", [0.0, 2.0]),
+    ]  # fmt: skip
+    assert drawn["previous"]["values"] == [10.0, 10.0]
 
 
 def test_a_budget_is_typed_previewed_made_changed_and_undone(bob: User, signed_in: Any) -> None:

@@ -274,7 +274,7 @@ def expire_due(*, counter_id: int | None = None, most: int = 500) -> int:
     """Free reservations whose time is over, of one counter or of all; how many that were.
 
     A sweep that found less than `most` has ended all; the next one begins a little before it, since what is not
-    committed yet is not seen.
+    committed yet is not seen. After a clock that jumped back it begins a little before the present.
     """
     with connection.cursor() as cursor:
         cursor.execute(_DUE, {"counter": counter_id, "most": most, "overlap": _OVERLAP_SECONDS})
@@ -288,8 +288,8 @@ def expire_due(*, counter_id: int | None = None, most: int = 500) -> int:
 
 _OVERLAP_SECONDS = 60
 _DUE = """
-    WITH swept AS MATERIALIZED (SELECT clock_timestamp() AS now, coalesce(expired_until, '-infinity')
-        - make_interval(secs => %(overlap)s) AS until FROM budgets_budgetsversion)
+    WITH swept AS MATERIALIZED (SELECT clock_timestamp() AS now, least(coalesce(expired_until, '-infinity'),
+        clock_timestamp()) - make_interval(secs => %(overlap)s) AS until FROM budgets_budgetsversion)
     SELECT NULL::bigint, now FROM swept UNION ALL (
         SELECT r.id, NULL FROM budgets_reservation r WHERE r.state = 0
             AND r.expires_at > (SELECT until FROM swept) AND r.expires_at <= (SELECT now FROM swept)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page, see_other
-from apps.budgets.charts import BudgetChart, Meter, burn_down, meter
+from apps.budgets.charts import BudgetChart, Meter, PastPeriod, burn_down, meter, past_chart
 from apps.budgets.domain.cycles import ENDLESS, Period
 from apps.budgets.domain.sentences import amount, does, level, sentence, span_words
 from apps.budgets.domain.states import BudgetState
@@ -77,6 +77,7 @@ def budget(request: PageRequest, budget_id: int) -> HttpResponse:
     by = request.GET.get("by", "agent")
     by = by if by in DIMENSIONS else "agent"
     rule, unit = found.rule, found.rule.unit
+    drawn, past = _past(found) if not rule.each else (None, [])
     context = {
         "row": _row(found),
         "budget": found.budget,
@@ -91,7 +92,8 @@ def budget(request: PageRequest, budget_id: int) -> HttpResponse:
         "by": by,
         "dimensions": [(name, heading(name)) for name in DIMENSIONS],
         "shares": _shares(found, by, now),
-        "past": _past(found) if not rule.each else [],
+        "past": past,
+        "past_chart": drawn,
         "raises": [(one, amount(one.amount, unit)) for one in found.budget.raises.order_by("-id")[:10]],
         "entries": _entries(found),
         "alerts": with_reached(
@@ -241,22 +243,26 @@ def _threshold(one: Threshold, state: BudgetState, recipients: int) -> dict[str,
     }
 
 
-def _past(one: Standing) -> list[dict[str, Any]]:
-    """The periods before, each with what of it was reported after its end."""
-    counters, unit = past_counters(one.budget, one.span.start), one.rule.unit
+def _past(one: Standing) -> tuple[BudgetChart | None, list[dict[str, Any]]]:
+    """The periods before, each with what of it was reported after its end: drawn where there are several, and told."""
+    counters, cycle, unit = past_counters(one.budget, one.span.start), one.rule.cycle, one.rule.unit
     late = late_amounts(counters)
-    return [
-        {
-            "period": span_words(one.rule.cycle.span(counter.period_start), one.rule.cycle),
-            "spent": amount(spent, unit),
-            "limit": amount(counter.limit, unit),
-            "share": percent(spent, counter.limit),
-            "over": spent >= counter.limit,
-            "late": amount(late[counter.pk], unit) if counter.pk in late else "",
-        }
+    periods = [
+        PastPeriod(counter.period_start, counter.carried + counter.spent, late.get(counter.pk, _ZERO), counter.limit)
         for counter in counters
-        for spent in (counter.carried + counter.spent,)
     ]
+    told = [
+        {
+            "period": span_words(cycle.span(past.start), cycle),
+            "spent": amount(past.used, unit),
+            "limit": amount(past.limit, unit),
+            "share": percent(past.used, past.limit),
+            "over": past.used >= past.limit,
+            "late": amount(past.late, unit) if past.late else "",
+        }
+        for past in periods
+    ]
+    return past_chart(cycle, periods[::-1], unit) if len(periods) > 1 else None, told
 
 
 def _burn_down(one: Standing, now: datetime) -> BudgetChart | None:
