@@ -287,7 +287,9 @@ def _burn_down(one: Standing, now: datetime) -> BudgetChart | None:
 
 
 def _expected(one: Standing, now: datetime, length: int, running: int) -> list[Decimal | None]:
-    """What will have been used after the running piece and each one after it."""
+    """What will have been used after the running piece and each one after it; nothing while no forecast is told."""
+    if one.forecast is None:
+        return [None] * length
     found = outlook(one.rule, one.span, spent=one.state.spent, limit=one.state.limit, now=now)
     steps: list[Decimal | None] = list(found.forecast.steps) if found else []
     if one.rule.cycle.period is Period.ROLLING:  # It is drawn by days and steps through the hours of today.
