@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from apps.access import request_context
 from apps.access.domain import keys
-from apps.access.domain.identity import Caller, Scope
+from apps.access.domain.identity import Caller, Role, Scope
 from apps.access.models import User
 from apps.access.selectors.callers import holder_of
 from apps.access.services import audit, guessing, key_use, known_keys, places
@@ -111,5 +111,6 @@ def _holds(caller: Caller, rule: ScopeRule) -> bool:
 
 
 def _has_role(caller: Caller, view: APIView) -> bool:
+    """What only owners may do is about the whole installation: a key that is bound to a project may not."""
     role = getattr(view, "required_role", None)
-    return role is None or caller.has_role(role)
+    return role is None or (caller.has_role(role) and (role is not Role.OWNER or caller.project_ids is None))

@@ -8,9 +8,11 @@ import pytest
 import time_machine
 from django.test import Client
 
-from apps.access.domain.identity import Role, Scope
+from apps.access.authentication import caller_of_header
+from apps.access.domain.errors import NotAllowed
+from apps.access.domain.identity import ALL_SCOPES, Role, Scope
 from apps.access.models import ApiKey, AuditEntry, Project, User
-from apps.access.services.people import Standing, change_person, remove_person
+from apps.access.services.people import Standing, change_person, invite, remove_person
 from tests.cast import HeldKey, make_person
 
 SignIn = Callable[[User], Client]
@@ -132,6 +134,19 @@ def test_a_bound_key_sees_only_its_project(make_held_key: MakeKey, support: Proj
         assert post(bound.client, f"/api/keys/{hidden.key.pk}/revoke").status_code == 404
         assert post(bound.client, f"/api/keys/{hidden.key.pk}/rotate").status_code == 404
     assert ApiKey.objects.filter(revoked_at=None).count() == 3
+
+
+def test_a_bound_key_of_an_owner_has_no_say_over_people(make_held_key: MakeKey, alice: User, support: Project) -> None:
+    """Else it could invite an owner of everything."""
+    bound = make_held_key(*ALL_SCOPES, project_id=support.pk)
+    for address in ("/api/people", f"/api/people/{alice.pk}", "/api/invitations"):
+        assert bound.client.get(address).status_code == 403
+    assert post(bound.client, "/api/people", email="eve@example.org", role="owner").status_code == 403
+    with pytest.raises(NotAllowed):
+        invite(
+            caller=caller_of_header(f"Bearer {bound.secret}"), email="eve@example.org", standing=Standing(Role.OWNER)
+        )
+    assert make_held_key(*ALL_SCOPES).client.get("/api/people").status_code == 200
 
 
 def test_rotating_an_owners_key_gives_an_admin_no_more(bob: User, admin_key: HeldKey, signed_in: SignIn) -> None:

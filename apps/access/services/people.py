@@ -153,8 +153,8 @@ def remove_person(*, caller: Caller, user_id: int) -> None:
 
 
 def _owner(caller: Caller) -> int:
-    """The id of the owner who acts. A key acts for its maker."""
-    if caller.user_id is None or not caller.has_role(Role.OWNER):
+    """The id of the owner who acts. A key acts for its maker, unless it is bound to a project."""
+    if caller.user_id is None or not caller.has_role(Role.OWNER) or caller.project_ids is not None:
         raise NotAllowed("Only owners manage people.", code="owners_only")
     return caller.user_id
 
