@@ -121,6 +121,15 @@ def test_an_edit_keeps_or_resets_what_was_used() -> None:
     assert state(budget, agent="support").spent == 0
     spend("1", agent="support")
     assert state(budget, agent="support").spent == 1
+    # What was reset stays so, whatever else is changed, and by the nightly proof.
+    change(budget, name="Renamed", period="month", scope={"agent": "support"})
+    assert proving.prove_books(now=datetime.now(UTC)).corrected == 0
+    assert state(budget, agent="support").spent == 1
+    change(budget, name="Renamed", period="month", scope={})
+    assert state(budget).spent == 1
+    change(budget, period="month", counts_from="now")
+    change(budget, period="month", counts_from="period_start")
+    assert state(budget).spent == 6
     assert_ledger_balances()
 
 

@@ -76,7 +76,7 @@ def change_budget(
         recount = usage == "reset" or draft.counts_otherwise(was) or draft.counts_from != was.counts_from
         if usage == "reset" or (draft.counts_from == "now" and was.counts_from != "now"):
             budget.counted_since = now
-        elif draft.counts_from == "period_start":
+        elif draft.counts_from != was.counts_from:
             budget.counted_since = None
         budget.recounted_at = None if recount else budget.recounted_at
         budget.version += 1
