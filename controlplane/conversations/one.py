@@ -124,7 +124,7 @@ def _context(request: PageRequest, one: Conversation) -> dict[str, Any]:
         "began": _clock(one.first_at, with_day=True),
         "zone": zone_words(reporting_zone(), timezone.now()),
         "days_url": _days_url(one),
-        "lines": _lines(one, steps[:ON_A_PAGE], (number - 1) * ON_A_PAGE, _tightest(budgets)),
+        "lines": _lines(request.caller, one, steps[:ON_A_PAGE], (number - 1) * ON_A_PAGE, _tightest(budgets)),
         "budgets": budgets,
         "is_estimated": any(step.record["usage_source"] == "estimate" and not step.is_tool for step in steps),
         "earlier": conversation_url(one.project, one.id, page=str(number - 1)) if number > 1 else "",
@@ -180,8 +180,9 @@ def _tightest(budgets: Sequence[BudgetState]) -> Decimal | None:
     return next((state.limit for state in budgets if state.unit == Unit.USD), None)
 
 
-def _lines(one: Conversation, steps: Sequence[Step], before: int, limit: Decimal | None) -> list[Line]:
-    decisions = why_of_conversation(one.project_id, one.id) if any(step.record["decision_id"] for step in steps) else {}
+def _lines(caller: Caller, one: Conversation, steps: Sequence[Step], before: int, limit: Decimal | None) -> list[Line]:
+    decided = any(step.record["decision_id"] for step in steps)
+    decisions = why_of_conversation(caller, one.project_id, one.id) if decided else {}
     costs = money_column([step.record["cost_usd"] for step in steps])
     running = money_column([step.running_usd for step in steps])
     caused = money_column([step.caused_usd for step in steps])

@@ -67,6 +67,19 @@ def test_a_draft_tells_limited_people_nothing_of_other_projects(support: Project
         assert not page or page not in text
 
 
+def test_limited_people_are_told_of_budgets_over_their_projects_alone(
+    support: Project, carol: User, signed_in: Any, make_held_key: Any
+) -> None:
+    """An agent's key is told all that hold its calls up: it has to know."""
+    spend("77", project="sales")
+    make_budget("100", name="Everything")
+    make_budget("10", name="Support's", scope={"project": "support"})
+    agent = make_held_key(Scope.ROUTING_USE, project_id=support.pk).client
+    asked = "/api/budgets/status?project=support"
+    names = [[one["name"] for one in client.get(asked).json()["results"]] for client in (signed_in(carol), agent)]
+    assert [sorted(one) for one in names] == [["Support's"], ["Everything", "Support's"]]
+
+
 def test_recipients_that_cannot_be_told_anything_are_refused(admin_key: HeldKey, bob: User) -> None:
     MailAddress.objects.create(address="pager@example.org", asked_by="ada")
     for sent, code in ((["everybody"], "invalid"), (["Pager@example.org"], "unknown"), (["channel:Ops"], "unknown")):

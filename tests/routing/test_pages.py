@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from apps.access.domain.identity import ALL_SCOPES
+from apps.access.domain.identity import ALL_SCOPES, Role
 from apps.access.models import User
 from apps.costs.domain.pricing import Rates
 from apps.routing.models import ModelQuality, PolicyVersion, QualityState
@@ -14,7 +14,7 @@ from apps.routing.selectors import quality
 from apps.routing.selectors.in_force import in_force
 from apps.routing.services.health import watch_models
 from tests.budgets.acts import make_budget, spend
-from tests.cast import HeldKey
+from tests.cast import HeldKey, make_person
 from tests.costs.posting import GPT, call, load_prices, posted, rates
 from tests.routing import acts
 from tests.routing.test_decisions import HARD, SECRET_WORDS, ask
@@ -139,6 +139,32 @@ def test_a_decision_and_the_calls_it_led_to(
     limited = signed_in(carol)
     assert limited.get("/routing/decisions/a/b?project=sales").status_code == 404
     assert "sales" not in text(limited, "/routing/decisions")
+
+
+def test_limited_people_read_nothing_of_budgets_over_other_projects(
+    admin_key: HeldKey, ann: User, signed_in: Any, support: Any
+) -> None:
+    acts.published()
+    posted(admin_key, [call(project="sales", cost_usd="77"), call(project="support", conversation_id="c1")])
+    make_budget("10", name="Everything")
+    blocked = ask(admin_key.client, id="d", message=HARD, project="support", conversation_id="c1")
+    assert "Everything\u201d has 77" in blocked["reason"]
+    posted(admin_key, [call(project="support", conversation_id="c1", decision_id="d")])
+    dora = signed_in(make_person("dora@example.org", Role.ADMIN, support))
+    for page in ("/routing/decisions", "/routing/decisions/d?project=support", "/c/support/c1"):
+        assert "Everything\u201d has 77" in signed_in(ann).get(page).content.decode(), page
+        told = dora.get(page).content.decode()
+        assert "A budget over more than the projects you see" in told, page
+        assert "Everything" not in told, page
+    told = dora.get("/api/routing/decisions/d?project=support").json()
+    assert (told["action"], told["budget"], "Everything" in str(told)) == ("block", None, False)
+    assert "Everything" in admin_key.client.get("/api/routing/decisions/d?project=support").json()["reason"]
+    offered = [dora.get(page).content.decode() for page in ("/routing/what-if", "/prices/rerates/new")]
+    posted(admin_key, [call(project="sales", model="secret-model", provider="house")])
+    assert [
+        dora.get(page).content.decode().count("secret-model") for page in ("/routing/what-if", "/prices/rerates/new")
+    ] == [0, 0]
+    assert all("openai/gpt-4.1" in page for page in offered)
 
 
 def test_the_playground_keeps_nothing(browser: Client) -> None:

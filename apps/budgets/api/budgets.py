@@ -16,7 +16,7 @@ from apps.access.api.paging import IdPages
 from apps.access.api.preconditions import require_match, tagged
 from apps.access.authentication import ApiRequest
 from apps.access.domain.errors import Refused
-from apps.access.domain.identity import Scope
+from apps.access.domain.identity import Caller, Scope
 from apps.budgets.api.telling import (
     BudgetIn,
     BudgetOut,
@@ -169,8 +169,14 @@ class BudgetStatusView(APIView):
         if any(len(value) > 128 or "\0" in value for value in (*sent.values(), *tags.values())):
             raise Refused("A value has at most 128 characters.", code="invalid")
         facts = facts_of(told=Told(**sent, tags=tags), caller=request.auth, only_look=True)
-        states = budget_state(facts=facts, now=timezone.now())
+        states = [state for state in budget_state(facts=facts, now=timezone.now()) if _sees(request.auth, state)]
         return Response({"results": [_standing(state) for state in states]})
+
+
+def _sees(caller: Caller, state: BudgetState) -> bool:
+    """An agent's key is told every budget that holds its calls up; a person those over projects they see alone."""
+    is_limited = caller.kind == "person" and caller.project_ids is not None
+    return not is_limited or budgets_of(caller).filter(id=state.budget_id).exists()
 
 
 def _standing(state: BudgetState) -> dict[str, Any]:

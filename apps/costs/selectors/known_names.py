@@ -32,3 +32,10 @@ def known_names(caller: Caller) -> KnownNames:
         models=list(models[:MOST_NAMES]),
         task_types=list(task_types_of(seen).values_list("name", flat=True)[:MOST_NAMES]),
     )
+
+
+def models_by_provider(caller: Caller, *, most: int = MOST_NAMES) -> list[str]:
+    """`provider/name` of the models that calls somebody may see were sent to, in that order."""
+    used = Cell.objects.filter(project_id__in=projects_of(caller)).values("model_id")
+    rows = UsedModel.objects.filter(id__in=used).order_by("provider", "name")
+    return [f"{provider}/{name}" for provider, name in rows.values_list("provider", "name")[:most]]

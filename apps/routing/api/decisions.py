@@ -20,6 +20,7 @@ from apps.costs.api.asking import refusal
 from apps.routing.api import schema
 from apps.routing.domain.asked import FIELDS, Asked, read
 from apps.routing.selectors.decisions import calls_of, decision
+from apps.routing.selectors.told_to import told_to
 from apps.routing.services.decisions import Decided, decide, decide_for_key
 
 
@@ -79,7 +80,9 @@ class DecisionView(APIView):
         if found is None or not caller.may_report_as(found.asked.get("agent") or ""):
             raise Http404
         calls = [_call(one) for one in calls_of(found, project=project)]
-        return Response({**found.answer, "created_at": found.created_at, "asked": found.asked, "calls": calls})
+        return Response(
+            {**told_to(caller, found.answer), "created_at": found.created_at, "asked": found.asked, "calls": calls}
+        )
 
 
 def _call(record: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from typing import Any
 
 from django.db import connection
 
+from apps.access.domain.identity import Caller
 from apps.costs.selectors import metrics
 from apps.costs.selectors.records import usage_page
 from apps.routing.models import Decision
+from apps.routing.selectors.told_to import told_to
 
 LED_TO = timedelta(days=1)
 """How long after a decision its calls are looked for."""
@@ -32,8 +34,8 @@ def calls_of(found: Decision, *, project: str, limit: int = 50) -> Sequence[dict
     return [record for record in records if record["decision_id"] == found.decision_id][:limit]
 
 
-def why_of_conversation(project_id: int, conversation_id: str) -> dict[str, dict[str, Any]]:
-    """Why each decision of a conversation chose as it did, by decision id: for timelines of calls."""
+def why_of_conversation(caller: Caller, project_id: int, conversation_id: str) -> dict[str, dict[str, Any]]:
+    """Why each decision of a conversation chose as it did, as a caller may read it, by its id."""
     rows = Decision.objects.filter(conversation_id=conversation_id, project_id=project_id).order_by("created_at")[:1000]
     return {
         row.decision_id: {
@@ -45,7 +47,7 @@ def why_of_conversation(project_id: int, conversation_id: str) -> dict[str, dict
             "model": row.model,
             "score": row.score,
             "reason_code": row.reason_code,
-            "reason": row.answer["reason"],
+            "reason": told_to(caller, row.answer)["reason"],
         }
         for row in rows
     }

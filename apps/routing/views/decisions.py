@@ -16,6 +16,7 @@ from apps.routing.domain.policy import Policy, policy_of
 from apps.routing.models import PolicyVersion
 from apps.routing.selectors.decisions import calls_of, decision, newest
 from apps.routing.selectors.sent_down import sent_down
+from apps.routing.selectors.told_to import told_to
 from apps.routing.views.playground import answered
 from apps.routing.views.tabs import tabs
 
@@ -30,8 +31,11 @@ def decision_list(request: PageRequest) -> HttpResponse:
     """The fifty newest decisions of the projects one may see."""
     names = dict(projects_of(request.caller).values_list("id", "name"))
     rows = newest(since=timezone.now() - LATELY, limit=SHOWN, project_ids=request.caller.project_ids)
-    told = [{"row": row, "project": names[row.project_id], "reason": row.answer["reason"]} for row in rows
-            if row.project_id in names]  # fmt: skip
+    told = [
+        {"row": row, "project": names[row.project_id], "reason": told_to(request.caller, row.answer)["reason"]}
+        for row in rows
+        if row.project_id in names
+    ]
     now = timezone.now()
     down = sent_down(now - LATELY, now, project_ids=request.caller.project_ids)
     context = {
@@ -54,7 +58,7 @@ def one_decision(request: PageRequest, decision_id: str) -> HttpResponse:
     found = decision(project_id, decision_id.replace("\0", ""))
     if found is None:
         raise Http404
-    calls = calls_of(found, project=project)
+    calls, answer = calls_of(found, project=project), told_to(request.caller, found.answer)
     context: dict[str, Any] = {
         "tabs": tabs("routing:decisions", request.caller),
         "found": found,
@@ -68,7 +72,7 @@ def one_decision(request: PageRequest, decision_id: str) -> HttpResponse:
         "calls": calls,
         "spent": sum((call["cost_usd"] for call in calls if call["cost_usd"] is not None), Decimal(0)),
     }
-    return render(request, "routing/decision.html", context | answered(found.answer, _policy_of(found.policy_version)))
+    return render(request, "routing/decision.html", context | answered(answer, _policy_of(found.policy_version)))
 
 
 def _policy_of(version: int) -> Policy | None:

@@ -1,6 +1,7 @@
 """The playground: paste a message, see what a decision would be and why. Nothing is kept."""
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +25,7 @@ from apps.routing.forms.playground import ABILITIES, question_of
 from apps.routing.models import PolicyVersion
 from apps.routing.selectors.in_force import as_if, in_force
 from apps.routing.selectors.policies import checked
+from apps.routing.selectors.told_to import told_to
 from apps.routing.services.decisions import preview
 from apps.routing.views.tabs import tabs
 
@@ -65,7 +67,11 @@ def playground(request: PageRequest) -> HttpResponse:
         context["complaints"] = [refusal.message]
         return render(request, "routing/playground.html", context, status=422)
     policy = found.policy if found else None
-    return render(request, "routing/playground.html", context | answered(answer, policy) | _to_copy(request, question))
+    return render(
+        request,
+        "routing/playground.html",
+        context | answered(told_to(request.caller, answer), policy) | _to_copy(request, question),
+    )
 
 
 def _blocked(draft: PolicyVersion | None) -> str:
@@ -74,7 +80,7 @@ def _blocked(draft: PolicyVersion | None) -> str:
     return next((problem.message for problem in problems if problem.blocks), "")
 
 
-def answered(answer: dict[str, Any], policy: Policy | None) -> dict[str, Any]:
+def answered(answer: Mapping[str, Any], policy: Policy | None) -> dict[str, Any]:
     """An answer as the page shows it, on the ruler of a policy."""
     complexity = answer["complexity"]
     considered = [

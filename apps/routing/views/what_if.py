@@ -16,8 +16,8 @@ from apps.access.domain.identity import Role
 from apps.access.models import Agent
 from apps.access.pages import PageRequest, page, see_other
 from apps.access.selectors.places import projects_of
-from apps.costs.models import UsedModel
 from apps.costs.selectors.first_seen import first_seen_numbers
+from apps.costs.selectors.known_names import models_by_provider
 from apps.costs.selectors.task_types import task_types_of
 from apps.routing.charts import Part, stacked
 from apps.routing.domain.baselines import BadBaseline, read_models
@@ -69,11 +69,10 @@ def _context(request: PageRequest, form: WhatIfForm, now: datetime) -> dict[str,
     known = by_group(known_qualities())
     runs, kept = replays_of(request.caller)[:MOST_RUNS], replays_of(request.caller).exclude(name="").order_by("name")
     projects = [one.pk for one in projects_of(request.caller)]
-    names = UsedModel.objects.order_by("provider", "name").values_list("provider", "name")[:MOST_NAMES]
     return {
         "tabs": tabs("routing:what-if", request.caller),
         "form": form,
-        "used_models": [f"{provider}/{name}" for provider, name in names],
+        "used_models": models_by_provider(request.caller, most=MOST_NAMES),
         "advice": advised(now=now, project_ids=request.caller.project_ids, most=MOST_ADVICE),
         "agents": Agent.objects.filter(project_id__in=projects)
         .order_by("name").values_list("name", flat=True).distinct()[:MOST_NAMES],

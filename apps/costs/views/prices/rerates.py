@@ -18,8 +18,9 @@ from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page, see_other
 from apps.costs.forms.rerating import RerateForm
-from apps.costs.models import RerateRun, RerateState, UsedModel
+from apps.costs.models import RerateRun, RerateState
 from apps.costs.selectors import rerates
+from apps.costs.selectors.known_names import models_by_provider
 from apps.costs.selectors.rate_book import current_version
 from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.services import rerating
@@ -61,11 +62,10 @@ def new_run(request: PageRequest) -> HttpResponse:
                 form.refuse(refusal)
     else:
         form = RerateForm(request.caller, initial=_from_address(request))
-    names = UsedModel.objects.order_by("provider", "name").values_list("provider", "name")[:MOST_NAMES]
     context = {
         "tabs": tabs("costs:rerates", request.caller),
         "form": form,
-        "used_models": [f"{provider}/{name}" for provider, name in names],
+        "used_models": models_by_provider(request.caller, most=MOST_NAMES),
         "zone": reporting_zone().key,
     }
     return render(request, "prices/rerate_new.html", context, status=422 if form.errors else 200)
