@@ -1,5 +1,6 @@
 """Savings against a declared baseline: what counts on which side, that days follow their usage, and who may declare."""
 
+import random
 from datetime import datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -295,6 +296,18 @@ def test_an_interval_needs_a_week() -> None:
     assert mixed.high is not None
     assert mixed.low < mixed.value < mixed.high
     assert share_saved([(1, 0)]) is None
+
+
+def test_the_interval_holds_the_truth_of_made_up_weeks() -> None:
+    dice, held = random.Random(0), 0
+    for _ in range(300):
+        there = [dice.lognormvariate(10, 0.6) for _ in range(7)]
+        found = share_saved([(int(usd * dice.betavariate(6, 4) * 1000), int(usd * 1000)) for usd in there])
+        assert found is not None
+        assert found.low is not None
+        assert found.high is not None
+        held += found.low <= Decimal("0.4") <= found.high
+    assert 0.92 <= held / 300 <= 0.98
 
 
 def test_kept_savings_are_proved_and_repaired(owner: User, writer: HeldKey) -> None:
