@@ -4,3 +4,6 @@ from django.dispatch import Signal
 
 agent_renamed = Signal()
 """Sent with `project_id`, `before` and `after`, the names."""
+
+projects_removed = Signal()
+"""Sent with `project_ids` before these projects are deleted, in the same transaction: nothing of them is to remain."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -11,6 +13,9 @@ from django.test import Client
 from apps.access.domain.errors import Conflict
 from apps.access.domain.identity import Scope
 from apps.access.models import AuditEntry, FormerProjectName, Project, User
+from apps.budgets.domain.scopes import Facts
+from apps.budgets.models import Alert, Counter, Entry, Reservation
+from apps.budgets.services.reserving import reserve
 from apps.costs.domain.fleet import CAST
 from apps.costs.models import Cell, DaySlice, DemoRun, UsageDay, UsageQuarter, UsageRecord
 from apps.costs.selectors.demo import DemoState, demo_state
@@ -26,6 +31,8 @@ from apps.costs.services.demo import (
 )
 from apps.costs.services.ingest import record_usage
 from apps.costs.services.price_book import load_genai_prices
+from apps.routing.models import Compression, Decision
+from tests.budgets.acts import make_budget
 from tests.cast import HeldKey, make_person
 from tests.usage import REPORTER, call
 
@@ -147,14 +154,29 @@ def test_removal_leaves_nothing_in_any_table(alice: User, make_held_key: Callabl
     day = datetime(2026, 11, 17, tzinfo=UTC)
     ids = Project.objects.values_list("id", flat=True)
     DaySlice.objects.bulk_create(DaySlice(slice=1, bucket=day, project_id=id, a_id=0, b_id=0, calls=5) for id in ids)
+    used_by_higher_apps(demo[0])
 
     removed(alice)
 
     assert not left_over(demo)
+    assert not Entry.objects.exclude(counter_id__in=Counter.objects.values("id")).exists()
+    assert Alert.objects.count() == Reservation.objects.count() == 0
     assert not Project.objects.filter(is_demo=True).exists()
     assert demo_totals() == totals(query(include_demo=False)) == mine
     assert Project.objects.filter(name="real").exists()
     assert Cell.objects.count() == 1
+
+
+def used_by_higher_apps(project_id: int) -> None:
+    """A budget that is overspent, with an alert, a reservation and its ledger; a decision, and a compression."""
+    project = Project.objects.get(id=project_id)
+    make_budget("5", scope={"project": project.name}, thresholds=[{"percent": 80, "action": "notify"}])
+    record_usage([call(NOW, project=project.name, cost_usd="9")], caller=REPORTER, now=NOW)
+    reserve(facts=Facts(project_id=project_id, project=project.name, is_demo=True), amount_usd=Decimal(1))
+    assert (Alert.objects.count(), Entry.objects.count() > 0) == (1, True)
+    answer = {"action": "keep", "reason_code": "pinned", "policy_version": 0, "asked": {}, "answer": {}}
+    Decision.objects.create(project_id=project_id, decision_id="d", fingerprint=uuid4(), **answer)
+    Compression.objects.create(compression_id="c", project_id=project_id, tokens_before=2, tokens_after=1)
 
 
 def left_over(projects: list[int]) -> dict[str, int]:

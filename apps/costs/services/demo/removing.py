@@ -3,7 +3,7 @@
 1. Keys of the projects are revoked: nothing more arrives by them.
 2. For each day of the reporting zone, one transaction removes its records and their rollups, quarters and folds alike.
 3. Conversations and the permanent keys of ids follow in pieces, then the cells, then the projects themselves with
-   their agents, keys and former names.
+   their agents, keys, former names, and what higher apps have of them: budgets, alerts, decisions.
 
 Names that others may use as well, like models and labels, stay. Each step finds what is left, so a removal that was
 interrupted is simply done again.
@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from apps.access.extension_points import projects_removed
 from apps.access.models import ApiKey, Project
 from apps.access.services import places
 from apps.costs.domain.calendars import day_of, day_start
@@ -62,7 +63,9 @@ def remove_projects(step: Step) -> None:
     _remove_days(projects, step)
     for table in _IN_PIECES:
         _remove_in_pieces(table, projects)
-    Project.objects.filter(id__in=projects).delete()
+    with transaction.atomic():
+        projects_removed.send(sender=Project, project_ids=projects)
+        Project.objects.filter(id__in=projects).delete()
     places.look_again()
 
 
