@@ -180,8 +180,15 @@ class StandingForm(ServiceForm):
         label="Only the chosen projects", required=False, help_text="Every page, answer and CSV then shows only those."
     )
     projects = forms.ModelMultipleChoiceField(
-        Project.objects.order_by("name"), required=False, widget=forms.SelectMultiple(attrs={"size": 6})
+        Project.objects.order_by("name"), required=False, widget=forms.CheckboxSelectMultiple
     )
+
+    def clean(self) -> dict[str, Any]:
+        """Projects that are chosen limit nothing by themselves: that has to be meant."""
+        chosen = super().clean() or {}
+        if chosen.get("projects") and not chosen.get("limited") and "limited" not in self.changed_data:
+            self.add_error("limited", "Projects are chosen: tick this to show only those, or choose none.")
+        return chosen
 
     def project_ids(self) -> frozenset[int] | None:
         """The limit; None is none."""

@@ -25,6 +25,7 @@ from controlplane.viewstate import DIMENSIONS
 MOST_OF_A_KIND = 8
 LONGEST = 256
 NEWEST_CONVERSATIONS = 5000
+_PAGES = "Pages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Group:
     label: str
     hits: list[Hit]
 
+    @property
+    def is_cut(self) -> bool:
+        """True if there may be more than are shown; of pages there never are."""
+        return len(self.hits) >= MOST_OF_A_KIND and self.label != _PAGES
+
 
 def found(caller: Caller, text: str, pages: Sequence[tuple[str, str]]) -> list[Group]:
     """Everything whose name holds the text, at most eight of a kind; `pages` are those the caller may open."""
@@ -51,7 +57,7 @@ def found(caller: Caller, text: str, pages: Sequence[tuple[str, str]]) -> list[G
         return []
     named = [Hit(label, "", url) for label, url in pages if text.lower() in label.lower()]
     groups = [
-        Group("Pages", named),
+        Group(_PAGES, named),
         Group("Models", _models(caller, text)),
         Group("Agents", _agents(caller, text)),
         Group("Projects", _projects(caller, text)),

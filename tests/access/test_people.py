@@ -167,3 +167,21 @@ def test_a_reload_makes_no_second_key_or_invitation(alice: User, signed_in: Sign
     assert [browser.post("/keys/new", key).status_code for _ in range(2)] == [201, 303]
     assert [browser.post("/people/invite", link).status_code for _ in range(2)] == [201, 303]
     assert (ApiKey.objects.count(), Invitation.objects.count()) == (1, 1)
+
+
+def test_projects_that_are_chosen_have_to_be_meant_as_a_limit(
+    alice: User, carol: User, support: Project, signed_in: SignIn
+) -> None:
+    browser = signed_in(alice)
+    link = {"email": "x@example.org", "role": "analyst", "made": "two", "projects": [support.pk]}
+    answer = browser.post("/people/invite", link)
+    assert answer.status_code == 422
+    assert answer.context["form"].errors["limited"] == [
+        "Projects are chosen: tick this to show only those, or choose none."
+    ]
+    assert browser.post("/people/invite", link | {"limited": "on"}).status_code == 201
+    # Who takes a limit away means that, whatever stays ticked below it.
+    wider = {"role": "analyst", "projects": [support.pk], "is_active": "on"}
+    assert browser.post(f"/people/{carol.pk}", wider).status_code == 303
+    carol.refresh_from_db()
+    assert not carol.limited
