@@ -124,11 +124,11 @@ def test_the_fee_stands_beside_the_calls_on_the_overview_its_csv_and_the_api(
     del one["cost_usd"]
     report([one, call(NOW - DAY, cost_usd="2", provider="groq", model="gift")], NOW)
     client = signed_in(bob)
-    page = text(client.get("/?period=month"))
+    page = text(client.get("/?period=mtd"))
     assert "Spend $2.00" in page
     # 30 days of November cost 30 dollars; 21 and a half of them are over.
     assert "Subscriptions : $21.50 on top" in page
-    rows = csv_of(client, "/overview.csv?period=month&interval=day")
+    rows = csv_of(client, "/overview.csv?period=mtd&interval=day")
     assert sum(Decimal(row["cost_usd"]) for row in rows if row["cost_usd"]) == 2
     fees = [Decimal(row["subscriptions_usd"]) for row in rows if row["subscriptions_usd"]]
     assert (sum(fees), set(fees)) == (Decimal("21.5"), {Decimal(1), Decimal("0.5")})
@@ -140,7 +140,7 @@ def test_the_fee_stands_beside_the_calls_on_the_overview_its_csv_and_the_api(
     other = reader.client.get("/api/metrics/cost", asked | {"provider": "groq"}).json()["subscriptions"]
     assert other == {"cost_usd": "0.00", "results": []}
     assert reader.client.get("/api/metrics/cost", asked | {"model": "gift"}).json()["subscriptions"] is None
-    assert "on top" not in text(signed_in(carol).get("/?period=month"))
+    assert "on top" not in text(signed_in(carol).get("/?period=mtd"))
 
 
 def test_the_page_previews_saves_ends_and_undoes(admin: Caller, bob: User, signed_in: Callable[[User], Client]) -> None:
