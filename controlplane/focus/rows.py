@@ -26,7 +26,10 @@ def day_by_day(query: UsageQuery, *, now: datetime) -> Iterator[Rows]:
     if query.end - query.start > timedelta(days=MOST_DAYS):
         raise BadQuery("from", f"At most {MOST_DAYS:,} days at a time.")
     zone = ZoneInfo(query.zone)
-    edges = cut(query.start, query.end, Unit.DAY, zone)
+    try:
+        edges = cut(query.start, query.end, Unit.DAY, zone)
+    except OverflowError as error:
+        raise BadQuery("from", f"There is no such day in {query.zone}.") from error
     fees: dict[datetime | None, list[FeeRow]] = {}
     for fee in subscription_costs(query, now=now, edges=edges) or ():
         fees.setdefault(fee.bucket, []).append(fee)

@@ -198,6 +198,21 @@ def test_the_beginning_of_time_is_a_time(reader: HeldKey) -> None:
         assert (answer.status_code, answer.json()["results"]) == (200, [])
 
 
+def test_ever_is_a_time_and_what_no_calendar_has_is_refused(reader: HeldKey) -> None:
+    report([call(at(1), cost_usd="1")], NOW)
+    ever, early = (
+        "to=9999-12-31T23:59:59Z&from=2026-01-01T00:00:00Z",
+        "from=0001-01-01T00:00:00Z&to=0001-01-05T00:00:00Z",
+    )
+    for path in ("metrics/cost", "metrics/performance", "metrics/efficiency"):
+        assert reader.client.get(f"/api/{path}?{ever}").json()["to"] == "9999-01-01T00:00:00Z"
+        assert reader.client.get(f"/api/{path}?{ever}&interval=none&tz=Pacific/Apia").status_code == 200
+        assert reader.client.get(f"/api/{path}?{early}&interval=week&tz=America/New_York").status_code == 422
+    assert reader.client.get(f"/api/metrics/cost?{ever}").json()["totals"]["cost_usd"] == "1.00"
+    for asked in (ever, f"{early}&tz=America/New_York"):
+        assert reader.client.get(f"/api/exports/focus?{asked}").status_code in (200, 422)
+
+
 def test_limited_readers_get_their_part(make_held_key: Callable[..., HeldKey], support: Project) -> None:
     four_tasks()
     report([call(at(5), project="support", task_id="own", status="error", cost_usd="2")], NOW)

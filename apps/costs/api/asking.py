@@ -32,6 +32,7 @@ FILTERS = (
     "error_type",
 )
 DEFAULT_RANGE = timedelta(days=30)
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def usage_query(parameters: QueryDict, caller: Caller, *, default_range: timedelta = DEFAULT_RANGE) -> UsageQuery:
@@ -69,15 +70,19 @@ def refusal(errors: Iterable[FieldError]) -> ValidationError:
 
 
 def moment(parameters: QueryDict, name: str) -> datetime | None:
-    """An RFC 3339 time, or None when left out. Raises ValidationError for anything else."""
+    """An RFC 3339 time, or None when left out. Raises ValidationError for anything else.
+
+    "9999-12-31" is how programs say "ever": a time so near the end of the calendar is moved away from it.
+    """
     text = parameters.get(name)
     if text is None:
         return None
     try:
         # A "+" that was not escaped in a URL arrives as a space.
-        return msgspec.convert(text.replace(" ", "+"), Moment).astimezone(UTC)
+        found = msgspec.convert(text.replace(" ", "+"), Moment).astimezone(UTC)
     except (msgspec.ValidationError, OverflowError) as error:
         raise ValidationError({name: "Expected a time like 2026-11-01T00:00:00Z."}) from error
+    return min(found, LATEST)
 
 
 def zone(parameters: QueryDict) -> str:

@@ -174,7 +174,10 @@ def asked_edges(parameters: QueryDict, query: UsageQuery) -> tuple[str, list[dat
         return interval, []
     if unit is Unit.HOUR and (query.end - query.start).days > MAX_BUCKETS // 24:
         raise ValidationError({"interval": f"By hour at most {MAX_BUCKETS // 24} days at a time."})
-    edges = cut(query.start, query.end, unit, ZoneInfo(query.zone), reporting().week_start)
+    try:
+        edges = cut(query.start, query.end, unit, ZoneInfo(query.zone), reporting().week_start)
+    except OverflowError as error:
+        raise ValidationError({"from": f"There is no such {unit} in {query.zone}."}) from error
     if len(edges) > MAX_BUCKETS:
         raise ValidationError({"interval": f"At most {MAX_BUCKETS} buckets; this range has {len(edges)}."})
     return interval, edges

@@ -6,12 +6,13 @@ the row's span is "loose": its records answer. Once retention has dropped those 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from apps.costs.selectors.horizon import Horizon, horizon
 from apps.costs.selectors.metrics.snapshot import once
 
 Range = tuple[datetime, datetime]
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def pieces(start: datetime, end: datetime, edges: Iterable[datetime] = ()) -> Pi
         for moment in cuts
         if not limits.is_edge(moment) and limits.has_records(limits.row_start(moment))
     }
-    clipped = [(max(first, begin), min(first + spans[first], until)) for first in sorted(spans)]
+    clipped = [(max(first, begin), min(_later(first, spans[first]), until)) for first in sorted(spans)]
     loose = joined(span for span in clipped if span[0] < span[1])
     return Pieces(gaps(begin, until, loose), loose)
 
@@ -61,4 +62,12 @@ def joined(spans: Iterable[Range]) -> list[Range]:
 def _settled(moment: datetime, limits: Horizon) -> datetime:
     """The moment itself, or the end of the row around it when the records that could divide that row are gone."""
     first = limits.row_start(moment)
-    return moment if first == moment or limits.has_records(first) else first + limits.step(moment)
+    return moment if first == moment or limits.has_records(first) else _later(first, limits.step(moment))
+
+
+def _later(moment: datetime, by: timedelta) -> datetime:
+    """So much later, where there is such a time."""
+    try:
+        return moment + by
+    except OverflowError:
+        return _LAST
