@@ -15,8 +15,8 @@ def test_everything_works_without_a_script(open_tab: OpenTab, owner: User, fleet
     page.wait_for_url("**/?period=7d")
     page.get_by_role("region", name="Models").get_by_role("link", name="gpt-4.1-mini").click()
     page.wait_for_url("**/?period=7d&model=gpt-4.1-mini")
-    page.get_by_text("Show as table").click()
-    assert page.get_by_role("region", name="Spend by model per day").locator("tbody tr").count() == 7
+    # Nothing draws the chart, so its table stands open.
+    assert page.get_by_role("region", name="Spend by model per day").locator("tbody tr:visible").count() == 7
     page.get_by_text("Other days").click()
     page.get_by_label("From").fill("2026-01-05")
     page.get_by_label("To, included").fill("2026-01-09")
