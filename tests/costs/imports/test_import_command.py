@@ -55,7 +55,7 @@ def test_it_tells_what_it_did_and_where_to_see_it(trace: Path) -> None:
         "  cost: 0.0035 USD\n"
         "  time: 2026-11-01 10:00:00 to 2026-11-01 10:00:00 UTC\n"
         "  of this file in Bursar: 1 calls, 0 tool executions, 0 of them without a price, 0.0035 USD\n"
-        "  see http://localhost:8000/?from=2026-11-01&to=2026-11-01&project=default\n"
+        "  see http://127.0.0.1:8000/?from=2026-11-01&to=2026-11-01&project=default\n"
     )
 
 

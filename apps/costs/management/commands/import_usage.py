@@ -15,6 +15,7 @@ from django.utils import timezone
 from apps.access.domain.errors import Refused
 from apps.costs.domain.importing import FORMATS, BadFile
 from apps.costs.domain.money_format import format_money
+from apps.costs.management.own_address import own_address
 from apps.costs.selectors.reporting import reporting_zone
 from apps.costs.services.imports import Report, Wanted, import_file
 
@@ -152,7 +153,7 @@ def _address(report: Report) -> str:
     zone = reporting_zone()
     first, last = report.first_at.astimezone(zone).date(), report.last_at.astimezone(zone).date()
     query = {"from": first, "to": last, "project": report.project}
-    return f"http://localhost:{settings.WEB_PORT}/?{urlencode(query)}"
+    return f"{own_address()}/?{urlencode(query)}"
 
 
 def _moment(text: str) -> datetime:

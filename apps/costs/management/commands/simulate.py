@@ -16,6 +16,7 @@ from apps.access.services.keys import create_key, revoke_key
 from apps.costs.domain.fleet import Fleet
 from apps.costs.domain.money_format import format_money
 from apps.costs.management.agent_client import AgentClient, NoAnswer
+from apps.costs.management.own_address import own_address
 from apps.costs.management.playing import Player
 from apps.costs.services.demo import ensure_demo_projects
 
@@ -53,7 +54,7 @@ class Command(BaseCommand):
         fleet = Fleet(options["seed"], options["agents"], options["rate"])
         try:
             with (
-                closing(AgentClient(options["url"] or _own_address())) as client,
+                closing(AgentClient(options["url"] or own_address())) as client,
                 _keys(options["key"], options["minutes"]) as keys,
             ):
                 self._play(Player(fleet, client, keys), options["days_back"], timedelta(minutes=options["minutes"]))
@@ -108,11 +109,6 @@ def _keys(given: str, minutes: float) -> Iterator[dict[str, str]]:
 def _begin(now: datetime, days_back: int) -> datetime:
     """So many days ago, but never so early that the API would refuse it by the time it is sent."""
     return max(now - timedelta(days=days_back), now - timedelta(days=settings.INGEST_PAST_DAYS) + MARGIN)
-
-
-def _own_address() -> str:
-    host = settings.WEB_HOST if settings.WEB_HOST not in ("0.0.0.0", "::", "") else "127.0.0.1"
-    return f"http://{host}:{settings.WEB_PORT}"
 
 
 def _at_least_one(text: str) -> int:
