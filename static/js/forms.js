@@ -32,14 +32,16 @@
     const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
     sessionStorage.removeItem(KEPT);
     const cameFromLogin = document.referrer && new URL(document.referrer).pathname === "/login";
-    if (!kept || !cameFromLogin || kept.page !== location.pathname) return;
+    if (!kept || kept.page !== location.pathname) return;
     const form = [...document.forms].find((one) => posted(one) && one.action === kept.action);
-    if (!form) return;
+    const isUnread = form && "unread" in form.dataset;   // the server could not read it, and says so
+    if (!form || !(cameFromLogin || isUnread)) return;
     const left = [...kept.values];
     for (const field of typed(form)) {
       const place = left.findIndex(([name]) => name === field.name);
       if (place >= 0) fill(field, left.splice(place, 1)[0][1]);
     }
+    if (isUnread) return;
     form.dispatchEvent(new Event("change", { bubbles: true }));
     bursar.toast({ level: "warn", stays: true, text: "You were signed out before this was sent. What you had typed is here again; nothing was saved." });
   };

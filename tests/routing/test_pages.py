@@ -83,6 +83,24 @@ def test_the_editor(browser: Client) -> None:
     assert (wrong.status_code, "expected a whole number" in wrong.content.decode()) == (422, True)
 
 
+def test_two_people_edit_a_draft(browser: Client) -> None:
+    number = acts.draft()
+    url = f"/routing/drafts/{number}"
+    typed = acts.form() | {"seen": browser.get(url).context["seen"]}
+    looked = browser.get(f"{url}/publish").context["seen"]
+    assert browser.post(url, typed | {"threshold": "0.6"}).status_code == 303
+    late = browser.post(url, typed | {"threshold": "0.9"})
+    assert late.status_code == 422
+    assert "Somebody changed this draft meanwhile. It stands otherwise in" in late.content.decode()
+    assert 'name="threshold" inputmode="decimal" value="0.9"' in late.content.decode()
+    unseen = browser.post(f"{url}/publish", {"seen": looked}, follow=True)
+    assert "Nothing was published. Somebody changed this draft meanwhile." in unseen.content.decode()
+    assert in_force() is None
+    again = typed | {"threshold": "0.9", "seen": late.context["seen"]}
+    assert browser.post(url, again).status_code == 303
+    assert PolicyVersion.objects.get(pk=number).document["model_routing_quality_threshold"] == 0.9
+
+
 def test_publishing_shows_what_the_last_decisions_would_become(browser: Client, make_held_key: Any) -> None:
     acts.published()
     client = make_held_key(*ALL_SCOPES).client

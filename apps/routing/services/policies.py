@@ -3,8 +3,10 @@
 Each act is one transaction with one audit entry; what comes into force brings the budget of conversations in step.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
@@ -36,6 +38,12 @@ class CannotPublish(Refused):
         self.problems = problems
 
 
+def seen_as(draft: PolicyVersion) -> str:
+    """What a draft says, as a short text that changes with it: who read that may change or publish it."""
+    said = json.dumps([draft.document, draft.note], sort_keys=True)
+    return sha256(said.encode()).hexdigest()[:32]
+
+
 @transaction.atomic
 def make_draft(
     *, caller: Who, document: Mapping[str, Any], note: str = "", based_on: int | None = None
@@ -48,9 +56,11 @@ def make_draft(
 
 
 @transaction.atomic
-def change_draft(*, caller: Who, draft_id: int, document: Mapping[str, Any], note: str | None = None) -> PolicyVersion:
-    """Replace what a draft says. Raises Conflict for a version that is published."""
-    draft = _draft(draft_id)
+def change_draft(
+    *, caller: Who, draft_id: int, document: Mapping[str, Any], note: str | None = None, seen: str | None = None
+) -> PolicyVersion:
+    """Replace what a draft says. Raises Conflict for a version that is published, or if it was `seen` otherwise."""
+    draft = _draft(draft_id, seen)
     before, plain = draft.document, _readable(document)
     draft.document = plain
     draft.note = draft.note if note is None else note[:2000]
@@ -71,10 +81,10 @@ def discard_draft(*, caller: Who, draft_id: int) -> None:
 
 
 @transaction.atomic
-def publish(*, caller: Who, draft_id: int, now: datetime) -> PolicyVersion:
+def publish(*, caller: Who, draft_id: int, now: datetime, seen: str | None = None) -> PolicyVersion:
     """Make a draft the version in force. Raises CannotPublish while it has problems that block, Conflict otherwise."""
     state = _locked_state()
-    draft = _draft(draft_id)
+    draft = _draft(draft_id, seen)
     refuse_problems(draft.document, now=now)
     before = current_version()
     audit.record(
@@ -127,13 +137,15 @@ def _locked_state() -> RoutingState:
     return RoutingState.objects.select_for_update().get(pk=1)
 
 
-def _draft(draft_id: int) -> PolicyVersion:
+def _draft(draft_id: int, seen: str | None = None) -> PolicyVersion:
     draft = PolicyVersion.objects.select_for_update().filter(pk=draft_id).first()
     if draft is None:
         raise Refused("There is no such draft.", code="no_such_draft", path="id")
     if draft.version is not None:
         message = f"Version {draft.version} is published and never changes. Make a draft of it."
         raise Conflict(message, code="published", path="id")
+    if seen is not None and seen != seen_as(draft):
+        raise Conflict("Somebody changed this draft meanwhile.", code="changed_meanwhile")
     return draft
 
 

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from apps.access.domain.errors import Refused
+from apps.access.domain.errors import Conflict, Refused
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page, see_other
 from apps.routing.charts import ruler
@@ -24,6 +24,8 @@ from apps.routing.views.tabs import tabs
 from apps.routing.views.tiers import STRATEGIES
 from apps.routing.views.versions import budget_told, told
 
+MOST_NAMED = 5
+
 
 @page(role=Role.ADMIN)
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -38,9 +40,18 @@ def draft(request: PageRequest, draft_id: int) -> HttpResponse:
         if act not in ("save", "publish"):
             return _form(request, row, moved(document, act))
         note = request.POST.get("note", "")
-        policies.change_draft(caller=request.caller, draft_id=row.pk, document=document, note=note)
+        policies.change_draft(
+            caller=request.caller, draft_id=row.pk, document=document, note=note, seen=request.POST.get("seen")
+        )
     except PolicyError as error:
-        return _form(request, row, row.document, complaint=str(error), status=422)
+        # What cannot be read cannot be drawn: the page shows what is kept, and its script what was typed.
+        return _form(request, row, row.document, complaint=str(error), status=422, is_unread=True)
+    except Conflict as refusal:
+        if refusal.code != "changed_meanwhile":
+            return _form(request, row, document, complaint=refusal.message, status=422)
+        row = _draft(draft_id)
+        complaint = f"{refusal.message} {_otherwise(row, document)} Save again to put what you typed in its place."
+        return _form(request, row, document, complaint=complaint, status=422, seen=policies.seen_as(row))
     except Refused as refusal:
         where = f" ({refusal.path})" if refusal.path else ""
         return _form(request, row, document, complaint=f"{refusal.message}{where}", status=422)
@@ -57,7 +68,9 @@ def publish(request: PageRequest, draft_id: int) -> HttpResponse:
     row = _draft(draft_id)
     if request.method == "POST":
         try:
-            version = policies.publish(caller=request.caller, draft_id=row.pk, now=timezone.now())
+            version = policies.publish(
+                caller=request.caller, draft_id=row.pk, now=timezone.now(), seen=request.POST.get("seen")
+            )
         except Refused as refusal:
             messages.error(request, f"Nothing was published. {refusal.message}")
             return see_other("routing:publish", row.pk)
@@ -68,6 +81,7 @@ def publish(request: PageRequest, draft_id: int) -> HttpResponse:
     context: dict[str, Any] = {
         "tabs": tabs("routing:versions", request.caller),
         "row": row,
+        "seen": policies.seen_as(row),
         "current": current,
         "changes": told(differences(current.document if current else {}, row.document)),
         "problems": problems,
@@ -101,10 +115,26 @@ def _draft(draft_id: int) -> PolicyVersion:
     return row
 
 
+def _otherwise(row: PolicyVersion, document: dict[str, Any]) -> str:
+    """Where a draft stands otherwise than what was typed."""
+    paths = [change.path for change in differences(row.document, document)]
+    more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
+    return f"It stands otherwise in {', '.join(paths[:MOST_NAMED])}{more}." if paths else "It says the same as yours."
+
+
 def _form(
-    request: PageRequest, row: PolicyVersion, document: dict[str, Any], complaint: str = "", status: int = 200
+    request: PageRequest,
+    row: PolicyVersion,
+    document: dict[str, Any],
+    complaint: str = "",
+    status: int = 200,
+    *,
+    seen: str = "",
+    is_unread: bool = False,
 ) -> HttpResponse:
     context = {
+        "seen": seen or request.POST.get("seen") or policies.seen_as(row),
+        "is_unread": is_unread,
         "tabs": tabs("routing:versions", request.caller),
         "row": row,
         "document": document,
