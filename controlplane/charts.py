@@ -170,18 +170,19 @@ def canvas(
         "partial": period.running_piece,
         "unit": unit,
         "lines": lines,
-        "series": [{"name": name, "slot": slot, "values": _pixels(values)} for name, slot, values in series],
+        "series": [{"name": name, "slot": slot, "values": _drawn(values)} for name, slot, values in series],
         "previous": None,
         "marks": sorted(set(marks)),
     }
     if comparison and before:
         titles = [piece_title(start, period.unit, period.zone) for start in comparison.pieces[:-1]]
-        data["previous"] = {"name": "Earlier period", "values": _pixels(before), "titles": titles}
+        data["previous"] = {"name": "Earlier period", "values": _drawn(before), "titles": titles}
     return json.dumps(data, separators=(",", ":"))
 
 
-def _pixels(values: Sequence[Decimal | None]) -> list[float | None]:
-    return [None if value is None else float(f"{value:.4g}") for value in values]
+def _drawn(values: Sequence[Decimal | None]) -> list[float | None]:
+    """As precise as what one reads where one points: to the cent, also when a piece is added up."""
+    return [None if value is None else float(f"{value:.4f}" if abs(value) >= 1 else f"{value:.4g}") for value in values]
 
 
 def _summary(period: Period, series: list[Series], totals: Values) -> str:

@@ -75,6 +75,13 @@ def test_rows_cut_finer_than_pieces_are_added() -> None:
     assert chart(row(0, "a", "0.1"), finer).series[0].values[0] == Decimal("0.3")
 
 
+def test_what_one_points_at_is_told_to_the_cent() -> None:
+    found = chart(row(6, "a", "162.123456"), row(6, "b", "0.0151239"), row(6, "c", "16.7049"))
+    values = {one["name"]: one["values"][6] for one in json.loads(found.data)["series"]}
+    assert values == {"a": 162.1235, "b": 0.01512, "c": 16.7049}
+    assert found.rows[6].total == f"${sum(values.values()):.2f}"
+
+
 def test_the_canvas_and_the_table_hold_the_same_numbers() -> None:
     found = chart(row(0, "a", "1.25"), row(6, "a", "2"), row(6, "b", "0.5"))
     data = json.loads(found.data)
