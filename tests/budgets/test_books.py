@@ -354,3 +354,25 @@ def test_today_hears_of_what_a_late_record_adds_to_the_days_it_carries() -> None
     today = Alert.objects.filter(occurrence__startswith=now.date().isoformat())
     assert list(today.order_by("subject").values_list("subject", flat=True)) == [f"{budget.pk}:ada", f"{budget.pk}:bob"]
     assert_books_balance()
+
+
+def test_a_budget_that_becomes_rolling_counts_the_days_of_its_window() -> None:
+    now = datetime.now(UTC)
+    budgets = [
+        make_budget("100", name="All", period="month"),
+        make_budget("100", name="Each", each="user", period="day"),
+    ]
+    # Both have stood for a week, and were used every day.
+    Budget.objects.update(created_at=now - timedelta(days=7))
+    matching.forget()
+    for days in range(5, -1, -1):
+        spend(str(days + 1), at=now - timedelta(days=days), user="ada")
+    Counter.objects.filter(budget=budgets[1], period_start__lt=now - timedelta(days=2)).delete()
+    for budget in budgets:
+        change(budget, period="rolling", rolling_days=4, each=budget.each)
+        assert state(budget, user="ada").spent == 1 + 2 + 3 + 4
+        change(budget, period="rolling", rolling_days=6, each=budget.each)
+        assert state(budget, user="ada").spent == 21
+    spend("0.5", at=now - timedelta(days=3), user="ada")
+    assert [state(budget, user="ada").spent for budget in budgets] == [Decimal("21.5")] * 2
+    assert_ledger_balances()

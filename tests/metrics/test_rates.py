@@ -236,3 +236,12 @@ def test_explore_shows_the_same(ann: User, signed_in: Callable[[User], Client]) 
     assert {measure.source for measure in MEASURES.values()} == set(Source)
     how = browser.get("/how").content.decode()
     assert [measure.key for measure in MEASURES.values() if f'id="{measure.how}"' not in how] == []
+
+
+def test_sums_of_imported_calls_are_no_attempts(reader: HeldKey) -> None:
+    """`calls` above 1 stays out of retries and failovers, also where a single call has the same `request_id`."""
+    same = {"request_id": "r", "cost_usd": "1"}
+    report([call(at(1), **same), call(at(2), attempt=2, **same)], NOW)
+    report([call(at(3), attempt=2, calls=9, model="gpt-4.1-mini", **same), call(at(4), attempt=3, **same)], NOW)
+    told = reader.client.get("/api/metrics/performance").json()["totals"]
+    assert (told["retries"], told["failovers"]) == (2, 0)

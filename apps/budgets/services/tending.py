@@ -83,7 +83,9 @@ def _count(budget: Budget) -> None:
     _fit_periods(budget, rule)
     values = _missing(rule, span)
     open_counters([Wanted(rule, value, _label(rule, value), span) for value in values])
-    is_whole = len(values) < settings.BUDGET_VALUES_PER_SWEEP
+    days = _missing_days(rule, span) if is_rolling(rule) and budget.recounted_at is None else []
+    open_counters([Wanted(rule, value, _label(rule, value), rule.cycle.span(start)) for value, start in days])
+    is_whole = max(len(values), len(days)) < settings.BUDGET_VALUES_PER_SWEEP
     if is_whole or budget.changed_at > timezone.now() - RECENT:
         _recount(rule, _present(budget, rule, span))
     if is_whole:
@@ -138,6 +140,35 @@ def _missing(rule: Rule, span: Span) -> list[str]:
             {**asked.parameters, **parameters},
         )
         return [row[0] for row in cursor.fetchall()]
+
+
+def _missing_days(rule: Rule, span: Span) -> list[tuple[str, datetime]]:
+    """Values and days with usage in the window that have no counter: a budget that was changed had other periods."""
+    if rule.each == "conversation":
+        return []
+    days, day, window = [], span, rule.cycle.window(span)
+    while day.start > window.start:
+        day = rule.cycle.preceding(day)
+        days.append(day)
+    if not days:
+        return []
+    asked, named = used(rule), "v.value <> ''" if rule.each else "true"
+    parameters = {
+        "starts": [one.start for one in days], "ends": [one.end for one in days], "window": window.start,
+        "today": span.start, "most": settings.BUDGET_VALUES_PER_SWEEP, "budget": rule.id,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT v.value, v.day FROM (SELECT DISTINCT {asked.each} AS value, d.starts AS day FROM {asked.source}"
+            " JOIN unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS d(starts, ends)"
+            f" ON {asked.time} >= d.starts AND {asked.time} < d.ends"
+            f" WHERE {asked.time} >= %(window)s AND {asked.time} < %(today)s AND {asked.where}) v"
+            f" WHERE {named} AND NOT EXISTS (SELECT FROM budgets_counter k"
+            " WHERE k.budget_id = %(budget)s AND k.each_value = v.value AND k.period_start = v.day)"
+            " LIMIT %(most)s",
+            {**asked.parameters, **parameters},
+        )
+        return list(cursor.fetchall())
 
 
 def _label(rule: Rule, value: str) -> str:

@@ -78,6 +78,7 @@ def repeated(query: UsageQuery, keys: Keys, *, most: int | None = None) -> Found
                 FROM wanted JOIN costs_usagerecord r USING (project_id, request_id)
                 JOIN costs_cell c ON c.id = r.cell_id
                 WHERE r.occurred_at >= %(attempts_from)s AND r.occurred_at < %(records_until)s AND c.model_id <> 0
+                    AND r.calls = 1
             )
             SELECT {keys.listed}, before.model_last = c.model_id, {_NOT_WASTED} AND before.model_first <> c.model_id,
                 m.provider, m.name, r.occurred_at, r.service_tier, r.cost_usd, {_COUNTS}
