@@ -13,6 +13,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
+from apps.costs.domain.formats import duration
 from apps.costs.selectors.bookkeeping import SweepState, sweep_states
 from controlplane.models import Heartbeat
 
@@ -32,13 +33,20 @@ class Check:
 
 
 def database_check() -> Check:
-    """The database answers and has every migration of this version."""
+    """The database answers, has every migration of this version, and a clock that agrees with ours.
+
+    Reservations end by its clock, and periods of budgets begin by ours.
+    """
     try:
-        missing = _missing_migrations()
+        missing, ahead = _missing_migrations(), _seconds_ahead()
     except (DatabaseError, PoolTimeout):
         return Check("Database", "down", "It cannot be reached. Usage is refused with 503; agents keep it and retry.")
     if missing:
         return Check("Database", "down", f"{len(missing)} migrations are missing: run `manage.py migrate`.")
+    if abs(ahead) > settings.CLOCKS_APART_SECONDS:
+        how = f"{duration(abs(ahead) * 1000)} {'ahead of' if ahead > 0 else 'behind'}"
+        words = f"Its clock is {how} this server's: reservations end too {'early' if ahead > 0 else 'late'}. Set both."
+        return Check("Database", "late", words)
     return Check("Database", "ok", "It answers and has every migration of this version.")
 
 
@@ -96,6 +104,16 @@ def _interval(schedule: Any) -> timedelta:
     return schedule if isinstance(schedule, timedelta) else getattr(schedule, "run_every", _DAY)
 
 
+def _seconds_ahead() -> float:
+    """How far the database's clock is ahead of ours, as it was between our two looks; below 0 it is behind."""
+    before = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        there: datetime = cursor.fetchone()[0]
+    after = timezone.now()
+    return (there - after).total_seconds() if there > after else min(0.0, (there - before).total_seconds())
+
+
 def _missing_migrations() -> frozenset[tuple[str, str]]:
     return _known_migrations() - MigrationRecorder(connection).applied_migrations().keys()
 
@@ -116,7 +134,7 @@ def overall(now: datetime | None = None) -> tuple[Level, list[Check]]:
     """The worst level, and every check."""
     database = database_check()
     checks = [database]
-    if database.level == "ok":
+    if database.level != "down":
         checks += background_checks(now or timezone.now())
     levels = [check.level for check in checks]
     return ("down" if "down" in levels else "late" if "late" in levels else "ok"), checks

@@ -364,6 +364,8 @@ PRICE_LISTS_MAX_BYTES = env.int("BURSAR_PRICE_LISTS_MAX_BYTES", default=150_000_
 PRICE_LISTS_STALE_DAYS = env.int("BURSAR_PRICE_LISTS_STALE_DAYS", default=14)
 PRICE_JUMP_LIMIT = env.str("BURSAR_PRICE_JUMP_LIMIT", default="2")
 HEALTH_WINDOW_SECONDS = env.int("BURSAR_HEALTH_WINDOW_SECONDS", default=300)
+# How far the clocks of the database and of the web may be apart before the page Health says so.
+CLOCKS_APART_SECONDS = env.int("BURSAR_CLOCKS_APART_SECONDS", default=5)
 # Stored decisions that a preview of a draft asks again, the newest.
 ROUTING_PREVIEW_DECISIONS = env.int("BURSAR_ROUTING_PREVIEW_DECISIONS", default=3000)
 # Asks that people labelled with a tier in the playground.

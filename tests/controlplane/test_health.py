@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from controlplane import health, heartbeats
@@ -56,6 +57,21 @@ def test_probes_when_work_is_late(db: None, charlie: Client) -> None:
 def test_a_missing_migration_is_not_ready(db: None, charlie: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_known_migrations", lambda: frozenset({("access", "9999_future")}))
     assert charlie.get("/readyz").status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [
+        (200, "Its clock is 3 min 20 s behind this server's: reservations end too late. Set both."),
+        (-200, "Its clock is 3 min 20 s ahead of this server's: reservations end too early. Set both."),
+        (4, ""),
+    ],
+)
+def test_a_clock_that_disagrees_is_told(db: None, monkeypatch: pytest.MonkeyPatch, ahead: int, words: str) -> None:
+    """`ahead` is the web's clock; the database's is right."""
+    monkeypatch.setattr(timezone, "now", lambda: datetime.now(UTC) + timedelta(seconds=ahead))
+    check = health.database_check()
+    assert (check.level, check.words if words else "") == ("late" if words else "ok", words)
 
 
 def test_a_failure_keeps_its_kind_only(db: None) -> None:
