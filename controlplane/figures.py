@@ -126,7 +126,7 @@ def _per_call(totals: Totals) -> Decimal | None:
 
 def _is_executions(row: BreakdownRow) -> bool:
     """Whether it is nothing but executions of tools without a cost, which have no model, and a table of their own."""
-    return row.key == "" and not row.totals.calls and not row.totals.cost_usd
+    return row.key in ("", OTHER) and not row.totals.calls and not row.totals.cost_usd
 
 
 def _maker(

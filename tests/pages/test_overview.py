@@ -244,6 +244,15 @@ def test_many_agents_are_ranked_first_and_the_rest_is_one(browser: Client) -> No
     assert page.context["moved"].was_spend == 0
 
 
+def test_executions_alone_are_no_row_of_models(browser: Client) -> None:
+    report([call(NOW, model=f"m{number}") for number in range(10)], NOW)
+    tool = {name: value for name, value in call(NOW).items() if name not in ("model", "provider", "cost_usd")}
+    report([tool | {"operation": "execute_tool", "tool": "search", "input_tokens": 0, "output_tokens": 0}], NOW)
+    page = browser.get("/").content.decode()
+    assert "1 tool execution" in page
+    assert "Other (1)" not in page
+
+
 def test_every_table_has_its_csv(browser: Client) -> None:
     report([call(NOW, cost_usd="2"), call(NOW, cost_usd="1", model="o3")], NOW)
     links = re.findall(r'href="(/overview.csv[^"]*)"', browser.get("/?agent=coder").content.decode())
