@@ -14,6 +14,7 @@ from apps.access.models import User
 from apps.routing.domain.agent_settings import document_of_settings
 from apps.routing.domain.policy import PolicyError, policy_of
 from apps.routing.domain.policy_secrets import is_key, secret_in
+from apps.routing.domain.weighing import refuse_odd_changes, weights_of
 from apps.routing.models import PolicyVersion
 from apps.routing.services.policies import CannotPublish, publish
 from tests.cast import HeldKey
@@ -87,6 +88,34 @@ def test_numbers_beyond_all_bounds_are_refused(admin_key: HeldKey) -> None:
     assert admin_key.client.post("/api/policies", {"based_on": 2**31}, content_type=JSON).status_code == 422
 
 
+ODD_CHANGES: tuple[tuple[Any, str], ...] = (
+    ({"weights": []}, "complexity.weights"),
+    ({"lexicons": ["prove"]}, "complexity.lexicons"),
+    ({"lexicons": {"reasoning": ["prove"]}}, "complexity.lexicons"),
+    ({"lexicons": {"reasoning": {"add": "prove it"}}}, "complexity.lexicons"),
+    ({"lexicons": {"reasoning": {"add": [5]}}}, "complexity.lexicons"),
+    ({"edges": "0.3"}, "complexity.edges"),
+    ({"lexicons": {"nonsense": {"add": []}}}, "complexity"),
+    ({"lexicons": {"reasoning": {"put": []}}}, "complexity"),
+    ({"lexicons": {"reasoning": {"add": ["x" * 61]}}}, "complexity"),
+    ({"weights": {"reasoning_depth": "much"}}, "complexity"),
+    ({"weights": {"reasoning_depth": 21}}, "complexity"),
+    ({"bias": None}, "complexity"),
+    ({"colour": 1}, "complexity"),
+)
+
+
+def test_nonsense_of_the_analyzer_is_refused() -> None:
+    for changes, path in ODD_CHANGES:
+        with pytest.raises(PolicyError) as error:
+            policy = policy_of(acts.document(complexity=changes))
+            refuse_odd_changes(policy.complexity)
+            weights_of(policy)
+        assert error.value.path == path, changes
+    added = weights_of(policy_of(acts.document(complexity={"lexicons": {"reasoning": {"add": ["frobnicate"]}}})))
+    assert "frobnicate" in added.lexicons["reasoning"].words
+
+
 ODD_PARAMETERS = ('{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', "[" * 100_000, "{")
 
 
@@ -96,6 +125,8 @@ def test_the_editor_refuses_parameters_that_are_no_json(bob: User, signed_in: An
     for text in ODD_PARAMETERS:
         answer = page.post(f"/routing/drafts/{draft}", acts.form(**{"t0-m0-parameters": text}))
         assert (answer.status_code, b"this is not JSON" in answer.content) == (422, True), text[:20]
+    assert page.post(f"/routing/drafts/{draft}", acts.form(note="a\0b")).status_code == 303
+    assert PolicyVersion.objects.get(pk=draft).note == "ab"
 
 
 ODD_BLOCKS: list[tuple[dict[str, Any], str]] = [

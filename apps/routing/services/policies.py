@@ -19,7 +19,7 @@ from apps.routing.domain.policy import PolicyError, document_of, policy_of
 from apps.routing.domain.policy_checks import Problem
 from apps.routing.domain.policy_diff import differences
 from apps.routing.domain.policy_secrets import secret_in
-from apps.routing.domain.weighing import weights_of
+from apps.routing.domain.weighing import refuse_odd_changes, weights_of
 from apps.routing.models import PolicyVersion, RoutingState
 from apps.routing.selectors import in_force
 from apps.routing.selectors.policies import checked, current_version
@@ -50,7 +50,7 @@ def make_draft(
 ) -> PolicyVersion:
     """A new draft, whatever its problems. Raises Refused when the document is no policy."""
     plain = _readable(document)
-    draft = PolicyVersion.objects.create(document=plain, note=note[:2000], based_on=based_on, made_by=_actor(caller))
+    draft = PolicyVersion.objects.create(document=plain, note=_note(note), based_on=based_on, made_by=_actor(caller))
     audit.record(caller=caller, action="policy.drafted", obj=draft, after={"note": draft.note, "based_on": based_on})
     return draft
 
@@ -63,7 +63,7 @@ def change_draft(
     draft = _draft(draft_id, seen)
     before, plain = draft.document, _readable(document)
     draft.document = plain
-    draft.note = draft.note if note is None else note[:2000]
+    draft.note = draft.note if note is None else _note(note)
     draft.save(update_fields=["document", "note"])
     audit.record(caller=caller, action="policy.changed", obj=draft, **_changes(before, plain))
     return draft
@@ -152,6 +152,7 @@ def _draft(draft_id: int, seen: str | None = None) -> PolicyVersion:
 def _readable(document: Mapping[str, Any]) -> dict[str, Any]:
     try:
         policy = policy_of(document)
+        refuse_odd_changes(policy.complexity)
         weights_of(policy)
     except PolicyError as error:
         raise Refused(str(error), code="not_a_policy", path=error.path) from error
@@ -172,6 +173,11 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, A
         "before": {one.path: one.before for one in found},
         "after": {one.path: one.after for one in found},
     }
+
+
+def _note(text: str) -> str:
+    """As much of a note as is kept; a form may hold the one character that cannot be."""
+    return text.replace("\0", "")[:2000]
 
 
 def _actor(caller: Who) -> str:
