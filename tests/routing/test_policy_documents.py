@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from apps.access.models import User
 from apps.routing.domain.agent_settings import document_of_settings
-from apps.routing.domain.policy import PolicyError, policy_of
+from apps.routing.domain.policy import Policy, PolicyError, policy_of
 from apps.routing.domain.policy_secrets import is_key, secret_in
 from apps.routing.domain.weighing import refuse_odd_changes, weights_of
 from apps.routing.models import PolicyVersion
@@ -105,12 +105,17 @@ ODD_CHANGES: tuple[tuple[Any, str], ...] = (
 )
 
 
+def weighed(policy: Policy) -> None:
+    """What a draft has to stand."""
+    refuse_odd_changes(policy.complexity)
+    weights_of(policy)
+
+
 def test_nonsense_of_the_analyzer_is_refused() -> None:
     for changes, path in ODD_CHANGES:
+        policy = policy_of(acts.document(complexity=changes))
         with pytest.raises(PolicyError) as error:
-            policy = policy_of(acts.document(complexity=changes))
-            refuse_odd_changes(policy.complexity)
-            weights_of(policy)
+            weighed(policy)
         assert error.value.path == path, changes
     added = weights_of(policy_of(acts.document(complexity={"lexicons": {"reasoning": {"add": ["frobnicate"]}}})))
     assert "frobnicate" in added.lexicons["reasoning"].words
@@ -125,6 +130,13 @@ def test_the_editor_refuses_parameters_that_are_no_json(bob: User, signed_in: An
     for text in ODD_PARAMETERS:
         answer = page.post(f"/routing/drafts/{draft}", acts.form(**{"t0-m0-parameters": text}))
         assert (answer.status_code, b"this is not JSON" in answer.content) == (422, True), text[:20]
+    usual = {"ctx_chat": "0.7", "ctx_util": "0.7", "ctx_current": "0.4", "ctx_topics": "0.3", "ctx_bulks": "0.3",
+             "comp_keep": "5", "comp_cost": "0.005", "comp_target": "0.3"}  # fmt: skip
+    for name in usual:
+        for text in ("1.5e9", "-1", "nan", "x"):
+            answer = page.post(f"/routing/drafts/{draft}", acts.form(**(usual | {name: text})))
+            assert answer.status_code == 422, (name, text)
+    assert b'value="-1.0"' in page.post(f"/routing/drafts/{draft}", acts.form(**usual | {"ctx_chat": "-1"})).content
     assert page.post(f"/routing/drafts/{draft}", acts.form(note="a\0b")).status_code == 303
     assert PolicyVersion.objects.get(pk=draft).note == "ab"
 

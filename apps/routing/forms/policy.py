@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from msgspec import convert, to_builtins
+from msgspec import to_builtins
 
 from apps.routing.domain.policy import (
     MAX_MODELS,
@@ -115,10 +115,19 @@ def rows_of(document: Mapping[str, Any]) -> dict[str, Any]:
         "explore": _percent((document.get("exploration") or {}).get("share") or 0),
         "explore_extra": (document.get("exploration") or {}).get("most_extra_usd") or "0.01",
         "complexity_text": json.dumps(document["complexity"], indent=2) if document.get("complexity") else "",
-        "context": to_builtins(convert(document.get("context") or {}, ContextSettings)),
-        "compression": to_builtins(convert(document.get("compression") or {}, CompressionSettings)),
+        "context": _with_usual(document.get("context"), to_builtins(ContextSettings())),
+        "compression": _with_usual(document.get("compression"), to_builtins(CompressionSettings())),
         "off_projects": "\n".join((document.get("off") or {}).get("projects") or ()),
         "off_agents": "\n".join((document.get("off") or {}).get("agents") or ()),
+    }
+
+
+def _with_usual(given: Mapping[str, Any] | None, usual: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, however wrong, as it is shown again to be mended; and what is usual where nothing was."""
+    found = {**usual, **(given or {})}
+    return {
+        name: _with_usual(value, usual[name]) if isinstance(usual.get(name), dict) else value
+        for name, value in found.items()
     }
 
 
