@@ -87,7 +87,7 @@ class PrometheusView(APIView):
             return
         super().check_permissions(request)
         caller = cast(Caller, request.auth)
-        if caller.project_ids is not None or caller.project_id is not None or caller.agent_id is not None:
+        if caller.is_limited or caller.agent_id is not None:
             raise PermissionDenied("These numbers are of all projects: use a key that is bound to none.")
 
     @extend_schema(

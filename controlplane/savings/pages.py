@@ -78,7 +78,7 @@ def _frame(request: PageRequest, question: Asked) -> dict[str, Any]:
         "zone": zone_words(period.zone, period.now),
         "notices": question.notices,
         "csv_url": state.url(reverse("savings-csv")),
-        "may_change": request.caller.has_role(Role.ADMIN),
+        "may_change": request.caller.may_change_for_all(),
     }
 
 

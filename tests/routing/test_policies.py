@@ -11,8 +11,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 
-from apps.access.domain.identity import Scope
-from apps.access.models import AuditEntry
+from apps.access.domain.errors import NotAllowed
+from apps.access.domain.identity import Role, Scope
+from apps.access.models import AuditEntry, Project
 from apps.routing.domain.first_policy import WANTED, first_document
 from apps.routing.domain.policy import ModelKey, PolicyError, policy_of
 from apps.routing.domain.policy_checks import PriceFacts, problems_of
@@ -23,8 +24,9 @@ from apps.routing.selectors.config import config_for
 from apps.routing.selectors.in_force import in_force
 from apps.routing.selectors.policies import checked
 from apps.routing.services.first_policy import publish_first_policy
-from apps.routing.services.policies import CannotPublish, publish, roll_back
-from tests.cast import HeldKey
+from apps.routing.services.policies import CannotPublish, make_draft, publish, roll_back
+from apps.routing.services.savings.declaring import Wanted, declare
+from tests.cast import HeldKey, make_person
 from tests.costs.posting import JSON, load_prices
 from tests.routing import acts
 
@@ -289,3 +291,24 @@ def test_the_first_policy_takes_what_replaces_a_model_once_its_day_has_come() ->
     assert simple(facts, date(2027, 1, 14)) == "openai/gpt-6-luna", "gpt-5-mini ended before"
     del facts["openrouter", "openai/gpt-6-luna"]
     assert simple(facts, date(2027, 1, 14)) == "openai/gpt-4.1-mini", "the day may have been moved"
+
+
+@pytest.mark.django_db
+def test_who_sees_some_projects_changes_nothing_that_holds_for_all(support: Project, signed_in: Any) -> None:
+    """The policy and what savings are compared with are everybody's: an admin of one project reads them."""
+    version = acts.published()
+    limited = make_person("dora@example.org", Role.ADMIN, support)
+    caller, client = limited.caller(), signed_in(limited)
+    wanted = Wanted(date(2026, 11, 1), policy_version=version.version)
+    for act in (
+        lambda: make_draft(caller=caller, document=acts.document()),
+        lambda: publish(caller=caller, draft_id=version.pk, now=NOW),
+        lambda: roll_back(caller=caller, version=1, now=NOW),
+        lambda: declare(caller=caller, wanted=wanted, now=NOW),
+    ):
+        with pytest.raises(NotAllowed, match="for every project"):
+            act()
+    page = client.get("/routing")
+    assert (page.status_code, page.context["may_change"]) == (200, False)
+    assert client.post("/routing/drafts/new").status_code == 403
+    assert PolicyVersion.objects.count() == 1

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from apps.access.domain.errors import NotAllowed
+
 
 class Role(StrEnum):
     """What a person may do; each role includes the ones after it."""
@@ -63,6 +65,21 @@ class Caller:
     def sees_project(self, project_id: int) -> bool:
         """True if this caller may read what belongs to the project."""
         return self.project_ids is None or project_id in self.project_ids
+
+    @property
+    def is_limited(self) -> bool:
+        """True for a person who sees some projects only and for a key bound to one."""
+        return self.project_ids is not None or self.project_id is not None
+
+    def may_change_for_all(self) -> bool:
+        """True if this caller may change what holds for every project."""
+        return self.has_role(Role.ADMIN) and not self.is_limited
+
+    def must_see_all(self, what: str) -> None:
+        """Raises NotAllowed for a caller limited to projects, whose changes would reach beyond them."""
+        if self.is_limited:
+            message = f"{what} for every project: only who sees all of them may change it."
+            raise NotAllowed(message, code="all_projects")
 
     def may_report_as(self, agent_name: str) -> bool:
         """True if a record may name this agent: a bound key speaks for its agent and the subordinates `name/…`."""

@@ -114,7 +114,7 @@ class RestoreInvoiceView(APIView):
 
 
 def _see_all(request: ApiRequest) -> None:
-    if request.auth.project_ids is not None or request.auth.project_id is not None:
+    if request.auth.is_limited:
         raise NotAllowed("A bill covers every project; this caller sees only some.", code="all_projects")
 
 

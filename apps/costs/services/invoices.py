@@ -111,7 +111,7 @@ def import_invoices(*, caller: Caller, lines: Sequence[Billed]) -> Imported:
 
 def _alone(caller: Caller) -> None:
     """Lines of the same days are compared with what stands, so one writer at a time."""
-    if caller.project_ids is not None or caller.project_id is not None:
+    if caller.is_limited:
         raise NotAllowed("A bill covers every project: only who sees all of them may enter it.", code="all_projects")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('bursar invoices'))")

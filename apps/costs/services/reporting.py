@@ -12,7 +12,7 @@ from zoneinfo import available_timezones
 from django.db import connection, transaction
 from django.utils import timezone
 
-from apps.access.domain.errors import Conflict, NotAllowed, Refused
+from apps.access.domain.errors import Conflict, Refused
 from apps.access.domain.identity import Caller
 from apps.access.services import audit
 from apps.costs.domain.currencies import is_code
@@ -109,8 +109,7 @@ def restore_rate(*, caller: Caller, rate_id: int) -> CurrencyRate:
 
 
 def _alone(caller: Caller) -> None:
-    if caller.project_ids is not None or caller.project_id is not None:
-        raise NotAllowed("This holds for every project: only who sees all of them may change it.", code="all_projects")
+    caller.must_see_all("This holds")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('bursar reporting'))")
 

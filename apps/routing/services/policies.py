@@ -1,6 +1,7 @@
 """Drafts are made, changed and discarded; publishing makes the next version, and so does rolling back.
 
 Each act is one transaction with one audit entry; what comes into force brings the budget of conversations in step.
+All of them raise NotAllowed for a caller limited to projects: the policy holds for every project.
 """
 
 import json
@@ -49,6 +50,7 @@ def make_draft(
     *, caller: Who, document: Mapping[str, Any], note: str = "", based_on: int | None = None
 ) -> PolicyVersion:
     """A new draft, whatever its problems. Raises Refused when the document is no policy."""
+    _refuse_limited(caller)
     plain = _readable(document)
     draft = PolicyVersion.objects.create(document=plain, note=_note(note), based_on=based_on, made_by=_actor(caller))
     audit.record(caller=caller, action="policy.drafted", obj=draft, after={"note": draft.note, "based_on": based_on})
@@ -60,6 +62,7 @@ def change_draft(
     *, caller: Who, draft_id: int, document: Mapping[str, Any], note: str | None = None, seen: str | None = None
 ) -> PolicyVersion:
     """Replace what a draft says. Raises Conflict for a version that is published, or if it was `seen` otherwise."""
+    _refuse_limited(caller)
     draft = _draft(draft_id, seen)
     before, plain = draft.document, _readable(document)
     draft.document = plain
@@ -72,6 +75,7 @@ def change_draft(
 @transaction.atomic
 def discard_draft(*, caller: Who, draft_id: int) -> None:
     """Delete a draft; the audit log keeps what it would have changed."""
+    _refuse_limited(caller)
     draft = _draft(draft_id)
     current = current_version()
     audit.record(caller=caller, action="policy.discarded", obj=draft, before=draft.document if current is None else {
@@ -83,6 +87,7 @@ def discard_draft(*, caller: Who, draft_id: int) -> None:
 @transaction.atomic
 def publish(*, caller: Who, draft_id: int, now: datetime, seen: str | None = None) -> PolicyVersion:
     """Make a draft the version in force. Raises CannotPublish while it has problems that block, Conflict otherwise."""
+    _refuse_limited(caller)
     state = _locked_state()
     draft = _draft(draft_id, seen)
     refuse_problems(draft.document, now=now)
@@ -96,6 +101,7 @@ def publish(*, caller: Who, draft_id: int, now: datetime, seen: str | None = Non
 @transaction.atomic
 def roll_back(*, caller: Who, version: int, now: datetime) -> PolicyVersion:
     """Publish again what an earlier version said, as the next version. Raises Refused, as `publish` does."""
+    _refuse_limited(caller)
     state = _locked_state()
     earlier = PolicyVersion.objects.filter(version=version).first()
     if earlier is None:
@@ -178,6 +184,11 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, A
 def _note(text: str) -> str:
     """As much of a note as is kept; a form may hold the one character that cannot be."""
     return text.replace("\0", "")[:2000]
+
+
+def _refuse_limited(caller: Who) -> None:
+    if isinstance(caller, Caller):
+        caller.must_see_all("The policy holds")
 
 
 def _actor(caller: Who) -> str:

@@ -37,7 +37,7 @@ def provider_list(request: PageRequest) -> HttpResponse:
         "advice": dominated(now=now, project_ids=seen)[:MOST_MOVES],
         "background": cheaper_in_background(now=now, project_ids=seen)[:MOST_MOVES],
         "parameters": parameter_advice(now=now, project_ids=seen),
-        "may_change": request.caller.has_role(Role.ADMIN),
+        "may_change": request.caller.may_change_for_all(),
         "failovers": failovers(now=now, project_ids=seen),
     }
     return render(request, "routing/providers.html", context)

@@ -36,7 +36,7 @@ def tier_list(request: PageRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "tabs": tabs("routing:tiers", request.caller),
         "current": current,
-        "may_change": request.caller.has_role(Role.ADMIN),
+        "may_change": request.caller.may_change_for_all(),
     }
     if current is not None:
         policy = policy_of(current.document)

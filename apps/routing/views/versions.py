@@ -33,7 +33,7 @@ def version_list(request: PageRequest) -> HttpResponse:
         "versions": PolicyVersion.objects.published().defer("document")[:MOST_VERSIONS],
         "drafts": PolicyVersion.objects.drafts().defer("document"),
         "current": current.version if current else None,
-        "may_change": request.caller.has_role(Role.ADMIN),
+        "may_change": request.caller.may_change_for_all(),
     }
     return render(request, "routing/versions.html", context)
 
@@ -54,7 +54,7 @@ def version(request: PageRequest, version: int) -> HttpResponse:
         "is_current": is_current,
         "before": before,
         "changed": told(differences(before.document if before else {}, row.document)),
-        "may_change": request.caller.has_role(Role.ADMIN),
+        "may_change": request.caller.may_change_for_all(),
     }
     if current is not None and not is_current:
         context |= {

@@ -64,6 +64,6 @@ def remove_alias(*, caller: Caller, model_id: int, name: str) -> LanguageModel:
 
 
 def _lock(caller: Caller) -> None:
-    if caller.project_ids is not None or caller.project_id is not None:
+    if caller.is_limited:
         raise NotAllowed("Prices hold for every project, and you are limited to some.", code="limited_to_projects")
     PriceBookState.objects.select_for_update().get()

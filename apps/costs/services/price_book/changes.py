@@ -15,7 +15,7 @@ def lock_book(caller: Caller) -> None:
 
     Raises NotAllowed for a caller limited to projects: prices hold for all of them.
     """
-    if caller.project_ids is not None or caller.project_id is not None:
+    if caller.is_limited:
         raise NotAllowed("Prices hold for every project, and you are limited to some.", code="limited_to_projects")
     PriceBookState.objects.select_for_update().get()
 

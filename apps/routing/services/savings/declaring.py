@@ -46,8 +46,10 @@ def as_typed(
 def declare(*, caller: Caller, wanted: Wanted, now: datetime) -> BaselineRow:
     """Declare a baseline. Days from its first on are compared with it, instead of with what was declared before.
 
-    Raises Refused for a model without a price, an unknown version, or a day to come.
+    Raises Refused for a model without a price, an unknown version, or a day to come, and NotAllowed for a caller
+    limited to projects.
     """
+    caller.must_see_all("A baseline holds")
     zone = reporting_zone()
     if wanted.first_day > day_of(now, zone):
         raise Refused("A baseline was in use before: its day cannot lie ahead.", code="future", path="first_day")
@@ -76,7 +78,11 @@ def declare(*, caller: Caller, wanted: Wanted, now: datetime) -> BaselineRow:
 
 @transaction.atomic
 def withdraw(*, caller: Caller, baseline_id: int, now: datetime) -> BaselineRow:
-    """Compare no day with a baseline any more; what was declared before it holds again. Raises Refused, Conflict."""
+    """Compare no day with a baseline any more; what was declared before it holds again.
+
+    Raises Refused, Conflict, and NotAllowed for a caller limited to projects.
+    """
+    caller.must_see_all("A baseline holds")
     row = BaselineRow.objects.select_for_update().filter(pk=baseline_id).first()
     if row is None:
         raise Refused("There is no such baseline.", code="no_such_baseline", path="id")
