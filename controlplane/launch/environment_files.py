@@ -21,7 +21,7 @@ def ensure_local_file(var: Path) -> bool:
     lines = [
         "# Settings of this installation; docs/operating.md lists them all. Keep this file private.",
         f"SECRET_KEY={secrets.token_urlsafe(SECRET_BYTES)}",
-        "ALLOWED_HOSTS=localhost,127.0.0.1",
+        "ALLOWED_HOSTS=127.0.0.1,localhost",
         "DEBUG=false",
         "BURSAR_INSECURE_HTTP=true",
     ]

@@ -41,7 +41,7 @@ def test_local_settings_are_private_random_and_written_once(tmp_path: Path) -> N
     assert (tmp_path / "local.env").read_text() == written
     assert written != (other / "local.env").read_text()
     assert set(written.splitlines()[2:]) == {
-        "ALLOWED_HOSTS=localhost,127.0.0.1",
+        "ALLOWED_HOSTS=127.0.0.1,localhost",
         "DEBUG=false",
         "BURSAR_INSECURE_HTTP=true",
     }
