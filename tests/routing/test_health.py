@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from apps.access.domain.identity import Scope
 from apps.access.models import Project, User
+from apps.costs.models import UsageRecord
 from apps.routing.domain.candidates import Breaker
 from apps.routing.domain.health import Seen, State, after, pause_of
 from apps.routing.models import Decision, ModelHealth
@@ -149,9 +150,11 @@ def test_limits_of_the_last_minute(key: HeldKey) -> None:
     policy = acts.document()
     policy["tiers"][0]["models"][0] |= {"limit_requests": 3, "limit_input": 10_000}
     acts.published(policy)
-    minute_ago = (timezone.now() - timedelta(seconds=70)).isoformat()
-    posted(key, [call(provider=acts.MINI[0], model=acts.MINI[1], occurred_at=minute_ago)] * 9)
-    posted(key, [call(provider=acts.MINI[0], model=acts.MINI[1])] * 2)
+    posted(key, [call(provider=acts.MINI[0], model=acts.MINI[1])] * 9)
+    UsageRecord.objects.update(received_at=timezone.now() - timedelta(seconds=70))
+    slow, fast = (timezone.now() + timedelta(seconds=apart) for apart in (-70, 70))
+    for clock in (slow, fast):
+        posted(key, [call(provider=acts.MINI[0], model=acts.MINI[1], occurred_at=clock.isoformat())])
     watch()
     assert ask(key.client, message="hi")["tier"] == "simple"
     assert ask(key.client, message="hi", input_tokens=8_001)["reason_code"] == "left_simple_rate_limited"

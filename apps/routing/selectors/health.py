@@ -22,13 +22,14 @@ STALE = timedelta(seconds=30)
 """Sums older than this say nothing of the last minute: the worker that makes them is late."""
 _known: tuple[float, dict[ModelKey, ModelState]] | None = None
 
+# The last minute goes by when calls were received: the clock of an agent may be a minute behind or ahead.
 _READ = """
     SELECT m.provider, m.name, c.status, coalesce(e.name, ''),
         count(*), count(*) FILTER (WHERE h.since IS NULL OR r.occurred_at > h.since),
         max(r.occurred_at), sum(r.latency_ms), count(r.latency_ms),
-        count(*) FILTER (WHERE r.occurred_at > %(minute)s),
-        coalesce(sum(r.input_tokens) FILTER (WHERE r.occurred_at > %(minute)s), 0),
-        coalesce(sum(r.output_tokens) FILTER (WHERE r.occurred_at > %(minute)s), 0)
+        count(*) FILTER (WHERE r.received_at > %(minute)s),
+        coalesce(sum(r.input_tokens) FILTER (WHERE r.received_at > %(minute)s), 0),
+        coalesce(sum(r.output_tokens) FILTER (WHERE r.received_at > %(minute)s), 0)
     FROM costs_usagerecord r
     JOIN costs_cell c ON c.id = r.cell_id
     JOIN costs_usedmodel m ON m.id = c.model_id

@@ -14,6 +14,7 @@ from apps.routing.domain.complexity import DEFAULT_WEIGHTS, Ask, Complexity, Con
 from apps.routing.domain.complexity.factors import FACTORS
 from apps.routing.domain.complexity.fitting import Asks, Prior, fit
 from apps.routing.domain.complexity.fitting import told as told_by
+from apps.routing.domain.complexity.reading import lowered, read, tokens_of
 from apps.routing.domain.complexity.stripping import strip
 from apps.routing.domain.complexity.weights import FITTED, overridden
 
@@ -82,6 +83,36 @@ def test_a_tag_that_is_never_closed_is_part_of_the_ask() -> None:
     assert strip("why does <file break?", scan_characters=100).ask == "why does <file break?"
 
 
+def test_tags_that_nothing_closes_say_nothing() -> None:
+    ask = "Fix the failing login test in the repo."
+    stray = (
+        "<system-reminder>",
+        "</system-reminder>",
+        "<System-Reminder kind='x'>",
+        "<document>",
+        "<<SYS>>",
+        "<|im_end|>",
+    )
+    for tag in (*stray, "<|im_start|>user\n"):
+        assert score(tag * 1_000 + ask) == score(ask), tag
+        assert score(f"{ask}\n{tag}") == score(ask), tag
+    cut = strip("<system-reminder>" * 5_000 + ask, scan_characters=65_536)
+    assert cut.ask == ask, "also where the middle of a long message is cut out"
+
+
+def test_letters_written_in_several_ways_are_one_word() -> None:
+    for one, other in (
+        ("शैली पढ\u093cो", "शैली प\u095dो"),
+        ("İSTANBUL hava", "istanbul hava"),
+        ("شَرَحَ", "شرح"),
+        ("בְּדֹק", "בדק"),
+    ):
+        assert tokens_of(lowered(one)) == tokens_of(lowered(other))
+    assert tokens_of(lowered("इस त्रुटि को समझाओ।")) == ["इस", "त्रुटि", "को", "समझाओ", "।"]
+    assert tokens_of("พิสูจน์ v2") == ["พิสูจน์", "v2"]
+    assert read("इस त्रुटि को समझाओ।", word_characters=99).words == 4
+
+
 def test_going_on_is_as_hard_as_what_went_before() -> None:
     for before in (0.1, 0.9):
         assert score("yes", ConversationState(previous_score=before)) == pytest.approx(before, abs=0.01)
@@ -127,7 +158,9 @@ def test_stuffed_keywords_do_not_make_an_ask_hard() -> None:
 ATTACKS = [
     " " * 1_000_000, "a" * 1_000_000, "why prove " * 100_000, "\x00\x01\u200b" * 300_000, "<system>" * 120_000,
     "```" * 300_000, "\n>" * 500_000, "{" * 1_000_000, "$a" * 500_000, "<!--" * 250_000, "1" * 1_000_000,
-    "\u6f22" * 300_000, "\U0001f600" * 200_000, "((((" * 250_000, "\t\n" * 500_000, '{"' * 400_000, "- 1. " * 200_000,
+    "\u6f22" * 300_000, "\u093f\u0915" * 200_000, "\u064b" * 400_000, "<system " * 120_000,
+    "<system-reminder>" * 60_000,
+    "\U0001f600" * 200_000, "((((" * 250_000, "\t\n" * 500_000, '{"' * 400_000, "- 1. " * 200_000,
 ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """An ask cut into words and signs, once, for everything that reads it."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import KeysView
 from dataclasses import dataclass
@@ -9,9 +10,21 @@ from itertools import repeat
 from operator import xor
 from zlib import crc32
 
+
+def _marks(first: int, last: int) -> str:
+    return "".join(chr(code) for code in range(first, last + 1) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
+
+
+# The vowel signs of the scripts of India, of Thai and Lao, which `\w` does not have, are parts of their words.
+_VOWELS = _marks(0x0900, 0x0EFF)
+_VOWEL = re.compile(f"[{_VOWELS}]")
+# Those of Arabic and Hebrew are hardly ever written, so words go without them; so does what stretches a line.
+_UNWRITTEN = re.compile(f"[{_marks(0x0591, 0x05C7)}\u0640{_marks(0x064B, 0x0670)}]")
+# Letters with a dot below, each written as one or as two.
+_DOTTED = [(chr(code), unicodedata.normalize("NFD", chr(code))) for code in (*range(0x958, 0x960), 0x9DC, 0x9DD, 0x9DF)]
 # Longer words are cut: a megabyte without a blank is then many words, not one.
-_TOKEN = re.compile(r"\w{1,40}|[^\w\s]")
-_ASCII_TOKEN = re.compile(_TOKEN.pattern, re.ASCII)
+_TOKEN = re.compile(rf"[\w{_VOWELS}]{{1,40}}|[^\w\s]")
+_ASCII_TOKEN = re.compile(r"\w{1,40}|[^\w\s]", re.ASCII)
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 # What every match begins with is one letter, which is looked for much faster than the beginning of a line.
 _STEP = re.compile(r"\n[ \t]{0,8}(?:\d{1,2}[.)]|[-*•])[ \t]")
@@ -72,6 +85,8 @@ class Reading:
 
     @cached_property
     def words(self) -> int:
+        if _VOWEL.search(self.lower):
+            return sum([times for token, times in self.counts.items() if _VOWEL.sub("", token).isalnum()])
         return sum([times for token, times in self.counts.items() if token.isalnum()])
 
     @cached_property
@@ -100,8 +115,21 @@ def read(ask: str, *, word_characters: int) -> Reading:
     if len(ask) > word_characters:
         tail = word_characters // 4
         ask = f"{ask[: word_characters - tail]}\n{ask[len(ask) - tail :]}"
-    lower = ask.lower()
+    lower = lowered(ask)
     return Reading(ask, lower, tokens_of(lower))
+
+
+def lowered(text: str) -> str:
+    """The text as its words are looked up: in lower case, each letter in one way of writing it."""
+    lower = text.lower()
+    if lower.isascii():
+        return lower
+    if "i\u0307" in lower:  # the dotted capital of Turkish
+        lower = lower.replace("i\u0307", "i")
+    if _VOWEL.search(lower):
+        for one, two in _DOTTED:
+            lower = lower.replace(one, two)
+    return _UNWRITTEN.sub("", lower) if _UNWRITTEN.search(lower) else lower
 
 
 def tokens_of(lower: str) -> list[str]:

@@ -4,7 +4,8 @@ Frameworks inject reminders, tool schemas and whole system prompts into messages
 there say nothing of how hard the ask is, so they are measured and left out:
 
 1. Only the head and the tail of a long message are looked at.
-2. Blocks between tags that frameworks use (`<system-reminder>`, `<<SYS>>`, `<|im_start|>system`, …) are dropped.
+2. Blocks between tags that frameworks use (`<system-reminder>`, `<<SYS>>`, `<|im_start|>system`, …) are dropped, and
+   so are such tags that nothing closes or opens.
 3. Pasted payload is counted: blocks between tags of documents, fences, lines quoted with `>`, tool schemas in JSON.
 4. An ask that is nothing but payload is read as it is: then the payload is the ask.
 
@@ -23,6 +24,16 @@ _PAYLOAD = ("document", "documents", "file", "file_content", "file_contents", "c
             "logs", "quote", "pasted", "search_results", "tool_result", "output", "stdout", "stderr")  # fmt: skip
 _PAIRS = (("<<sys>>", "<</sys>>"), ("<|im_start|>system", "<|im_end|>"), ("<|system|>", "<|end|>"), ("<!--", "-->"))
 _OPENING = re.compile(r"<([a-z][a-z_-]{1,30})(?=[ >])", re.IGNORECASE)
+# Of tags that are one word of a sentence ("why does <system fail?") only whole ones; bounded, so that none is long.
+_STRAY = re.compile(
+    rf"</?(?:{'|'.join(_INJECTED + _PAYLOAD)})(?:[ /][^<>]{{0,200}})?>|<</?sys>>"
+    r"|<\|im_start\|>(?:system|user|assistant|tool)?|<\|(?:im_end|system|user|assistant|end)\|>",
+    re.IGNORECASE,
+)
+# What is left of a tag where the middle of a long message is cut out.
+_LONGEST_CUT = 32
+_CUT_OFF = re.compile(r"</?[a-z_-]*\Z", re.IGNORECASE)
+_CUT_REST = re.compile(rf"(?:[a-z_/-]{{0,{_LONGEST_CUT}}}>)?", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _ASCII_CONTROL = bytes(code for code in range(128) if _CONTROL.match(chr(code)))
 _BLANKS = re.compile(r"[ \t\u00a0]{3,}")
@@ -52,6 +63,9 @@ def strip(message: str, *, scan_characters: int) -> Stripped:
     injected = payload = fences = 0
     if "<" in text:
         text, injected, payload = _without_tagged(text)
+        kept = _STRAY.sub(" ", text)
+        injected += max(0, len(text) - len(kept))
+        text = kept
     if "```" in text:
         text, fenced, fences = _without_fences(text)
         payload += fenced
@@ -81,7 +95,9 @@ def _ends(message: str, most: int) -> str:
     if len(message) <= most:
         return message
     tail = most // 4
-    return f"{message[: most - tail]}\n{message[len(message) - tail :]}"
+    head, rest = message[: most - tail], message[len(message) - tail :]
+    cut = _CUT_OFF.search(head, max(0, len(head) - _LONGEST_CUT))
+    return f"{head[: cut.start()] if cut else head}\n{_CUT_REST.sub('', rest, count=1)}"
 
 
 def _without_tagged(text: str) -> tuple[str, int, int]:

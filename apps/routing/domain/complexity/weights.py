@@ -12,7 +12,7 @@ from typing import Any
 
 from apps.routing.domain.complexity.factors import FACTORS, Lexicon, Lexicons
 from apps.routing.domain.complexity.lexicons import DEFAULT_LEXICONS
-from apps.routing.domain.complexity.reading import Reading, tokens_of
+from apps.routing.domain.complexity.reading import Reading, lowered, tokens_of
 from apps.routing.domain.complexity.wording import PLACES, Wording
 
 FITTED = Path(__file__).parent / "fitted"
@@ -105,8 +105,8 @@ def overridden(weights: Weights, changes: Mapping[str, Any]) -> Weights:
 
 def _changed(name: str, change: Mapping[str, list[str]]) -> Lexicon:
     _refuse_unknown(f"change of {name}", change, ("add", "remove"))
-    added = {str(entry).strip().lower() for entry in change.get("add", ())} - {""}
-    removed = {str(entry).strip().lower() for entry in change.get("remove", ())}
+    added = {lowered(str(entry).strip()) for entry in change.get("add", ())} - {""}
+    removed = {lowered(str(entry).strip()) for entry in change.get("remove", ())}
     entries = (DEFAULT_LEXICONS[name] | added) - removed
     if len(entries) > MOST_ENTRIES:
         raise ValueError(f"{name} would have {len(entries)} entries; {MOST_ENTRIES} are the most")
