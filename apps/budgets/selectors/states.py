@@ -9,7 +9,7 @@ from apps.access.statements import prepared
 from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.scopes import Facts, each_label
 from apps.budgets.domain.states import NOTHING, BudgetState, tightest_first
-from apps.budgets.domain.thresholds import ceiling
+from apps.budgets.domain.thresholds import ceiling, in_force
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.contacts import raise_contacts
 from apps.budgets.selectors.matching import Rule, is_rolling
@@ -59,7 +59,8 @@ class Matched:
 def budget_state(*, facts: Facts, now: datetime) -> list[BudgetState]:
     """The budgets that apply to a call of these facts, tightest first: the first one binds. One statement, read fresh.
 
-    A budget scoped by a field the facts lack does not apply yet. A counter nobody has used yet stands at nothing.
+    A budget scoped by a field the facts lack does not apply yet. A counter nobody has used yet stands at nothing,
+    that of a rolling budget at what the days before leave.
     """
     for _ in range(TRIES):
         asked = matched(facts, now)
@@ -77,10 +78,13 @@ def matched(facts: Facts, now: datetime) -> Matched:
 
 def _state(one: tuple[Rule, str, Span], row: Sequence[Any], facts: Facts) -> BudgetState:
     rule, value, span = one
+    held = tuple(row[9] or ())
     if row[1] is None:
         limit, raised = rule.limit + row[10], row[10]
         most = ceiling(rule.thresholds, limit, raised=raised, grace_percent=rule.grace_percent)
         most = None if rule.paused else most
+        if row[4] and not rule.paused:  # A rolling day nobody has used yet: what the days before reach goes on.
+            held = in_force(rule.thresholds, limit=limit, raised=raised, used=row[4], forecast=None)
     else:
         limit, raised, most = row[5], row[6], row[7]
     return BudgetState(
@@ -96,7 +100,7 @@ def _state(one: tuple[Rule, str, Span], row: Sequence[Any], facts: Facts) -> Bud
         spent=(row[2] or NOTHING) + (row[4] or NOTHING),
         reserved=row[3] or NOTHING,
         unpriced_calls=row[8] or 0,
-        in_force=tuple(row[9] or ()),
+        in_force=held,
         thresholds=rule.thresholds,
         starts_at=span.start,
         resets_at=span.end if is_rolling(rule) else rule.cycle.counted_until(span),

@@ -12,9 +12,11 @@ from django.utils import timezone
 from apps.access.statements import prepared
 from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.thresholds import ceiling, kept
-from apps.budgets.models import Budget, TemporaryRaise
+from apps.budgets.models import Budget, Counter, TemporaryRaise
 from apps.budgets.selectors.matching import Place, Rule, is_rolling
+from apps.budgets.selectors.standing import state_of
 from apps.budgets.services import recounting
+from apps.budgets.services.crossing import note_crossings
 from apps.costs.services.ingest.literals import array, text_array
 
 _MOST_REMEMBERED = 50_000
@@ -50,11 +52,12 @@ def forget() -> None:
     _ids.clear()
 
 
-def open_counters(wanted: Collection[Wanted], *, version: int | None = None) -> dict[Place, int]:
+def open_counters(wanted: Collection[Wanted], *, version: int | None = None, judged: bool = False) -> dict[Place, int]:
     """The ids of these counters, opened where missing, each with what was used of it so far.
 
     Call it before anything that it is to count is written. Inside of a transaction nothing is remembered. `version` is
-    that of the budgets their rules are of: with it, what is new is opened more quickly.
+    that of the budgets their rules are of: with it, what is new is opened more quickly. With `judged`, thresholds that
+    what was used has reached hold at once; whoever goes on to charge or to evaluate them sees to that afterwards.
     """
     found: dict[Place, int] = {}
     missing = []
@@ -65,7 +68,7 @@ def open_counters(wanted: Collection[Wanted], *, version: int | None = None) -> 
         else:
             found[place] = known
     if missing:
-        opened = _opened(missing, version)
+        opened = _opened(missing, version, judged)
         found |= opened
         if not connection.in_atomic_block:
             if len(_ids) + len(opened) > _MOST_REMEMBERED:
@@ -74,7 +77,7 @@ def open_counters(wanted: Collection[Wanted], *, version: int | None = None) -> 
     return found
 
 
-def _opened(wanted: Sequence[Wanted], version: int | None) -> dict[Place, int]:
+def _opened(wanted: Sequence[Wanted], version: int | None, judged: bool) -> dict[Place, int]:
     ids = known_counters([one.place for one in wanted])
     missing = [one for one in wanted if one.place not in ids]
     if version is not None and (met := [one for one in missing if _may_be_met_first(one.rule)]):
@@ -82,7 +85,7 @@ def _opened(wanted: Sequence[Wanted], version: int | None) -> dict[Place, int]:
         missing = [one for one in missing if one.place not in ids]
     if missing:
         with transaction.atomic():
-            ids |= _insert(missing)
+            ids |= _insert(missing, judged)
         if raced := [one.place for one in missing if one.place not in ids]:
             ids |= known_counters(raced)
     return ids
@@ -133,7 +136,7 @@ def _open_new(wanted: Sequence[Wanted], version: int) -> dict[Place, int]:
     return {Place(*row[:3]): row[3] for row in prepared(_OPEN_NEW, values)}
 
 
-def _insert(missing: Sequence[Wanted]) -> dict[Place, int]:
+def _insert(missing: Sequence[Wanted], judged: bool) -> dict[Place, int]:
     """Within a transaction that keeps the budgets as they are, so that no change passes a new counter by."""
     rules = {one.rule.id: one.rule for one in missing}
     kept_so = Budget.objects.raw("SELECT * FROM budgets_budget WHERE id = ANY(%s) ORDER BY id FOR SHARE", [list(rules)])
@@ -169,7 +172,17 @@ def _insert(missing: Sequence[Wanted]) -> dict[Place, int]:
             recounting.recount(rule=rule, counter_ids=used, just_opened=True)
         if is_rolling(rule):
             recounting.carry(rule=rule, counter_ids=[row[0] for row in mine])
-    return {Place(row[1], row[3], row[2]): row[0] for row in made}
+    opened = {Place(row[1], row[3], row[2]): row[0] for row in made}
+    if judged:
+        _judge([(one, opened[one.place]) for one in missing if one.place in opened])
+    return opened
+
+
+def _judge(opened: Sequence[tuple[Wanted, int]]) -> None:
+    """Let hold what these counters have reached by what they were opened with."""
+    counters = Counter.objects.exclude(spent=0, carried=0).in_bulk([counter_id for _, counter_id in opened])
+    states = [state_of(one.rule, one.span, counters[known]) for one, known in opened if known in counters]
+    note_crossings(states=states, rules={one.rule.id: one.rule for one, _ in opened}, now=timezone.now())
 
 
 def _order(place: Place) -> tuple[Any, ...]:

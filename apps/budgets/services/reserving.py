@@ -146,7 +146,7 @@ def _reserve(asked: _Asked, facts: Facts, tokens: int, together: Together | None
     known = matching.matcher()
     places = [] if asked.parent else known.matching(facts, timezone.now())
     wanted = [Wanted(rule, value, each_label(rule.each, value, facts), span) for rule, value, span in places]
-    ids = open_counters(wanted, version=known.version)
+    ids = open_counters(wanted, version=known.version, judged=True)
     held = sorted((_held(ids[one.place], one.rule, asked, tokens, facts) for one in wanted), key=_counter_of)
     is_within = connection.in_atomic_block
     try:

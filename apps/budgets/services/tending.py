@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from apps.budgets.domain.cycles import Span
+from apps.budgets.domain.cycles import Period, Span
 from apps.budgets.models import Budget, Counter
 from apps.budgets.selectors import lively
 from apps.budgets.selectors.matching import Rule, is_rolling, rules_of
@@ -48,6 +48,7 @@ def tend(*, now: datetime) -> TendingRun:
     for budget in budgets:
         begin_counting(budget=budget, patient=True)
         evaluate(budget=budget)
+    begin_days(now=now)
     return TendingRun(len(budgets), end_periods(now=now) + end_conversations(now=now))
 
 
@@ -202,6 +203,37 @@ def _touched(budget: Budget, rule: Rule, span: Span, now: datetime) -> list[int]
     reached = Q(spent__gte=min(levels) - F("carried")) if levels else Q(pk__in=[])
     counters = Counter.objects.filter(budget=budget, period_start=span.start).filter(reached | ~Q(in_force=[]))
     return list(counters.order_by("id").values_list("id", flat=True))
+
+
+def begin_days(*, now: datetime) -> int:
+    """Open today of rolling budgets that were used on the days before, so many at once; how many counters that were.
+
+    Nothing has to be used today for it to stand where the days before have left it, on its page and in its alerts.
+    Conversations are opened at their first use; of other values those that have a counter of yesterday.
+    """
+    rolling = Budget.objects.standing().filter(period=Period.ROLLING).exclude(each="conversation").order_by("id")
+    rules = {rule.id: rule for rule in rules_of(list(rolling))}
+    spans = {one: rule.cycle.span(now) for one, rule in rules.items()}
+    since = [
+        rule.cycle.preceding(spans[one]).start if rule.each else rule.cycle.window_start(spans[one].start)
+        for one, rule in rules.items()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_BEGUN, [list(rules), since, [one.start for one in spans.values()], _CHUNK])
+        rows: list[tuple[int, str, str]] = cursor.fetchall()
+    open_counters([Wanted(rules[one], value, label, spans[one]) for one, value, label in rows], judged=True)
+    return len(rows)
+
+
+_BEGUN = """
+    SELECT DISTINCT ON (d.budget_id, d.each_value) d.budget_id, d.each_value, d.label
+    FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS w(budget_id, since, today)
+    JOIN budgets_counter d ON d.budget_id = w.budget_id AND d.period_start >= w.since AND d.period_start < w.today
+        AND (d.spent <> 0 OR d.each_value <> '' AND d.carried <> 0)
+    WHERE NOT EXISTS (SELECT FROM budgets_counter t WHERE t.budget_id = w.budget_id AND t.each_value = d.each_value
+        AND t.period_start = w.today)
+    ORDER BY d.budget_id, d.each_value LIMIT %s
+"""
 
 
 def end_periods(*, now: datetime, most: int = 500) -> int:
