@@ -16,6 +16,7 @@ from apps.budgets.domain.states import BudgetRefused
 from apps.budgets.models import Alert, Budget, Counter, Entry, Reservation, StoredForecast, UnpricedHold
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.matching import rules_of
+from apps.budgets.selectors.standing import past_counters
 from apps.budgets.services import editing, forecasting, proving, tending, tidying
 from apps.budgets.services.recounting import differences
 from apps.budgets.services.reserving import reserve
@@ -375,4 +376,30 @@ def test_a_budget_that_becomes_rolling_counts_the_days_of_its_window() -> None:
         assert state(budget, user="ada").spent == 21
     spend("0.5", at=now - timedelta(days=3), user="ada")
     assert [state(budget, user="ada").spent for budget in budgets] == [Decimal("21.5")] * 2
+    assert_ledger_balances()
+
+
+def test_a_rolling_budget_counts_a_day_once_when_its_time_zone_or_period_changes() -> None:
+    """Its window still holds counters of the old cycle, which begin at other times and overlap the new days."""
+    now = datetime.now(UTC)
+    spend("16", at=now - timedelta(days=20), user="ada")
+    budgets = [
+        make_budget("99", name="All", period="rolling", rolling_days=7, timezone="Europe/Berlin"),
+        make_budget("99", name="Each", each="user", period="rolling", rolling_days=7, timezone="Europe/Berlin"),
+        make_budget("99", name="Hours", period="hour"),
+    ]
+    Budget.objects.update(created_at=now - timedelta(days=7))
+    matching.forget()
+    for number, days in enumerate((3, 1, 0)):
+        spend(str(2**number), at=now - timedelta(days=days), user="ada")
+    for zone in ("America/St_Johns", "Asia/Kathmandu", "Europe/Berlin"):
+        for budget in budgets:
+            change(budget, period="rolling", rolling_days=7, each=budget.each, timezone=zone)
+            assert state(budget, user="ada").spent == 7, (zone, budget.name)
+        assert proving.prove_books(now=now).is_balanced
+    spend("0.5", at=now - timedelta(days=1), user="ada")
+    assert [state(budget, user="ada").spent for budget in budgets] == [Decimal("7.5")] * 3
+    past = past_counters(budgets[0], budgets[0].cycle.span(now).start)
+    assert [one.spent for one in past if one.spent] == [Decimal("2.5"), 1]
+    assert proving.prove_books(now=now).is_balanced
     assert_ledger_balances()

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import F, Sum
 
 from apps.access.domain.identity import Caller
-from apps.budgets.domain.cycles import Span
+from apps.budgets.domain.cycles import Period, Span
 from apps.budgets.domain.states import BudgetState
 from apps.budgets.domain.thresholds import ceiling
 from apps.budgets.models import Budget, Counter, Entry, EntryKind, StoredForecast, TemporaryRaise
@@ -152,6 +152,8 @@ def late_amounts(counters: Sequence[Counter]) -> dict[int, Decimal]:
 
 
 def past_counters(budget: Budget, before: datetime, *, most: int = 12) -> list[Counter]:
-    """The periods before this instant of a budget without `each`, newest first."""
-    found = Counter.objects.filter(budget=budget, each_value="", period_start__lt=before)
-    return list(found.order_by("-period_start")[:most])
+    """The periods before this instant of a budget without `each`, newest first; of rolling days those of its cycle."""
+    found = Counter.objects.filter(budget=budget, each_value="", period_start__lt=before).order_by("-period_start")
+    if budget.cycle.period is not Period.ROLLING:
+        return list(found[:most])
+    return [one for one in found[: 4 * most] if budget.cycle.span(one.period_start).start == one.period_start][:most]

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from apps.budgets.domain.cycles import Span
 from apps.budgets.models import Budget, Counter
 from apps.budgets.selectors.matching import Rule, is_rolling, rules_of
 from apps.budgets.services import recounting
@@ -69,7 +70,7 @@ def _counters_of(rule: Rule, now: datetime) -> list[int]:
         for row in rows
         if rule.counting(row.period_start if rule.counted_since is None else max(row.period_start, rule.counted_since))
         is not None
-        and rule.cycle.span(row.period_start).end == row.period_end
+        and rule.cycle.span(row.period_start) == Span(row.period_start, row.period_end)
     ]
 
 

@@ -44,6 +44,18 @@ def recount(*, rule: Rule, counter_ids: Collection[int], just_opened: bool = Fal
     return found
 
 
+@transaction.atomic
+def empty(*, counter_ids: Collection[int]) -> None:
+    """Let these counters count nothing any more, with a ledger row each: others count what they did."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ALONE)
+        cursor.execute(
+            "SELECT id, -spent, -unpriced_calls FROM budgets_counter WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+            [list(counter_ids)],
+        )
+        _adjust(cursor, [Difference(*row) for row in cursor.fetchall()])
+
+
 def differences(rule: Rule, counter_ids: Collection[int]) -> list[Difference]:
     """What these counters of one budget lack against the books, one for each, read in one statement."""
     asked = used(rule)

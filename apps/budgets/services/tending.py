@@ -87,6 +87,8 @@ def _count(budget: Budget) -> None:
     days = _missing_days(rule, span) if is_rolling(rule) and budget.recounted_at is None else []
     open_counters([Wanted(rule, value, _label(rule, value), rule.cycle.span(start)) for value, start in days])
     is_whole = max(len(values), len(days)) < settings.BUDGET_VALUES_PER_SWEEP
+    if is_whole and is_rolling(rule) and rule.each != "conversation":
+        _empty_other_days(rule, span)
     if is_whole or budget.changed_at > timezone.now() - RECENT:
         _recount(rule, _present(budget, rule, span))
     if is_whole:
@@ -106,7 +108,23 @@ def _present(budget: Budget, rule: Rule, span: Span) -> list[int]:
     if rule.each == "conversation" and rule.recounted:
         return lively.heard_of_since(rule.id, budget.changed_at - RECENT)
     found = Counter.objects.filter(budget=budget, period_start__gte=rule.cycle.window_start(span.start))
+    if is_rolling(rule) and rule.each != "conversation":
+        found = found.exclude(period_start__in=_other_days(rule, span))
     return list(found.order_by("id").values_list("id", flat=True))
+
+
+def _other_days(rule: Rule, span: Span) -> list[datetime]:
+    """Starts of counters in the window that are of another cycle, as after a change of the time zone."""
+    found = Counter.objects.filter(budget_id=rule.id, period_start__gte=rule.cycle.window_start(span.start))
+    starts = found.order_by().values_list("period_start", flat=True).distinct()
+    return [start for start in starts if rule.cycle.span(start).start != start]
+
+
+def _empty_other_days(rule: Rule, span: Span) -> None:
+    """What the days of a changed cycle count would be carried twice, by the days of the present one and by the old."""
+    if starts := _other_days(rule, span):
+        rows = Counter.objects.filter(budget_id=rule.id, period_start__in=starts).exclude(spent=0, unpriced_calls=0)
+        recounting.empty(counter_ids=list(rows.values_list("id", flat=True)))
 
 
 def _fit_periods(budget: Budget, rule: Rule) -> None:
