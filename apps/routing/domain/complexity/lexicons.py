@@ -1,10 +1,14 @@
 """Words that speak for a factor, in the languages people ask in.
 
 An entry that is one plain word is looked up among the words of the ask; one with a blank, a sign or a letter of a
-script without blanks is looked for in its text. Each entry counts once, however often it is written.
+script without blanks is looked for in its text. Each entry counts once, however often it is written. Words of Arabic
+and Hebrew are found with what is written in one with them (`attached`).
 """
 
 from collections.abc import Mapping
+
+from apps.routing.domain.complexity.more_languages import MORE
+from apps.routing.domain.complexity.reading import lowered
 
 _TEXTS = {
     "reasoning": """
@@ -94,4 +98,9 @@ def _entries(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-DEFAULT_LEXICONS: Mapping[str, frozenset[str]] = {name: _entries(text) for name, text in _TEXTS.items()}
+def _more(name: str) -> frozenset[str]:
+    """The entries of the languages that are kept by language."""
+    return frozenset(lowered(entry.replace("_", " ")) for texts in MORE.values() for entry in texts[name].split())
+
+
+DEFAULT_LEXICONS: Mapping[str, frozenset[str]] = {name: _entries(text) | _more(name) for name, text in _TEXTS.items()}

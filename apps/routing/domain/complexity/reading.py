@@ -18,14 +18,15 @@ def _marks(first: int, last: int) -> str:
 # The vowel signs of the scripts of India, of Thai and Lao, which `\w` does not have, are parts of their words.
 _VOWELS = _marks(0x0900, 0x0EFF)
 _VOWEL = re.compile(f"[{_VOWELS}]")
-# Those of Arabic and Hebrew are hardly ever written, so words go without them; so does what stretches a line.
-_UNWRITTEN = re.compile(f"[{_marks(0x0591, 0x05C7)}\u0640{_marks(0x064B, 0x0670)}]")
+# Those of Arabic and Hebrew are hardly ever written, so words go without them, and without joiners of letters.
+_UNWRITTEN = re.compile(f"[{_marks(0x0591, 0x05C7)}\u0640{_marks(0x064B, 0x0670)}\u200c\u200d]")
 # Letters with a dot below, each written as one or as two.
 _DOTTED = [(chr(code), unicodedata.normalize("NFD", chr(code))) for code in (*range(0x958, 0x960), 0x9DC, 0x9DD, 0x9DF)]
 # Longer words are cut: a megabyte without a blank is then many words, not one.
 _TOKEN = re.compile(rf"[\w{_VOWELS}]{{1,40}}|[^\w\s]")
 _ASCII_TOKEN = re.compile(r"\w{1,40}|[^\w\s]", re.ASCII)
-_UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+# Of Thai and Lao the consonants.
+_UNSPACED = re.compile("[\u0e01-\u0e2e\u0e81-\u0eae\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 # What every match begins with is one letter, which is looked for much faster than the beginning of a line.
 _STEP = re.compile(r"\n[ \t]{0,8}(?:\d{1,2}[.)]|[-*•])[ \t]")
 
@@ -130,6 +131,11 @@ def lowered(text: str) -> str:
         for one, two in _DOTTED:
             lower = lower.replace(one, two)
     return _UNWRITTEN.sub("", lower) if _UNWRITTEN.search(lower) else lower
+
+
+def is_unspaced(text: str) -> bool:
+    """Whether it has letters of a script without blanks between words."""
+    return _UNSPACED.search(text) is not None
 
 
 def tokens_of(lower: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from apps.routing.domain.complexity.factors import FACTORS, Lexicon, Lexicons
 from apps.routing.domain.complexity.lexicons import DEFAULT_LEXICONS
-from apps.routing.domain.complexity.reading import Reading, lowered, tokens_of
+from apps.routing.domain.complexity.reading import Reading, is_unspaced, lowered, tokens_of
 from apps.routing.domain.complexity.wording import PLACES, Wording
 
 FITTED = Path(__file__).parent / "fitted"
@@ -52,7 +52,7 @@ def compiled(entries: Iterable[str]) -> Lexicon:
     words, phrases, unspaced = set(), [], []
     for entry in sorted(entries):
         tokens = tokens_of(entry)
-        if any(letter >= "\u0e00" for letter in entry):
+        if is_unspaced(entry):
             unspaced.append(entry)
         elif len(tokens) == 1:
             words.add(entry)
