@@ -17,10 +17,13 @@ from apps.budgets.services.alerting.addressing import address_waiting
 from apps.budgets.services.alerting.lowering import tell_lowered
 from apps.budgets.services.outbox import posts
 from apps.budgets.services.outbox.mail import compose
+from apps.budgets.services.outbox.sweeping import sweep
 from apps.routing.models import Decision
 from apps.routing.selectors.sent_down import lowered_by
 from tests.budgets.acts import OWNER, make_budget, spend
 from tests.budgets.alerting import audience, channel
+from tests.budgets.conftest import use_mail_server
+from tests.budgets.smtp import mail_server, parts
 from tests.cast import HeldKey
 from tests.routing import acts
 from tests.routing.test_decisions import HARD, ask
@@ -106,6 +109,28 @@ def test_what_was_sent_down_is_told_soon_then_daily_then_at_the_end(
     end = [str(compose(one).body) for one in mails(later) if one.address]
     assert len(end) == 1
     assert "UTC: 4 calls\n  4 x anthropic" in end[0]
+
+
+def test_a_call_below_the_quality_threshold_is_told_by_decision_mail_and_page(
+    agent: Client, spent: Budget, alice: User, settings: Settings, signed_in: Any
+) -> None:
+    """Through a mail server, as sweeps send it."""
+    told = ask(agent, id="d1", message=HARD)
+    assert (told["tier"], told["below_quality"]) == ("simple", True)
+    assert "the policy lets the budget “Team <A>” win" in told["reason"]
+    later = datetime.now(UTC) + timedelta(seconds=5)
+    with mail_server() as server:
+        use_mail_server(settings, server)
+        address_waiting(now=later)
+        tell_lowered(now=later)
+        address_waiting(now=later)
+        sweep(clock=lambda: later)
+    mail = next(mail for mail in server.accepted if "sent down" in mail["Subject"])
+    plain, html = parts(mail)
+    assert "(simple); 1 may be below the quality threshold\r\n" in plain
+    assert "simple; 1 may be below the quality threshold" in html
+    page = signed_in(alice).get(f"/alerts/{Alert.objects.get().pk}").content.decode()
+    assert "simple; 1 may be below the quality threshold" in page
 
 
 def test_each_counter_is_told_of_by_itself(agent: Client, alice: User) -> None:

@@ -165,7 +165,7 @@ GO_ON = (
 
 
 def score(message: str, before: float | None = None) -> float:
-    return analyze(Ask(message), before and ConversationState(previous_score=before), DEFAULT_WEIGHTS).score
+    return analyze(Ask(message), ConversationState(previous_score=before), DEFAULT_WEIGHTS).score
 
 
 def tier(message: str) -> int:
