@@ -41,18 +41,24 @@ def request_reset(*, email: str, base_url: str) -> None:
     audit.record(caller=known, action="password.reset_requested", obj=person)
 
 
-def person_of_link(uid: str, token: str) -> User | None:
+def person_of_link(uid: str, token: str, *, locked: bool = False) -> User | None:
     """Whom a reset link belongs to; None once it was used, has expired or was never made."""
+    people = User.objects.select_for_update() if locked else User.objects.all()
     try:
-        person = User.objects.get(pk=int(urlsafe_base64_decode(uid)), is_active=True)
+        person = people.get(pk=int(urlsafe_base64_decode(uid)), is_active=True)
     except (ValueError, OverflowError, User.DoesNotExist):
         return None
     return person if default_token_generator.check_token(person, token) else None
 
 
 @transaction.atomic
-def reset_password(*, person: User, password: str) -> None:
-    """Sets the password of whoever followed a valid link. Raises Refused for a weak one."""
+def reset_password(*, uid: str, token: str, password: str) -> None:
+    """Sets the password of whoever followed this link. Raises Refused for a weak one, User.DoesNotExist for a link
+    that has ended: of two who use it at once the second finds it used.
+    """
+    person = person_of_link(uid, token, locked=True)
+    if person is None:
+        raise User.DoesNotExist
     _set(person, password)
     audit.record(caller=person.email, action="password.reset", obj=person)
 

@@ -47,6 +47,7 @@ def invite(*, caller: Caller, email: str, standing: Standing) -> NewInvitation:
     owner_id = _owner(caller)
     email = _address(email)
     _refuse_impossible(standing)
+    _lock_owners()  # Two invitations of one address at once must not both stay open.
     if User.objects.filter(email=email).exists():
         raise Conflict(f"{email} is here already.", code="already_here", path="email")
     now = timezone.now()

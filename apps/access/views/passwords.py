@@ -14,6 +14,7 @@ from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Role
 from apps.access.forms import ChangePasswordForm, ForgotPasswordForm, NewPasswordForm
 from apps.access.login_protection import begin_try, end_try
+from apps.access.models import User
 from apps.access.pages import PageRequest, page, public, see_other
 from apps.access.services import passwords
 
@@ -53,18 +54,24 @@ def reset_password(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     """Takes a new password from whoever followed a mailed link."""
     person = passwords.person_of_link(uid, token)
     if person is None:
-        return render(request, "access/link_ended.html", {"what": "link for a new password"}, status=404)
+        return _ended(request)
     form = NewPasswordForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            passwords.reset_password(person=person, password=form.cleaned_data["password"])
+            passwords.reset_password(uid=uid, token=token, password=form.cleaned_data["password"])
         except Refused as refusal:
             form.refuse(refusal)
+        except User.DoesNotExist:
+            return _ended(request)
         else:
             messages.success(request, "Your password is changed. Sign in with it.")
             return see_other("access:login")
     context = {"form": form, "email": person.email}
     return render(request, "access/reset_password.html", context, status=422 if form.errors else 200)
+
+
+def _ended(request: HttpRequest) -> HttpResponse:
+    return render(request, "access/link_ended.html", {"what": "link for a new password"}, status=404)
 
 
 def _knows_present(request: PageRequest, form: NewPasswordForm) -> bool:
