@@ -415,6 +415,62 @@ def test_every_mutating_view_writes_exactly_one_entry(
     assert entry.actor in (world.alice.email, world.bob.email, "dan@example.org")
 
 
+# What is said once more changes nothing: these write no second entry.
+SAID_AGAIN = (
+    ("access:project", "POST"), ("access:api_project", "PATCH"), ("access:agent", "POST"),
+    ("access:api_agent", "PATCH"), ("access:person", "POST"), ("access:api_person", "PATCH"),
+    ("budgets:alerting", "POST"), ("budgets:channel", "POST"), ("budgets:api-channel", "PATCH"),
+    ("budgets:budget-pause", "POST"), ("costs:reporting", "POST"),
+    ("routing:draft", "POST"), ("routing:api-policy", "PATCH"), ("view-change", "POST"), ("api-view", "PATCH"),
+)  # fmt: skip
+
+
+def test_what_is_said_again_writes_nothing(world: World) -> None:
+    wrong = []
+    for name, method in SAID_AGAIN:
+        call = CALLS[name, method](world)
+        written = []
+        for _ in range(2):
+            before = AuditEntry.objects.count()
+            if method == "PATCH":
+                body, headers = json.dumps(call.body), etag(world, call.path)
+                answer = world.browser.patch(call.path, body, content_type="application/json", headers=headers)
+            else:
+                answer = world.browser.post(call.path, call.body)
+            written.append((answer.status_code == call.expected, AuditEntry.objects.count() - before))
+        if written != [(True, 1), (True, 0)]:
+            wrong.append((name, method, written))
+    assert wrong == []
+
+
+def test_pages_take_no_other_method_and_the_tables_name_only_what_there_is(world: World) -> None:
+    """What PUT, PATCH or DELETE would change on a page is in no table; tests/access/test_matrix.py has the API's."""
+    pages = [endpoint for endpoint in endpoints() if not endpoint.scopes]
+    taken = [
+        (page.name, method)
+        for page in pages
+        for method in ("PUT", "PATCH", "DELETE")
+        if world.browser.generic(method, page.path).status_code != 405
+    ]
+    assert taken == []
+    there = {(endpoint.name, method) for endpoint, method in mutating()}
+    assert (CALLS.keys() | WITHOUT_AUDIT.keys()) - there == set()
+    assert CALLS.keys() & WITHOUT_AUDIT.keys() == set()
+
+
+def test_reading_changes_nothing_and_is_not_logged(world: World) -> None:
+    """But who takes the log itself away as a file is in it."""
+    logged = []
+    for endpoint in endpoints():
+        before = AuditEntry.objects.count()
+        answer: Any = world.browser.get(endpoint.path)
+        if answer.streaming:
+            b"".join(answer.streaming_content)
+        if AuditEntry.objects.count() != before:
+            logged.append(endpoint.name)
+    assert logged == ["access:audit_csv"]
+
+
 def test_a_refused_change_writes_nothing_and_changes_nothing(world: World) -> None:
     before = AuditEntry.objects.count()
     assert world.browser.post(f"/keys/{world.key.key.pk}/revoke", {"typed": "wrong"}).status_code == 422

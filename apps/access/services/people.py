@@ -127,6 +127,8 @@ def change_person(
     person.save(update_fields=["role", "limited", "is_active"])
     _refuse_no_owner()
     after = _told_of(person)
+    if after == before:
+        return person
     if _lost_rights(before, after):
         after["revoked_keys"] = end_admin_keys_of(person.pk)
         Invitation.objects.open().filter(created_by=person).update(revoked_at=timezone.now())

@@ -16,12 +16,13 @@ def rename_project(*, caller: Caller, project_id: int, name: str) -> Project:
     """Raises DoesNotExist for a project the caller cannot see, Refused for no name, Conflict for one in use."""
     project = projects_of(caller).select_for_update().get(id=project_id)
     name, old = _clean(name), project.name
+    if name == old:
+        return project
     others = Project.objects.exclude(id=project.pk).filter(name=name)
     if others.exists() or FormerProjectName.objects.filter(name=name).exclude(project=project).exists():
         raise Conflict(f"Another project is or was called {name!r}.", code="name_in_use", path="name")
     FormerProjectName.objects.filter(name=name).delete()
-    if name != old:
-        FormerProjectName.objects.create(name=old, project=project)
+    FormerProjectName.objects.create(name=old, project=project)
     project.name = name
     project.save(update_fields=["name"])
     audit.record(
@@ -40,12 +41,13 @@ def rename_agent(*, caller: Caller, agent_id: int, name: str) -> Agent:
     """As `rename_project`, within the agent's project."""
     agent = agents_of(caller).select_for_update(of=("self",)).get(id=agent_id)
     name, old, project = _clean(name), agent.name, agent.project
+    if name == old:
+        return agent
     others = project.agents.exclude(id=agent.pk).filter(name=name)
     if others.exists() or project.former_agent_names.filter(name=name).exclude(agent=agent).exists():
         raise Conflict(f"Another agent of the project is or was called {name!r}.", code="name_in_use", path="name")
     project.former_agent_names.filter(name=name).delete()
-    if name != old:
-        FormerAgentName.objects.create(name=old, project=project, agent=agent)
+    FormerAgentName.objects.create(name=old, project=project, agent=agent)
     agent.name = name
     agent.save(update_fields=["name"])
     agent_renamed.send(sender=Agent, project_id=project.pk, before=old, after=name)

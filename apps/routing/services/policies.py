@@ -65,8 +65,11 @@ def change_draft(
     _refuse_limited(caller)
     draft = _draft(draft_id, seen)
     before, plain = draft.document, _readable(document)
+    was = seen_as(draft)
     draft.document = plain
     draft.note = draft.note if note is None else _note(note)
+    if seen_as(draft) == was:
+        return draft
     draft.save(update_fields=["document", "note"])
     audit.record(caller=caller, action="policy.changed", obj=draft, **_changes(before, plain))
     return draft

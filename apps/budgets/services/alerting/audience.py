@@ -42,7 +42,8 @@ def set_audience(*, caller: Caller, wanted: Telling) -> Audience:
     audience.save()
     audience.addresses.set(MailAddress.objects.filter(id__in=wanted.address_ids))
     audience.channels.set(Channel.objects.filter(id__in=wanted.channel_ids))
-    audit.record(caller=caller, action="alerting.changed", obj=audience, before=before, after=_told(audience))
+    if (after := _told(audience)) != before:
+        audit.record(caller=caller, action="alerting.changed", obj=audience, before=before, after=after)
     return audience
 
 

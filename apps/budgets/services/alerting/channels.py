@@ -42,16 +42,23 @@ def change(
         _refuse_address(url)
     with transaction.atomic():
         channel = Channel.objects.select_for_update().get(id=channel_id)
-        before = _told(channel)
+        before, was = _told(channel), _standing(channel)
         channel.name = channel.name if name is None else name.strip()
         channel.url = channel.url if url is None else url
         if on is True:
             channel.off_since, channel.off_why, channel.failing_since = None, "", None
         if on is False and channel.off_since is None:
             channel.off_since, channel.off_why = now, f"{caller.actor} switched it off."
+        if _standing(channel) == was:
+            return channel
         _kept(channel)
         audit.record(caller=caller, action="channel.changed", obj=channel, before=before, after=_told(channel))
     return channel
+
+
+def _standing(channel: Channel) -> tuple[object, ...]:
+    """Everything that can be changed; the log is told less of the address."""
+    return channel.name, channel.url, channel.off_since, channel.off_why, channel.failing_since
 
 
 @transaction.atomic
