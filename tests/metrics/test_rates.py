@@ -245,3 +245,17 @@ def test_sums_of_imported_calls_are_no_attempts(reader: HeldKey) -> None:
     report([call(at(3), attempt=2, calls=9, model="gpt-4.1-mini", **same), call(at(4), attempt=3, **same)], NOW)
     told = reader.client.get("/api/metrics/performance").json()["totals"]
     assert (told["retries"], told["failovers"]) == (2, 0)
+
+
+def test_a_parameter_that_is_misspelt_is_warned_of(alice: User, signed_in: Callable[[User], Client]) -> None:
+    browser = signed_in(alice)
+    every = "model=gpt-4.1&tag:team=x&conversation=c&demo=1&from=2026-11-01T00:00:00Z&tz=UTC"
+    for name, more in (("cost", True), ("performance", True), ("efficiency", True), ("compression", False)):
+        asked = f"/api/metrics/{name}?{every}" + ("&interval=day&group_by=user" if more else "")
+        assert browser.get(asked).json()["warnings"] == []
+        told = browser.get(f"{asked}&modell=x&modell=y&agents=a" + ("" if more else "&interval=day")).json()["warnings"]
+        assert [one["path"] for one in told] == ["agents", *([] if more else ["interval"]), "modell"]
+        assert {one["code"] for one in told} == {"unknown_parameter"}
+    many = "&".join(f"{'x' * 90}{number}=1" for number in range(30))
+    told = browser.get(f"/api/metrics/cost?{many}").json()["warnings"]
+    assert [len(told), len(told[0]["path"])] == [20, 64]

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from apps.access.domain.identity import Caller, Scope
 from apps.costs.api import schema
-from apps.costs.api.asking import usage_query
+from apps.costs.api.asking import BUCKETS, unused, usage_query
 from apps.costs.domain.calendars import Unit, cut
 from apps.costs.domain.invoicing import ErrorBar
 from apps.costs.domain.money_format import format_money
@@ -83,6 +83,7 @@ class CostMetricsView(APIView):
                 **more,
                 "subscriptions": None if fees is None else _fees(fees),
                 "freshness": freshness,
+                "warnings": unused(request.query_params, *BUCKETS),
             }
         )
 

@@ -180,6 +180,7 @@ COST_METRICS = {
         trend=nullable(_object(**{"from": MOMENT}, to=MOMENT, cost_usd=MONEY)),
         subscriptions=nullable(_object(cost_usd=MONEY, results=_list({"type": "object"}))),
         freshness=nullable(MOMENT),
+        warnings=_list(ERROR),
     )
 }
 
@@ -194,6 +195,7 @@ RATED_METRICS = {
         results=_list({"type": "object"}),
         unanswered=_list(_object(path=TEXT, message=TEXT)),
         freshness=nullable(MOMENT),
+        warnings=_list(ERROR),
     )
 }
 
