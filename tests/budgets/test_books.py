@@ -403,3 +403,19 @@ def test_a_rolling_budget_counts_a_day_once_when_its_time_zone_or_period_changes
     assert [one.spent for one in past if one.spent] == [Decimal("2.5"), 1]
     assert proving.prove_books(now=now).is_balanced
     assert_ledger_balances()
+
+
+def test_a_past_period_that_goes_on_as_one_of_a_changed_cycle_is_counted_anew() -> None:
+    """Not first by the nightly proof, which would tell of a difference."""
+    now = datetime.now(UTC)
+    first = (now.replace(day=1) - timedelta(days=1)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    budget = make_budget("99", period="month")
+    Budget.objects.update(created_at=first - timedelta(days=9))
+    matching.forget()
+    for minutes in (30, 150):
+        spend("1", at=first + timedelta(minutes=minutes))
+    for period, past in (("hour", 1), ("month", 2)):
+        change(budget, period=period)
+        assert Counter.objects.get(budget=budget, period_start=first).spent == past
+        assert proving.prove_books(now=now).is_balanced
+    assert_ledger_balances()

@@ -128,11 +128,14 @@ def _empty_other_days(rule: Rule, span: Span) -> None:
 
 
 def _fit_periods(budget: Budget, rule: Rule) -> None:
-    """A counter whose start is also the start of a period of a changed cycle goes on as that period."""
+    """A counter whose start is also the start of a period of a changed cycle goes on as that period, counted anew."""
+    fitted = []
     for counter in Counter.objects.filter(budget=budget).order_by("-period_start")[:_CHUNK]:
         span = rule.cycle.span(counter.period_start)
         if span.start == counter.period_start and span.end != counter.period_end:
             Counter.objects.filter(id=counter.pk).update(period_end=span.end)
+            fitted.append(counter.pk)
+    recounting.recount(rule=rule, counter_ids=fitted)
 
 
 def _missing(rule: Rule, span: Span) -> list[str]:
