@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import DateTimeField, Func
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
@@ -38,7 +39,7 @@ def database_check() -> Check:
     Reservations end by its clock, and periods of budgets begin by ours.
     """
     try:
-        missing, ahead = _missing_migrations(), _seconds_ahead()
+        missing, ahead = _missing_and_ahead()
     except (DatabaseError, PoolTimeout):
         return Check("Database", "down", "It cannot be reached. Usage is refused with 503; agents keep it and retry.")
     if missing:
@@ -104,18 +105,18 @@ def _interval(schedule: Any) -> timedelta:
     return schedule if isinstance(schedule, timedelta) else getattr(schedule, "run_every", _DAY)
 
 
-def _seconds_ahead() -> float:
-    """How far the database's clock is ahead of ours, as it was between our two looks; below 0 it is behind."""
+def _missing_and_ahead() -> tuple[frozenset[tuple[str, str]], float]:
+    """What is not migrated, and how far the database's clock is ahead of ours between our two looks at it."""
+    recorder = MigrationRecorder(connection)
+    if not recorder.has_table():
+        return _known_migrations(), 0.0
+    clock = Func(function="clock_timestamp", output_field=DateTimeField())
     before = timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        there: datetime = cursor.fetchone()[0]
+    rows = list(recorder.migration_qs.annotate(clock=clock).values_list("app", "name", "clock"))
     after = timezone.now()
-    return (there - after).total_seconds() if there > after else min(0.0, (there - before).total_seconds())
-
-
-def _missing_migrations() -> frozenset[tuple[str, str]]:
-    return _known_migrations() - MigrationRecorder(connection).applied_migrations().keys()
+    there = max((row[2] for row in rows), default=after)
+    ahead = (there - after).total_seconds() if there > after else min(0.0, (there - before).total_seconds())
+    return _known_migrations() - {row[:2] for row in rows}, ahead
 
 
 @cache

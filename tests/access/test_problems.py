@@ -130,7 +130,7 @@ def test_the_database_is_away_for_a_page(alice: User, signed_in: SignIn, monkeyp
 
 
 def test_readiness_says_when_the_database_is_away(charlie: Client, monkeypatch: pytest.MonkeyPatch, db: None) -> None:
-    monkeypatch.setattr("controlplane.health._missing_migrations", away)
+    monkeypatch.setattr("controlplane.health._missing_and_ahead", away)
     answer = charlie.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
     assert charlie.get("/healthz").status_code == 200
