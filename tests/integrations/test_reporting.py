@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from bursar_client import Client, about, new_id
+from bursar_client.sending import send
 
 from tests.integrations.conftest import MakeClient
 from tests.integrations.server import KEY, Answer, Fake, serving
@@ -163,6 +164,29 @@ def test_without_a_disk_records_go_from_memory(
         assert client.flush(5)
     # A record that was on its way when it was dropped from memory may still arrive.
     assert list(away.bodies)[-5:] == ids[3:]
+
+
+def test_what_is_dropped_while_it_is_sent_is_not_waited_for_twice(
+    fake: Fake, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a flush would be over, and a close would lose, as many records too early."""
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    ids: list[str] = []
+
+    def overtaken(*args: Any, **named: Any) -> Any:
+        if len(ids) == 2:
+            ids.extend(client.report(**CALL) for _ in range(2))
+        return send(*args, **named)
+
+    monkeypatch.setattr("bursar_client.spool.Spool.__post_init__", full)
+    monkeypatch.setattr("bursar_client.reporter.send", overtaken)
+    client = make_client(fake, memory_records=2, linger=5)
+    ids.extend(client.report(**CALL) for _ in range(2))
+    assert client.flush(5)
+    assert (list(fake.bodies), client.stats().waiting, client.stats().dropped) == (ids, 0, 2)
 
 
 def test_a_slow_disk_holds_up_three_records_only(

@@ -328,10 +328,13 @@ class Reporter:
         if not lines:
             return False
         counts = send(lines, self.transport, seconds=self.settings.timeout, refuse=self.refuse)
+        # What was dropped, or moved to the disk, while it was on its way is not waited for here any more.
+        answered = 0
         for line in lines:
             with contextlib.suppress(ValueError):
                 self._memory.remove(line)
-        self._count(counts, len(lines))
+                answered += 1
+        self._count(counts, answered)
         return True
 
     def _count(self, counts: Counts, lines: int) -> None:
