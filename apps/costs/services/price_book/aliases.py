@@ -2,14 +2,15 @@
 
 from django.db import transaction
 
-from apps.access.domain.errors import Conflict, NotAllowed, Refused
+from apps.access.domain.errors import Conflict, Refused
 from apps.access.domain.identity import Caller
 from apps.access.services import audit
 from apps.costs.domain.explaining import explain
 from apps.costs.domain.price_schedule import BEGINNING
 from apps.costs.domain.providers import canonical_provider
-from apps.costs.models import LanguageModel, PriceBookState
+from apps.costs.models import LanguageModel
 from apps.costs.selectors.rate_book import current_rate_book
+from apps.costs.services.price_book.changes import lock_book
 
 MAX_LENGTH = 256
 
@@ -21,7 +22,7 @@ def add_alias(*, caller: Caller, provider: str, name: str, model_id: int) -> Lan
     Raises LanguageModel.DoesNotExist; Refused when the provider does not sell the model; Conflict when the name means
     another one; NotAllowed for a caller limited to projects.
     """
-    _lock(caller)
+    lock_book(caller)
     model = LanguageModel.objects.get(id=model_id)
     book = current_rate_book()
     seller, alias = book.passed_on(canonical_provider(provider), name.strip().lower())
@@ -54,16 +55,10 @@ def remove_alias(*, caller: Caller, model_id: int, name: str) -> LanguageModel:
 
     Raises LanguageModel.DoesNotExist when the model has no such name.
     """
-    _lock(caller)
+    lock_book(caller)
     alias = name.strip().lower()
     model = LanguageModel.objects.get(id=model_id, own_aliases__contains=[alias])
     model.own_aliases = [one for one in model.own_aliases if one != alias]
     model.save(update_fields=["own_aliases"])
     audit.record(caller=caller, action="price_alias.removed", obj=model, before={"name": alias})
     return model
-
-
-def _lock(caller: Caller) -> None:
-    if caller.is_limited:
-        raise NotAllowed("Prices hold for every project, and you are limited to some.", code="limited_to_projects")
-    PriceBookState.objects.select_for_update().get()
