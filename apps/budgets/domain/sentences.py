@@ -168,3 +168,8 @@ def span_words(span: Span, cycle: Cycle) -> str:
         return "From its start on"
     last = day_of(span.end - timedelta(microseconds=1), cycle.zone)
     return days_words(day_of(span.start, cycle.zone), last)
+
+
+def amount_words(amount: Decimal, unit: str) -> str:
+    """An amount with its unit: "$401.20", "12,000 tokens"."""
+    return money(amount) if unit == Unit.USD else f"{count(int(amount))} {unit}"

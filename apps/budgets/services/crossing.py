@@ -10,15 +10,14 @@ from django.db import connection
 from apps.budgets.domain import thresholds
 from apps.budgets.domain.crossings import Crossing
 from apps.budgets.domain.cycles import Span
-from apps.budgets.domain.sentences import span_words
-from apps.budgets.domain.states import BudgetState, Unit
+from apps.budgets.domain.sentences import amount_words, span_words
+from apps.budgets.domain.states import BudgetState
 from apps.budgets.domain.thresholds import Action, Threshold
 from apps.budgets.extension_points import tiers_from
 from apps.budgets.selectors.matching import Rule
 from apps.budgets.services.alerting.raising import raise_alerts, resolve_alerts
-from apps.costs.domain.formats import count, money
+from apps.budgets.services.recrossing import KIND, occurrence_of, subject_of, told_anew
 
-KIND = "budget"
 _DOES = {
     Action.NOTIFY: "nothing else happens",
     Action.ADVISE: "agents are advised to spend less",
@@ -44,7 +43,7 @@ def note_crossings(
     what held before does not hold on until the spending has fallen somewhat below. `silent` counters raise no alert.
     """
     changes: dict[int, tuple[str, ...]] = {}
-    raised: list[Crossing] = []
+    begun: list[tuple[BudgetState, Threshold]] = []
     now_held: list[BudgetState] = []
     for state in states:
         if state.paused or state.counter_id is None:
@@ -57,14 +56,17 @@ def note_crossings(
         changes[state.counter_id] = held
         if state.counter_id in silent:
             continue
-        begun = [one for one in state.thresholds if one.key in held and one.key not in state.in_force]
-        raised += [crossing(state, one, rules[state.budget_id], now) for one in begun]
+        begun += [(state, one) for one in state.thresholds if one.key in held and one.key not in state.in_force]
         for key in set(state.in_force) - set(held):
             resolve_alerts(
-                kind=KIND, subject=_subject(state), occurrences_prefix=f"{state.starts_at.isoformat()}:{key}", now=now
-            )
+                kind=KIND, subject=subject_of(state), occurrences_prefix=state.starts_at.isoformat(),
+                occurrences_suffix=f":{key}", now=now,
+            )  # fmt: skip
     _keep(changes)
-    raise_alerts(crossings=raised, now=now)
+    news = told_anew(begun, rules)
+    raise_alerts(
+        crossings=[crossing(state, one, rules[state.budget_id], now, times) for state, one, times in news], now=now
+    )
     return now_held
 
 
@@ -90,11 +92,7 @@ def _keep(changes: Mapping[int, Sequence[str]]) -> None:
             cursor.execute("UPDATE budgets_counter SET in_force = %s WHERE id = %s", [list(held), counter_id])
 
 
-def _subject(state: BudgetState) -> str:
-    return f"{state.budget_id}:{state.each_value}"
-
-
-def crossing(state: BudgetState, threshold: Threshold, rule: Rule, now: datetime) -> Crossing:
+def crossing(state: BudgetState, threshold: Threshold, rule: Rule, now: datetime, times: int = 1) -> Crossing:
     """The alert of one threshold. A period that was over before the last one began is noted, not mailed."""
     limit = amount_words(state.limit, state.unit)
     whose = f" ({state.label})" if state.each else ""
@@ -104,8 +102,8 @@ def crossing(state: BudgetState, threshold: Threshold, rule: Rule, now: datetime
     is_late = state.resets_at is not None and state.resets_at <= now
     return Crossing(
         kind=KIND,
-        subject=_subject(state),
-        occurrence=f"{state.starts_at.isoformat()}:{threshold.key}",
+        subject=subject_of(state),
+        occurrence=occurrence_of(state, threshold, times),
         severity=_severity(state, threshold, rule),
         title=f"{state.name}{whose}: {share} of {limit} {what}{', told late' if is_late else ''}",
         facts={
@@ -148,11 +146,6 @@ def action_words(threshold: Threshold) -> str:
     (_, model), *dearer = tiers
     old = ", ".join(f"{name} ({first})" for name, first in reversed(dearer)) or "dearer tiers"
     return f"calls of {old} are sent to the tier {threshold.tier}, to {model} first"
-
-
-def amount_words(amount: Decimal, unit: str) -> str:
-    """An amount with its unit: "$401.20", "12,000 tokens"."""
-    return money(amount) if unit == Unit.USD else f"{count(int(amount))} {unit}"
 
 
 def period_words(rule: Rule, state: BudgetState) -> str:

@@ -10,15 +10,16 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.budgets.domain.cycles import Period, Span
-from apps.budgets.models import Budget, Counter
+from apps.budgets.models import Alert, Budget, Counter
 from apps.budgets.selectors import lively
 from apps.budgets.selectors.matching import Rule, is_rolling, rules_of
 from apps.budgets.selectors.standing import state_of
 from apps.budgets.selectors.used import used
 from apps.budgets.services import recounting
-from apps.budgets.services.alerting.raising import resolve_alerts
-from apps.budgets.services.crossing import KIND, note_crossings
+from apps.budgets.services.alerting.raising import resolve_alerts, resolve_alerts_of_budget
+from apps.budgets.services.crossing import note_crossings
 from apps.budgets.services.opening import Wanted, open_counters, terms_of
+from apps.budgets.services.recrossing import KIND
 
 RECENT = timedelta(minutes=3)
 """For so long after a change a process may have charged by what it knew before."""
@@ -49,7 +50,8 @@ def tend(*, now: datetime) -> TendingRun:
         begin_counting(budget=budget, patient=True)
         evaluate(budget=budget)
     begin_days(now=now)
-    return TendingRun(len(budgets), end_periods(now=now) + end_conversations(now=now))
+    ended = end_periods(now=now) + end_conversations(now=now) + end_deleted(now=now)
+    return TendingRun(len(budgets), ended)
 
 
 def begin_counting(*, budget: Budget, patient: bool = False) -> bool:
@@ -213,6 +215,14 @@ def evaluate(*, budget: Budget) -> None:
             counters = Counter.objects.filter(id__in=ids[start : start + _CHUNK]).order_by("id")
             states = [state_of(rule, span, counter) for counter in counters]
             note_crossings(states=states, rules={rule.id: rule}, now=now, afresh=True)
+        if rule.each != "conversation":
+            _end_all([one for one in _running(budget, now) if rule.cycle.span(now).start != one.period_start], now)
+
+
+def _running(budget: Budget, now: datetime) -> list[Counter]:
+    """Counters in which something holds and whose time is not over, also of a cycle that the budget had before."""
+    found = Counter.objects.filter(Q(period_end=None) | Q(period_end__gt=now), budget=budget, period_start__lte=now)
+    return list(found.exclude(in_force=[]).order_by("id"))
 
 
 def _touched(budget: Budget, rule: Rule, span: Span, now: datetime) -> list[int]:
@@ -262,16 +272,36 @@ def end_periods(*, now: datetime, most: int = 500) -> int:
     over: Sequence[Counter] = list(
         Counter.objects.filter(period_end__lte=now).exclude(in_force=[]).order_by("id")[:most]
     )
-    for counter in over:
+    _end_all(over, now)
+    return len(over)
+
+
+def _end_all(counters: Sequence[Counter], now: datetime) -> None:
+    """Nothing holds of these counters any more, and their alerts are over."""
+    for counter in counters:
         with transaction.atomic():
             Counter.objects.filter(id=counter.pk).update(in_force=[])
             resolve_alerts(
                 kind=KIND,
                 subject=f"{counter.budget_id}:{counter.each_value}",
-                occurrences_prefix=f"{counter.period_start.isoformat()}:",
+                occurrences_prefix=counter.period_start.isoformat(),
                 now=now,
             )
-    return len(over)
+
+
+def end_deleted(*, now: datetime) -> int:
+    """End the alerts of budgets that were deleted a while ago, so not by a slip; how many budgets those were.
+
+    What holds is forgotten with them: a budget that is restored later warns anew.
+    """
+    open_ones = Alert.objects.open().filter(kind=KIND).values("budget_id")
+    deleted = Budget.objects.filter(deleted_at__lt=now - RECENT, id__in=open_ones).order_by("id")
+    ids = list(deleted.values_list("id", flat=True))
+    for budget_id in ids:
+        with transaction.atomic():
+            Counter.objects.filter(budget_id=budget_id).exclude(in_force=[]).update(in_force=[])
+            resolve_alerts_of_budget(kind=KIND, budget_id=budget_id, now=now)
+    return len(ids)
 
 
 def end_conversations(*, now: datetime, most: int = 500) -> int:

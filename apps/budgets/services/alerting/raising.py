@@ -8,6 +8,7 @@ from django.db import transaction
 
 from apps.budgets.domain.crossings import Crossing
 from apps.budgets.models import Alert, AlertState, Announcement, Event
+from apps.budgets.models.alerts import AlertQuerySet
 
 _RAISE = """
     WITH raised AS (
@@ -47,10 +48,22 @@ def raise_alerts(*, crossings: Sequence[Crossing], now: datetime) -> list[Alert]
 
 
 @transaction.atomic
-def resolve_alerts(*, kind: str, subject: str, occurrences_prefix: str, now: datetime) -> list[Alert]:
-    """End the open alerts about this subject whose occurrence begins so, tell who was told, and return them."""
-    open_ones = Alert.objects.open().filter(kind=kind, subject=subject, occurrence__startswith=occurrences_prefix)
-    ended = list(open_ones.select_for_update().order_by("id"))
+def resolve_alerts(
+    *, kind: str, subject: str, occurrences_prefix: str, occurrences_suffix: str = "", now: datetime
+) -> list[Alert]:
+    """End the open alerts about a subject whose occurrence begins and ends so, tell who was told, and return them."""
+    asked = {"occurrence__startswith": occurrences_prefix, "occurrence__endswith": occurrences_suffix}
+    return _end(Alert.objects.filter(kind=kind, subject=subject, **asked), now)
+
+
+@transaction.atomic
+def resolve_alerts_of_budget(*, kind: str, budget_id: int, now: datetime) -> list[Alert]:
+    """End all open alerts of this kind of a budget, and return them; tell who was told."""
+    return _end(Alert.objects.filter(kind=kind, budget_id=budget_id), now)
+
+
+def _end(alerts: AlertQuerySet, now: datetime) -> list[Alert]:
+    ended = list(alerts.open().select_for_update().order_by("id"))
     Alert.objects.filter(id__in=[alert.pk for alert in ended]).update(
         state=AlertState.RESOLVED, resolved_at=now, changed_at=now
     )
