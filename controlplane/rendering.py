@@ -25,7 +25,21 @@ class JSONRenderer(BaseRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
+        if isinstance(data, dict) and renderer_context:
+            data = _with_warnings(data, renderer_context)
         return b"" if data is None else to_json(data)
+
+
+def _with_warnings(data: dict[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer, with a warning for each query parameter that is not known."""
+    request, view = context.get("request"), context.get("view")
+    if request is None or view is None or not request.META.get("QUERY_STRING"):
+        return data
+    # REST framework loads this module before its own views can be imported.
+    from controlplane.parameters import warnings
+
+    found = warnings(request, view)
+    return {**data, "warnings": [*data.get("warnings", ()), *found]} if found else data
 
 
 def to_json(data: Any) -> bytes:

@@ -18,6 +18,7 @@ from apps.costs.domain.calendars import day_of
 from apps.costs.selectors.metrics import BadQuery
 from controlplane.focus.files import FORMATS, focus_response
 from controlplane.focus.rows import day_by_day
+from controlplane.parameters import refuse_unknown
 
 FORMAT = OpenApiParameter("format", enum=list(FORMATS), default="csv", description="csv, or parquet")
 
@@ -36,6 +37,7 @@ class FocusExportView(APIView):
         """One row for each day of `tz` and each combination of project, agent, provider, model, tier, role, task type
         and status, and one for each subscription; streamed. docs/exports.md says what each column holds.
         """
+        refuse_unknown(request, self)
         kind = request.query_params.get("format", "csv")
         if kind not in FORMATS:
             raise ValidationError({"format": f"Expected one of {', '.join(FORMATS)}."})

@@ -39,9 +39,10 @@ from apps.budgets.selectors.spending import TooMuch
 from apps.budgets.selectors.states import budget_state, contacts_of
 from apps.budgets.services import editing
 from apps.budgets.services.facts import Told, facts_of
+from apps.costs.api.schema import TAGGED
 
 FACTS = tuple(name for name in Told.__dataclass_fields__ if name != "tags")
-_PARAMETERS = [OpenApiParameter(name, str) for name in FACTS]
+_PARAMETERS = [OpenApiParameter(name, str) for name in (*FACTS, TAGGED)]
 
 
 class BudgetsView(APIView):
@@ -139,7 +140,12 @@ class PauseBudgetView(APIView):
 class BudgetPreviewView(APIView):
     required_scopes = {"POST": Scope.ADMIN}
 
-    @extend_schema(operation_id="budgets_preview", request=BudgetIn, responses=PreviewOut)
+    @extend_schema(
+        operation_id="budgets_preview",
+        parameters=[OpenApiParameter("id", int, description="a budget to preview with what is sent changed")],
+        request=BudgetIn,
+        responses=PreviewOut,
+    )
     def post(self, request: ApiRequest) -> Response:
         """What a budget would have done with the usage there was: nothing is made, whatever is sent.
 

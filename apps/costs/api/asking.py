@@ -31,10 +31,6 @@ FILTERS = (
     "conversation",
     "error_type",
 )
-RANGE = ("from", "to", "tz", "demo")
-BUCKETS = ("interval", "group_by")
-MOST_WARNINGS = 20
-MAX_NAME = 64
 DEFAULT_RANGE = timedelta(days=30)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -56,19 +52,6 @@ def usage_query(parameters: QueryDict, caller: Caller, *, default_range: timedel
     return UsageQuery(
         start, end, zone(parameters), visible_projects(caller), _include_demo(parameters, filters), filters
     )
-
-
-def unused(parameters: QueryDict, *more: str) -> list[dict[str, str]]:
-    """What an answer warns of: parameters that were not used, as a filter that is misspelt.
-
-    `more` are those the endpoint takes beside range and filters.
-    """
-    known = {*RANGE, *FILTERS, *more}
-    names = sorted(name[:MAX_NAME] for name in parameters if name not in known and not name.startswith("tag:"))
-    return [
-        {"path": name, "code": "unknown_parameter", "message": f"{name} is no parameter of this and was not used."}
-        for name in names[:MOST_WARNINGS]
-    ]
 
 
 def visible_projects(caller: Caller) -> frozenset[int] | None:

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from apps.access.domain.identity import Caller, Scope
 from apps.costs.api import schema
-from apps.costs.api.asking import BUCKETS, unused, usage_query
+from apps.costs.api.asking import usage_query
 from apps.costs.domain.calendars import Unit, cut
 from apps.costs.domain.invoicing import ErrorBar
 from apps.costs.domain.money_format import format_money
@@ -51,7 +51,8 @@ class CostMetricsView(APIView):
 
     @extend_schema(operation_id="metrics_cost", parameters=schema.METRICS_PARAMETERS, responses=schema.COST_METRICS)
     def get(self, request: Request) -> Response:
-        """Sums of cost, calls and tokens by up to two dimensions and by interval; `totals` are the sum of `results`.
+        """Sums of cost, calls and tokens by up to two dimensions and by interval; `totals` are the sum of `results`,
+        which are all usage: what has no user, key, tool or tag is the group "".
 
         `subscriptions` are the flat fees of the same time up to now, beside them and in no other sum; null for who sees
         only some projects, and when filtered by anything but the provider.
@@ -61,7 +62,7 @@ class CostMetricsView(APIView):
         interval, edges = asked_edges(request.query_params, query)
         try:
             with metrics.one_snapshot():
-                rows = metrics.grouped(query, group_by, edges=edges, only=CUBE_SUMS)
+                rows = metrics.grouped(query, group_by, edges=edges, only=CUBE_SUMS, whole=True)
                 fees = subscription_costs(query, now=timezone.now(), edges=edges)
                 bar = error_bar(query, now=timezone.now())
                 more = _beside(query)
@@ -83,7 +84,7 @@ class CostMetricsView(APIView):
                 **more,
                 "subscriptions": None if fees is None else _fees(fees),
                 "freshness": freshness,
-                "warnings": unused(request.query_params, *BUCKETS),
+                "warnings": [],
             }
         )
 

@@ -204,11 +204,15 @@ def _parameter(name: str, description: str, kind: Any = OpenApiTypes.STR, **more
     return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=description, **more)
 
 
+TAGGED = "tag:{name}"
+"""A filter for every tag there is."""
 RANGE = [
     _parameter("from", "Start of the range, inclusive.", OpenApiTypes.DATETIME),
     _parameter("to", "End of the range, exclusive.", OpenApiTypes.DATETIME),
     _parameter("tz", "IANA time zone that days are cut in."),
+    _parameter("demo", "1: usage of demo projects as well.", enum=["0", "1"]),
     *(_parameter(name, f"Only usage of this {name}; may be repeated.", many=True) for name in FILTERS),
+    _parameter(TAGGED, "Only usage with this value of the tag that is named; may be repeated.", many=True),
 ]
 MATCH_PARAMETERS = [
     _parameter("model", "The name as an agent would send it.", required=True),
