@@ -9,6 +9,7 @@ from django.test import Client
 from apps.access.domain.identity import Role, Scope
 from apps.access.models import AuditEntry, Project, User
 from apps.budgets.models import Channel, MailAddress
+from apps.budgets.selectors import matching
 from tests.budgets.acts import BLOCKING, TYPED, make_budget, spend
 from tests.cast import HeldKey, make_person
 from tests.costs.posting import call, posted
@@ -181,6 +182,43 @@ def test_a_refused_reservation_says_which_budget_when_and_who(make_held_key: Any
     assert send(agent, "/api/reservations/r1/extend").status_code == 409
     assert send(agent, "/api/reservations", {"amount_usd": 0.3}).status_code == 422
     assert send(agent, "/api/reservations", {"amount_usd": "1", "parent_reservation_id": "x"}).status_code == 422
+
+
+def test_reservations_take_their_types_alone_and_name_what_is_no_field(make_held_key: Any) -> None:
+    agent = make_held_key(Scope.ROUTING_USE)
+    for wrong in ({"project": 5}, {"tokens": "5"}, {"ttl_s": "60"}, {"tags": {"a": 1}}, {"amount_usd": 1}):
+        refused = send(agent, "/api/reservations", {"amount_usd": "1", **wrong})
+        assert refused.status_code == 422, wrong
+        assert refused.json()["errors"][0]["path"].startswith(next(iter(wrong)))
+    made = send(agent, "/api/reservations", {"amount_usd": "1", "agnt": "coder"}).json()
+    assert [(one["path"], one["code"]) for one in made["warnings"]] == [("agnt", "unknown_field")]
+
+
+def test_a_reservation_that_has_no_room_for_a_child_says_how_it_stands(make_held_key: Any) -> None:
+    agent = make_held_key(Scope.ROUTING_USE, Scope.USAGE_WRITE)
+    send(agent, "/api/reservations", {"id": "parent", "amount_usd": "1"})
+    spent = call(reservation_id="parent", reservation_final=False, cost_usd="0.125")
+    assert posted(agent, spent)["accepted"] == 1
+    child = {"amount_usd": "0.5", "parent_reservation_id": "parent"}
+    assert send(agent, "/api/reservations", child).status_code == 201
+    names = ("limit_source", "budget_id", "limit_usd", "spent_usd", "reserved_usd", "remaining_usd", "resets_at")
+    told = send(agent, "/api/reservations", child)
+    assert told.status_code == 402
+    body = told.json()
+    assert [body[name] for name in names] == ["reservation", None, "1.00", "0.125", "0.50", "0.375", None]
+    assert body["raise_contacts"] == []
+    send(agent, "/api/reservations/parent/release")
+    body = send(agent, "/api/reservations", child).json()
+    assert [body[name] for name in names[2:6]] == ["1.00", "0.125", "0.00", None]
+
+
+def test_the_status_knows_a_budget_that_another_process_just_made(make_held_key: Any, monkeypatch: Any) -> None:
+    agent = make_held_key(Scope.ROUTING_USE)
+    assert agent.client.get("/api/budgets/status").json()["results"] == []
+    known = matching.matcher()
+    make_budget("10", name="New")
+    monkeypatch.setattr(matching, "_memory", known)
+    assert [row["name"] for row in agent.client.get("/api/budgets/status").json()["results"]] == ["New"]
 
 
 def test_the_status_reads_fresh(make_held_key: Any) -> None:

@@ -259,3 +259,16 @@ def test_a_parameter_that_is_misspelt_is_warned_of(alice: User, signed_in: Calla
     many = "&".join(f"{'x' * 90}{number}=1" for number in range(30))
     told = browser.get(f"/api/metrics/cost?{many}").json()["warnings"]
     assert [len(told), len(told[0]["path"])] == [20, 64]
+
+
+def test_totals_are_all_usage_by_whatever_they_are_grouped(admin_key: HeldKey) -> None:
+    report([call(at(1), cost_usd="1", user="ada", tags={"team": "x"}), call(at(2), cost_usd="2", tool="t")], NOW)
+    expected = {
+        "user": {"ada": "1.00", "": "2.00"},
+        "tool": {"t": "2.00", "": "1.00"},
+        "tag:team": {"x": "1.00", "": "2.00"},
+    }
+    for name, costs in expected.items():
+        told = admin_key.client.get(f"/api/metrics/cost?group_by={name}&interval=day").json()
+        assert told["totals"]["cost_usd"] == "3.00", name
+        assert {row[name]: row["cost_usd"] for row in told["results"]} == costs

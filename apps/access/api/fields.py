@@ -7,6 +7,24 @@ from rest_framework import serializers
 MONEY = r"^[0-9]{1,12}(\.[0-9]{1,15})?\Z"
 
 
+class Text(serializers.CharField):
+    """A string as it was sent; another JSON value is no name."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class Whole(serializers.IntegerField):
+    """A whole number of JSON; a string is none."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return int(super().to_internal_value(data))
+
+
 class DecimalText(serializers.RegexField):
     """A decimal number as a string; a JSON number is refused, which may have lost digits on its way."""
 

@@ -1,5 +1,6 @@
 """`/api/reservations`: an amount held ahead of a call."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.access.api.bodies import valid
-from apps.access.api.fields import MoneyField
+from apps.access.api.fields import MoneyField, Text, Whole
 from apps.access.authentication import ApiRequest
 from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Caller, Scope
@@ -27,24 +28,24 @@ MAX_TAGS = 16
 _NAMED = ("project", "agent", "user", "role", "task_type", "tool", "provider", "model", "tier", "conversation_id")
 
 
-def _name() -> serializers.CharField:
-    return serializers.CharField(max_length=128, required=False, allow_null=True)
+def _name() -> Text:
+    return Text(max_length=128, required=False, allow_null=True)
 
 
 class ReservationIn(serializers.Serializer[Any]):
     id = serializers.RegexField(_ID, required=False, help_text="makes a retry harmless")
     amount_usd = MoneyField(help_text="a decimal string: the most the call may cost")
-    tokens = serializers.IntegerField(required=False, min_value=0, max_value=10**12, help_text="for budgets of tokens")
+    tokens = Whole(required=False, min_value=0, max_value=10**12, help_text="for budgets of tokens")
     project, agent, user, role, task_type = _name(), _name(), _name(), _name(), _name()
     tool, provider, model, tier, conversation_id = _name(), _name(), _name(), _name(), _name()
-    tags = serializers.DictField(child=serializers.CharField(max_length=128, allow_blank=True), required=False)
+    tags = serializers.DictField(child=Text(max_length=128, allow_blank=True), required=False)
     parent_reservation_id = serializers.RegexField(_ID, required=False, allow_null=True)
-    ttl_s = serializers.IntegerField(required=False, min_value=1, max_value=3600)
+    ttl_s = Whole(required=False, min_value=1, max_value=3600)
 
 
 class ExtendIn(serializers.Serializer[Any]):
     project = _name()
-    ttl_s = serializers.IntegerField(required=False, min_value=1, max_value=3600)
+    ttl_s = Whole(required=False, min_value=1, max_value=3600)
 
 
 class ReleaseIn(serializers.Serializer[Any]):
@@ -55,6 +56,7 @@ class ReservationOut(serializers.Serializer[Any]):
     id = serializers.CharField()
     amount_usd = serializers.CharField()
     expires_at = serializers.DateTimeField()
+    warnings = serializers.ListField(child=serializers.DictField(child=serializers.CharField()), required=False)
 
 
 class DeniedOut(serializers.Serializer[Any]):
@@ -102,7 +104,7 @@ class ReservationsView(APIView):
             tokens=sent.get("tokens", 0),
             key_id=request.auth.key_id,
         )
-        return Response(_told(made), status=201)
+        return Response({**_told(made), **_warned(dict(request.data))}, status=201)
 
 
 class ExtendReservationView(APIView):
@@ -135,6 +137,13 @@ def _reservation(caller: Caller, project: str | None, public_id: str) -> Reserva
     project_id = project_id_of(project or caller.project_name or places.DEFAULT_PROJECT)
     visible = project_id is not None and caller.sees_project(project_id)
     return get_object_or_404(Reservation, project_id=project_id if visible else -1, public_id=public_id)
+
+
+def _warned(sent: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """Fields that are none: a misspelt name would hold the amount in the wrong budgets."""
+    unknown = sorted(str(name)[:64] for name in sent.keys() - ReservationIn().fields.keys())
+    warnings = [{"path": name, "code": "unknown_field", "message": f"{name} was not used."} for name in unknown[:20]]
+    return {"warnings": warnings} if warnings else {}
 
 
 def _told(made: Reserved) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from apps.budgets.domain.drafts import Draft
 from apps.budgets.domain.scopes import EACH
 from apps.budgets.domain.sentences import replay_values_words, replay_words
 from apps.budgets.domain.states import amount_text
-from apps.budgets.domain.thresholds import Action
+from apps.budgets.domain.thresholds import Action, kept
 from apps.budgets.models import Budget
 from apps.budgets.selectors.replays import Replay
 
 
 class ThresholdField(serializers.Serializer[Any]):
     percent = serializers.CharField(required=False, help_text="of the limit")
-    usd = serializers.CharField(required=False)
+    usd = MoneyField(required=False)
     on = serializers.ChoiceField(choices=("actual", "forecast"), required=False)
     action = serializers.ChoiceField(choices=[action.value for action in Action])
     tier = serializers.CharField(required=False, help_text="of a downgrade")
@@ -29,7 +29,7 @@ class BudgetIn(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=128)
     scope = serializers.DictField(child=serializers.CharField(), required=False, help_text="{} is everything")
     each = serializers.ChoiceField(choices=EACH, required=False, allow_null=True)
-    limit_usd = serializers.CharField(required=False)
+    limit_usd = MoneyField(required=False)
     limit_tokens = serializers.IntegerField(required=False)
     limit_calls = serializers.IntegerField(required=False)
     period = serializers.ChoiceField(choices=[period.value for period in Period])
@@ -180,7 +180,7 @@ def told(budget: Budget) -> dict[str, Any]:
         "fiscal_start": budget.fiscal_start,
         "timezone": budget.timezone,
         "counts_from": budget.counts_from,
-        "thresholds": budget.thresholds,
+        "thresholds": [one.told() for one in kept(budget.thresholds)],
         "recipients": budget.recipients,
         "exempt": budget.exempt,
         "grace_percent": f"{budget.grace_percent.normalize():f}",

@@ -11,7 +11,7 @@ from apps.budgets.domain.cycles import MAX_ROLLING_DAYS, Period, known_zones
 from apps.budgets.domain.recipients import read_recipients
 from apps.budgets.domain.scopes import EACH, checked_scope
 from apps.budgets.domain.states import Unit
-from apps.budgets.domain.thresholds import Threshold, checked_thresholds
+from apps.budgets.domain.thresholds import Threshold, checked_thresholds, money
 
 MAX_NAME = 128
 MAX_RECIPIENTS = 20
@@ -84,7 +84,7 @@ def checked_draft(sent: Mapping[str, Any]) -> Draft:
         recipients=_recipients(_sequence(sent.get("recipients") or (), "recipients")),
         exempt=_exempt(_sequence(sent.get("exempt") or (), "exempt")),
         grace_percent=_grace(sent.get("grace_percent")),
-        paused=bool(sent.get("paused", False)),
+        paused=_flag(sent.get("paused", False), "paused"),
     )
 
 
@@ -104,7 +104,7 @@ def _limit(sent: Mapping[str, Any]) -> tuple[str, Decimal]:
     if len(given) != 1:
         raise Refused(f"A budget has one of {', '.join(LIMITS)}.", code="required", path="limit_usd")
     name, unit = given[0]
-    limit = _decimal(sent[name], name)
+    limit = money(sent[name], name) if unit == Unit.USD else _decimal(sent[name], name)
     if not 0 < limit < _MOST or (unit != Unit.USD and limit != int(limit)):
         raise Refused("A limit is over 0 and under 10^12; of tokens and calls it is whole.", code="invalid", path=name)
     return unit, limit
@@ -166,8 +166,14 @@ def _whole(sent: Any, least: int, most: int, path: str) -> int:
     raise Refused(f"Expected a whole number from {least} to {most}.", code="invalid", path=path)
 
 
+def _flag(sent: Any, path: str) -> bool:
+    if isinstance(sent, bool):
+        return sent
+    raise Refused("Expected true or false.", code="invalid", path=path)
+
+
 def _decimal(sent: Any, path: str) -> Decimal:
-    """Money is a text; whole numbers may come as numbers of JSON."""
+    """Percentages, tokens and calls: a text, or a whole number of JSON."""
     try:
         number = Decimal(sent) if isinstance(sent, (str, int, Decimal)) and not isinstance(sent, bool) else None
         exponent = number.as_tuple().exponent if number is not None else None

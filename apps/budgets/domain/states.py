@@ -136,6 +136,9 @@ class Denial:
     asked_usd: Decimal
     state: BudgetState | None
     left_usd: Decimal | None = None
+    """Of the reservation, like the next two; None when it is over."""
+    limit_usd: Decimal = Decimal(0)
+    spent_usd: Decimal = Decimal(0)
     raise_contacts: tuple[str, ...] = ()
 
     @property
@@ -159,8 +162,7 @@ class Denial:
         """The machine-readable part of the 402."""
         told: dict[str, Any] = {"limit_source": self.limit_source, "asked_usd": format_money(self.asked_usd)}
         if self.state is None:
-            left = None if self.left_usd is None else format_money(self.left_usd)
-            return {**told, "budget_id": None, "remaining_usd": left, "raise_contacts": []}
+            return {**told, "budget_id": None, **self._told_of_reservation(), "resets_at": None, "raise_contacts": []}
         state = self.state
         amounts = {"limit": state.limit, "spent": state.spent, "reserved": state.reserved}
         return {
@@ -172,6 +174,13 @@ class Denial:
             "resets_at": state.resets_at.isoformat().replace("+00:00", "Z") if state.resets_at else None,
             "raise_contacts": list(self.raise_contacts),
         }
+
+    def _told_of_reservation(self) -> dict[str, str | None]:
+        """Spent on it and drawn from it by others add up, with what is left, to its amount."""
+        left = self.left_usd
+        drawn = Decimal(0) if left is None else max(self.limit_usd - self.spent_usd - left, Decimal(0))
+        amounts = {"limit": self.limit_usd, "spent": self.spent_usd, "reserved": drawn, "remaining": left}
+        return {f"{name}_usd": None if usd is None else format_money(usd) for name, usd in amounts.items()}
 
 
 class BudgetRefused(Exception):

@@ -1,5 +1,6 @@
 """What happens at which share of a budget: notify, advise, take cheaper models, block. Amounts are in its unit."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
@@ -7,12 +8,14 @@ from enum import StrEnum
 from typing import Any
 
 from apps.access.domain.errors import Refused
+from apps.costs.domain.money_format import format_money
 
 HYSTERESIS_PERCENT = Decimal(2)
 """An action that is on ends when spending falls this far, in percent of its level, below the level it began at."""
 MAX_THRESHOLDS = 12
 MAX_PERCENT = Decimal(1000)
 MAX_TIER = 128
+_MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,15})?")
 _SMALLEST = Decimal(1).scaleb(-15)
 
 
@@ -53,7 +56,11 @@ class Threshold:
 
     def told(self) -> dict[str, str]:
         """As the API writes it."""
-        level = {"percent": _plain(self.percent)} if self.percent is not None else {"usd": _plain(self.amount or 0)}
+        level = (
+            {"percent": _plain(self.percent)}
+            if self.percent is not None
+            else {"usd": format_money(self.amount or Decimal(0))}
+        )
         return {**level, "on": self.on, "action": self.action.value, **({"tier": self.tier} if self.tier else {})}
 
 
@@ -122,15 +129,29 @@ def _checked(sent: Any, path: str, unit: str) -> Threshold:
     if (action is Action.DOWNGRADE) is not bool(tier) or not isinstance(tier, str) or len(tier) > MAX_TIER:
         message = "A downgrade names the tier it goes to, and nothing else does."
         raise Refused(message, code="invalid", path=f"{path}.tier")
-    percent, amount = (_number(sent.get(name), f"{path}.{name}") for name in ("percent", "usd"))
+    percent = _number(sent.get("percent"), f"{path}.percent")
+    amount = None if sent.get("usd") is None else money(sent["usd"], f"{path}.usd")
     if (percent is None) is (amount is None):
         raise Refused("A threshold has either a percent or an amount.", code="invalid", path=path)
     if percent is not None and percent > MAX_PERCENT:
         raise Refused(f"At most {MAX_PERCENT} percent.", code="invalid", path=f"{path}.percent")
+    if amount is not None and not amount:
+        raise Refused("An amount is over 0.", code="invalid", path=f"{path}.usd")
     if amount is not None and unit != "usd":
         message = f"A budget of {unit} has thresholds in percent."
         raise Refused(message, code="invalid", path=f"{path}.usd")
     return Threshold(action, percent, amount, on, tier)
+
+
+def money(sent: Any, path: str) -> Decimal:
+    """USD as the API takes it: a decimal text. Raises Refused for anything else, as a JSON number."""
+    if isinstance(sent, str) and _MONEY.fullmatch(sent):
+        return Decimal(sent)
+    if isinstance(sent, int | float) and not isinstance(sent, bool):
+        message = 'Money is a decimal string, for example "0.50", not a JSON number.'
+        raise Refused(message, code="money_as_number", path=path)
+    message = "Expected digits, at most 12 before the point and 15 after it, as a string."
+    raise Refused(message, code="money", path=path)
 
 
 def _number(sent: Any, path: str) -> Decimal | None:
@@ -161,6 +182,6 @@ def kept(thresholds: Sequence[Mapping[str, str]]) -> list[Threshold]:
     ]
 
 
-def _plain(number: Decimal | int | None) -> str:
-    text = format(Decimal(number or 0), "f")
+def _plain(number: Decimal) -> str:
+    text = format(number, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

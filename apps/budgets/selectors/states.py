@@ -65,7 +65,9 @@ def budget_state(*, facts: Facts, now: datetime) -> list[BudgetState]:
     for _ in range(TRIES):
         asked = matched(facts, now)
         rows = prepared(f"SELECT * FROM {STATES} ORDER BY place", asked.parameters()) if asked.found else []
-        if not asked.is_outdated(rows):
+        if not asked.found and matching.stored_version() != asked.version:
+            matching.forget()
+        elif not asked.is_outdated(rows):
             break
     return asked.states(rows)
 

@@ -231,17 +231,19 @@ def _fingerprint(facts: Facts, amount: Decimal, parent_id: str | None) -> str:
 
 def _denial(denied: _Denied, asked: _Asked, facts: Facts) -> Denial:
     if denied.counter_id is None:
-        return Denial("reservation", asked.amount, None, left_usd=_left(asked.parent))
+        return _denial_by(Reservation.objects.filter(id=asked.parent or 0).first(), asked.amount)
     states = budget_state(facts=facts, now=timezone.now())
     state = next((one for one in states if one.counter_id == denied.counter_id), states[0] if states else None)
     return Denial("budget", asked.amount, state, raise_contacts=contacts_of(state))
 
 
-def _left(parent: int | None) -> Decimal | None:
+def _denial_by(parent: Reservation | None, amount: Decimal) -> Denial:
+    """What a reservation refuses; `settled` and what others drew from it are gone from `left`."""
     if parent is None:
-        return None
-    found = Reservation.objects.filter(id=parent, state=ReservationState.OPEN, expires_at__gt=timezone.now()).first()
-    return found.left if found else None
+        return Denial("reservation", amount, None)
+    is_open = parent.state == ReservationState.OPEN and parent.expires_at > timezone.now()
+    left = parent.left if is_open else None
+    return Denial("reservation", amount, None, left_usd=left, limit_usd=parent.amount, spent_usd=parent.settled)
 
 
 def release(*, project_id: int, public_id: str) -> bool:
