@@ -128,7 +128,7 @@ class ChannelView(APIView):
     @extend_schema(operation_id="channels_delete", responses={204: None})
     def delete(self, request: ApiRequest, channel_id: int) -> Response:
         _channel(request, channel_id)
-        channels.delete(caller=request.auth, channel_id=channel_id)
+        channels.delete(caller=request.auth, channel_id=channel_id, now=timezone.now())
         return Response(status=204)
 
 

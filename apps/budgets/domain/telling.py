@@ -28,7 +28,7 @@ def due_at(manner: Manner, severity: str, now: datetime) -> datetime:
     """When to tell of something that happened now. What is critical waits for nothing."""
     if severity == CRITICAL:
         return now
-    return _after_quiet(manner, _next_digest(manner, now))
+    return after_quiet(manner, _next_digest(manner, now))
 
 
 def _next_digest(manner: Manner, now: datetime) -> datetime:
@@ -40,7 +40,13 @@ def _next_digest(manner: Manner, now: datetime) -> datetime:
     return midnight + ((now - midnight) // interval + 1) * interval
 
 
-def _after_quiet(manner: Manner, moment: datetime) -> datetime:
+def is_quiet(manner: Manner, moment: datetime) -> bool:
+    """True within the quiet hours, by the clock on the wall."""
+    return after_quiet(manner, moment) != moment
+
+
+def after_quiet(manner: Manner, moment: datetime) -> datetime:
+    """The moment itself, or the end of the quiet hours it falls into."""
     begins, ends = manner.quiet_from, manner.quiet_until
     if begins is None or ends is None or begins == ends:
         return moment
@@ -50,4 +56,6 @@ def _after_quiet(manner: Manner, moment: datetime) -> datetime:
     if not quiet:
         return moment
     day = local.date() + timedelta(days=int(clock >= ends))
-    return datetime.combine(day, ends, local.tzinfo).astimezone(UTC)
+    # In the hour that the clock goes through twice, the end that is still to come.
+    found = datetime.combine(day, ends, local.tzinfo).astimezone(UTC)
+    return found if found > moment else datetime.combine(day, ends.replace(fold=1), local.tzinfo).astimezone(UTC)

@@ -41,8 +41,13 @@ class Receivers:
         )
 
     def of(self, alert: Alert, chosen: Recipients | None = None) -> list[Receiver]:
-        """Who is told about it, each once: those the budget chose, else the usual ones."""
-        wanted = chosen or self._usual
+        """Who is told about it, each once: those the budget chose, else the usual ones.
+
+        The usual ones too where all of those are gone: an alert that nobody hears is none.
+        """
+        return (self._of(alert, chosen) if chosen else []) or self._of(alert, self._usual)
+
+    def _of(self, alert: Alert, wanted: Recipients) -> list[Receiver]:
         people = {
             person.address
             for person in self._people

@@ -34,7 +34,7 @@ def alerting(request: PageRequest) -> HttpResponse:
     form = AudienceForm(request.POST)
     if form.is_valid():
         try:
-            set_audience(caller=request.caller, wanted=form.wanted())
+            set_audience(caller=request.caller, wanted=form.wanted(), now=timezone.now())
         except Refused as refusal:
             form.refuse(refusal)
         else:
@@ -143,7 +143,7 @@ def delete_channel(request: PageRequest, channel_id: int) -> HttpResponse:
     channel = _channel(request, channel_id)
     form = ConfirmForm(channel.name, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        channels.delete(caller=request.caller, channel_id=channel_id)
+        channels.delete(caller=request.caller, channel_id=channel_id, now=timezone.now())
         messages.success(request, f"{channel.name} is deleted.")
         return see_other("budgets:alerting")
     context = {"form": form, "channel": channel, "deliveries": channel.deliveries.count()}

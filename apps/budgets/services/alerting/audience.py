@@ -2,13 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import time
+from datetime import datetime, time
 
 from django.db import transaction
 
 from apps.access.domain.identity import Caller
 from apps.access.services import audit
 from apps.budgets.models import Audience, Channel, MailAddress
+from apps.budgets.services.alerting import hours
 from apps.budgets.services.alerting.channels import refuse_limited
 
 
@@ -29,8 +30,8 @@ class Telling:
 
 
 @transaction.atomic
-def set_audience(*, caller: Caller, wanted: Telling) -> Audience:
-    """Set who is told and how. Raises NotAllowed for a caller who is limited to projects."""
+def set_audience(*, caller: Caller, wanted: Telling, now: datetime) -> Audience:
+    """Set who is told and how, also of what waits for its hour. Raises NotAllowed for a caller limited to projects."""
     refuse_limited(caller)
     Audience.objects.get_or_create(id=1)
     audience = Audience.objects.select_for_update().get(id=1)
@@ -44,6 +45,7 @@ def set_audience(*, caller: Caller, wanted: Telling) -> Audience:
     audience.channels.set(Channel.objects.filter(id__in=wanted.channel_ids))
     if (after := _told(audience)) != before:
         audit.record(caller=caller, action="alerting.changed", obj=audience, before=before, after=after)
+        hours.set_anew(manner=audience.manner, now=now)
     return audience
 
 

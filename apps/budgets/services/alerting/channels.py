@@ -9,7 +9,9 @@ from django.db import IntegrityError, transaction
 from apps.access.domain.errors import Conflict, NotAllowed, Refused
 from apps.access.domain.identity import Caller
 from apps.access.services import audit
-from apps.budgets.models import Channel, ChannelKind, Delivery, Purpose
+from apps.budgets.domain.recipients import CHANNEL
+from apps.budgets.models import Budget, Channel, ChannelKind, Delivery, Purpose
+from apps.budgets.services.alerting.raising import resolve_alerts
 from apps.budgets.services.outbound import OutboundError, check
 
 MOST_CHANNELS = 50
@@ -42,7 +44,7 @@ def change(
         _refuse_address(url)
     with transaction.atomic():
         channel = Channel.objects.select_for_update().get(id=channel_id)
-        before, was = _told(channel), _standing(channel)
+        before, was, called = _told(channel), _standing(channel), channel.name
         channel.name = channel.name if name is None else name.strip()
         channel.url = channel.url if url is None else url
         if on is True:
@@ -52,8 +54,21 @@ def change(
         if _standing(channel) == was:
             return channel
         _kept(channel)
+        if channel.name != called:
+            _rename_in_budgets(called, channel.name)
+        if on is True:
+            resolve_alerts(kind="channel_off", subject=f"channel:{channel.pk}", occurrences_prefix="", now=now)
         audit.record(caller=caller, action="channel.changed", obj=channel, before=before, after=_told(channel))
     return channel
+
+
+def _rename_in_budgets(before: str, after: str) -> None:
+    """Budgets that tell this channel go on telling it."""
+    old, new = CHANNEL + before, CHANNEL + after
+    for budget in Budget.objects.filter(recipients__contains=[old]).select_for_update(no_key=True).order_by("id"):
+        budget.recipients = [new if one == old else one for one in budget.recipients]
+        budget.version += 1
+        budget.save(update_fields=["recipients", "version"])
 
 
 def _standing(channel: Channel) -> tuple[object, ...]:
@@ -76,11 +91,12 @@ def rotate(*, caller: Caller, channel_id: int, now: datetime) -> Channel:
 
 
 @transaction.atomic
-def delete(*, caller: Caller, channel_id: int) -> Channel:
+def delete(*, caller: Caller, channel_id: int, now: datetime) -> Channel:
     """It gets nothing any more, and its deliveries go with it. Raises DoesNotExist."""
     refuse_limited(caller)
     channel = Channel.objects.select_for_update().get(id=channel_id)
     audit.record(caller=caller, action="channel.deleted", obj=channel, before=_told(channel))
+    resolve_alerts(kind="channel_off", subject=f"channel:{channel.pk}", occurrences_prefix="", now=now)
     Channel.objects.filter(id=channel.pk).delete()
     return channel
 

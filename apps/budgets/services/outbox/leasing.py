@@ -1,13 +1,14 @@
 """Leases on deliveries, and how they end. A lease is known by the number of the try: a later one makes it void."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from apps.budgets.models import Channel, Delivery, DeliveryItem, DeliveryState, Purpose
+from apps.budgets.models import Channel, Delivery, DeliveryItem, DeliveryState, Event, Purpose
+from apps.budgets.models.channels import DeliveryQuerySet
 from apps.budgets.selectors.receivers import Receiver
 
 STALE = timedelta(hours=24)
@@ -39,8 +40,10 @@ def lease_next(*, now: datetime, resting: Collection[Receiver] = (), mail_rests:
     delivery.was_interrupted |= delivery.leased_until is not None
     delivery.leased_until = now + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
     delivery.save(update_fields=["tries", "leased_until", "was_interrupted"])
-    if delivery.channel_id is None and delivery.purpose == Purpose.ALERTS and delivery.made_at < now - STALE:
-        _fold_stale(delivery, now)
+    if delivery.channel_id is None and delivery.purpose == Purpose.ALERTS:
+        _fold_over(delivery, now)
+        if delivery.made_at < now - STALE:
+            _fold_stale(delivery, now)
     return delivery
 
 
@@ -48,6 +51,11 @@ def mark_sent(delivery: Delivery, *, now: datetime) -> bool:
     """It is delivered. False if another worker has leased it meanwhile."""
     _channel_works(delivery)
     return _end(delivery, state=DeliveryState.SENT, sent_at=now, error="")
+
+
+def put_off(delivery: Delivery, *, until: datetime) -> bool:
+    """It was not tried: its time is later. False if another worker has leased it meanwhile."""
+    return _end(delivery, due_at=until, tries=delivery.tries - 1)
 
 
 def mark_failed(delivery: Delivery, *, why: str, retry_at: datetime | None) -> bool:
@@ -68,12 +76,37 @@ def _channel_works(delivery: Delivery) -> None:
         Channel.objects.filter(id=delivery.channel_id).exclude(failing_since=None).update(failing_since=None)
 
 
+def _fold_over(delivery: Delivery, now: datetime) -> None:
+    """What tells of an end takes along what has not left yet of the same alerts: a beginning must not come after it."""
+    mine = delivery.items.values_list("announcement__alert_id", "announcement__event")
+    over = [alert_id for alert_id, event in mine if event == Event.RESOLVED]
+    if not over:
+        return
+    others = DeliveryItem.objects.filter(delivery=OuterRef("pk")).exclude(announcement__alert__in=over)
+    waiting = _others_of(delivery, now).filter(~Exists(others), items__announcement__alert__in=over)
+    _fold(delivery, waiting.values_list("id", flat=True))
+
+
 def _fold_stale(delivery: Delivery, now: datetime) -> None:
     """Mails that waited for a day, because the server was away, go out as one."""
-    others = Delivery.objects.due(now).filter(
-        address=delivery.address, channel=None, purpose=Purpose.ALERTS, made_at__lt=now - STALE
+    stale = _others_of(delivery, now).filter(due_at__lte=now, made_at__lt=now - STALE)
+    _fold(delivery, stale.values_list("id", flat=True))
+
+
+def _others_of(delivery: Delivery, now: datetime) -> DeliveryQuerySet:
+    """Mails with alerts to the same address that nobody holds."""
+    free = Q(leased_until=None) | Q(leased_until__lt=now)
+    found = Delivery.objects.filter(
+        free, address=delivery.address, channel=None, purpose=Purpose.ALERTS, state=DeliveryState.WAITING
     )
-    ids = list(others.exclude(id=delivery.pk).select_for_update(skip_locked=True).values_list("id", flat=True))
+    return found.exclude(id=delivery.pk)
+
+
+def _fold(delivery: Delivery, found: Iterable[int]) -> None:
+    """Let these go out with this one, as far as nobody holds them."""
+    ids = list(
+        Delivery.objects.filter(id__in=list(found)).select_for_update(skip_locked=True).values_list("id", flat=True)
+    )
     DeliveryItem.objects.filter(delivery__in=ids).update(delivery=delivery)
     Delivery.objects.filter(id__in=ids).update(
         state=DeliveryState.FOLDED, folded_into=delivery, leased_until=None, error=""

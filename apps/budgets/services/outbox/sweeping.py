@@ -12,13 +12,16 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from apps.budgets.domain.retries import MAIL_WAITS, WEBHOOK_WAITS, next_wait
+from apps.budgets.domain.telling import Manner
 from apps.budgets.models import Delivery
-from apps.budgets.selectors.receivers import Receiver
+from apps.budgets.selectors.receivers import Receiver, audience
+from apps.budgets.services.alerting import hours
 from apps.budgets.services.alerting.addressing import BATCH, address_waiting
 from apps.budgets.services.outbox import failing, posts
 from apps.budgets.services.outbox.errors import SendError
-from apps.budgets.services.outbox.leasing import lease_next, mark_failed, mark_sent
+from apps.budgets.services.outbox.leasing import lease_next, mark_failed, mark_sent, put_off
 from apps.budgets.services.outbox.mail import MailRun
+from apps.budgets.services.outbox.readers import why_not
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class Run:
     failed: int = 0
     left: bool = False
     mail_failures: int = 0
+    manner: Manner = field(default_factory=lambda: audience().manner)
     resting: set[Receiver] = field(default_factory=set)
 
     @property
@@ -81,7 +85,13 @@ def _next(run: Run, clock: Clock) -> Delivery | None:
 
 
 def _deliver(delivery: Delivery, run: Run, mail: MailRun, clock: Clock) -> None:
-    """Send one message that is leased, and mark how it went."""
+    """Send one message that is leased, and mark how it went; or not, if it is not for now, or for nobody any more."""
+    if why := why_not(delivery):
+        mark_failed(delivery, why=why, retry_at=None)
+        return
+    if later := hours.quiet_until(delivery, run.manner, clock()):
+        put_off(delivery, until=later)
+        return
     try:
         _send(delivery, mail, clock)
     except SendError as error:
@@ -108,13 +118,16 @@ def _send(delivery: Delivery, mail: MailRun, clock: Clock) -> None:
 
 def _failed(delivery: Delivery, error: SendError, run: Run, now: datetime) -> None:
     run.failed += 1
-    if delivery.channel is None:
-        run.mail_failures += error.everywhere
-    else:
-        run.resting.add(Receiver(channel_id=delivery.channel_id))
-        failing.note(channel=delivery.channel, permanent=error.permanent, why=str(error), now=now)
     wait = next_wait(MAIL_WAITS if delivery.channel is None else WEBHOOK_WAITS, delivery.tries, chance=random.random())
     if wait is not None and error.retry_after:
         wait = max(wait, timedelta(seconds=min(error.retry_after, 86_400)))
     given_up = error.permanent or wait is None
-    mark_failed(delivery, why=str(error), retry_at=None if given_up or wait is None else now + wait)
+    if delivery.channel is None:
+        run.mail_failures += error.everywhere
+    else:
+        run.resting.add(Receiver(channel_id=delivery.channel_id))
+        given_up |= failing.note(
+            delivery=delivery, permanent=error.permanent, is_last=wait is None, why=str(error), now=now
+        )
+    retry_at = None if given_up or wait is None else hours.retry_at(delivery, run.manner, now + wait)
+    mark_failed(delivery, why=str(error), retry_at=retry_at)
