@@ -400,6 +400,8 @@ DEFAULT_FROM_EMAIL = env.str("BURSAR_MAIL_FROM", default="bursar@localhost")
 _host = next((host for host in ALLOWED_HOSTS if not host.startswith((".", "*"))), "localhost")
 _port = f":{WEB_PORT}" if INSECURE_HTTP else ""
 PUBLIC_URL = env.str("BURSAR_PUBLIC_URL", default="") or f"http{'' if INSECURE_HTTP else 's'}://{_host}{_port}/"
+if not PUBLIC_URL.startswith(("https://", "http://")):
+    raise ImproperlyConfigured("BURSAR_PUBLIC_URL has to begin with https:// (or http://): links in mails begin so.")
 
 # Alerts and their delivery (docs/alerts.md).
 OUTBOX_LEASE_SECONDS = env.int("BURSAR_OUTBOX_LEASE_SECONDS", default=120)

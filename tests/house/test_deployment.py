@@ -46,6 +46,13 @@ def test_it_names_a_variable_it_cannot_understand() -> None:
     assert "BURSAR_WEB_WORKERS is not understood" in result.stderr
 
 
+def test_it_refuses_an_address_that_no_link_can_begin_with() -> None:
+    result = manage("check", environment=PRODUCTION | {"BURSAR_PUBLIC_URL": "bursar.example.org"})
+
+    assert result.returncode != 0
+    assert "BURSAR_PUBLIC_URL has to begin with https://" in result.stderr
+
+
 def test_it_refuses_a_database_that_rounds_money() -> None:
     result = manage("check", environment=PRODUCTION | {"DATABASE_URL": "sqlite:///bursar.db"})
 

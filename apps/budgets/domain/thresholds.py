@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from apps.access.domain.errors import Refused
+from apps.costs.domain import formats
 from apps.costs.domain.money_format import format_money
 
 HYSTERESIS_PERCENT = Decimal(2)
@@ -185,3 +186,21 @@ def kept(thresholds: Sequence[Mapping[str, str]]) -> list[Threshold]:
 def _plain(number: Decimal) -> str:
     text = format(number, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def level_of_key(key: str) -> tuple[bool, Decimal]:
+    """Orders keys by their level, percentages after amounts, for those of one budget; what is no key comes first."""
+    level = key.split(":")[-2] if key.count(":") >= 2 else ""
+    try:
+        return level.endswith("%"), Decimal(level.removesuffix("%"))
+    except InvalidOperation:
+        return False, Decimal(0)
+
+
+def level_words(key: str) -> str:
+    """The level of a key for people: "80 %", "$50.00", "100 % by forecast". Empty for what is no key."""
+    is_percent, level = level_of_key(key)
+    if not level:
+        return ""
+    forecast = " by forecast" if key.split(":")[-3].endswith("forecast") else ""
+    return (f"{level.normalize():f} %" if is_percent else formats.money(level)) + forecast

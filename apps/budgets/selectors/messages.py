@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from apps.budgets.domain.lowering import Lowered
+from apps.budgets.domain.thresholds import level_of_key, level_words
 from apps.budgets.models import Alert, AlertState, Delivery, Event
 
 EVENT_WORDS = {Event.RAISED: "", Event.REMINDER: "Still firing: ", Event.RESOLVED: "Resolved: "}
+_LEVELS = ("danger", "warning", "info", "ok")
 MOST_LOWERED = 20
 """A message names so many pairs of models, those with the most calls."""
 
@@ -60,11 +63,33 @@ class Told:
     def can_be_acknowledged(self) -> bool:
         return self.alert.state == AlertState.FIRING
 
+    @property
+    def about(self) -> tuple[str, str, str]:
+        """What it shares with others that happened at once to one counter of a budget."""
+        return self.alert.kind, self.alert.subject, self.event
+
+    @property
+    def _gravity(self) -> tuple[int, bool, Decimal]:
+        return -_LEVELS.index(self.level), *level_of_key(self.alert.occurrence)
+
+
+def subject_of(told: Sequence[Told]) -> str:
+    """A message in one line, which names everything it tells as far as there is room."""
+    first, *others = told
+    if not others:
+        return first.line
+    if {one.about for one in others} == {first.about}:
+        levels = dict.fromkeys(level_words(one.alert.occurrence) for one in told)
+        if all(levels):
+            return ", ".join([first.line, *(f"and {words}" for words in list(levels)[1:])])
+    return f"{len(told)} alerts: {first.line}"
+
 
 def told_in(delivery: Delivery) -> list[Told]:
-    """What a message tells, oldest first; a resolved one only as resolved."""
+    """What a message tells, the gravest and highest first, then the oldest; a resolved one only as resolved."""
     items = delivery.items.select_related("announcement__alert").order_by("announcement_id")
     newest = {item.announcement.alert_id: item.announcement for item in items}
-    return [
+    told = [
         Told(one.alert, one.event, one.made_at, Lowered.of(one.lowered), one.lowered_since) for one in newest.values()
     ]
+    return sorted(told, key=lambda one: one._gravity, reverse=True)

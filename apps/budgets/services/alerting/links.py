@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urljoin
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import signing
@@ -23,6 +23,11 @@ class Acknowledgement:
 def alert_url(alert_id: int) -> str:
     """The page of an alert."""
     return _absolute("budgets:alert", alert_id)
+
+
+def inbox_url() -> str:
+    """The page of all open alerts."""
+    return _absolute("budgets:alerts")
 
 
 def budget_url(budget_id: int | None) -> str:
@@ -64,4 +69,7 @@ def _read(token: str, salt: str) -> object:
 
 
 def _absolute(name: str, *arguments: object) -> str:
-    return urljoin(settings.PUBLIC_URL, reverse(name, args=arguments))
+    """Behind a proxy that serves Bursar below a path the public address has it, and Django perhaps too."""
+    base, path = settings.PUBLIC_URL.rstrip("/"), reverse(name, args=arguments)
+    below = urlsplit(base).path
+    return f"{base.removesuffix(below)}{path}" if below and path.startswith(f"{below}/") else f"{base}{path}"
