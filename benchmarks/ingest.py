@@ -162,7 +162,7 @@ def web_server(environment: dict[str, str], workers: int) -> "Iterator[int]":
     """The product under gunicorn as in production; yields its process id."""
     command = [
         sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{PORT}", "--workers", str(workers), "--threads", "8",
-        "--worker-class", "gthread", "--keep-alive", "30", "--log-level", "warning", *_server_config(),
+        "--keep-alive", "30", "--log-level", "warning", *_server_config(),
         "controlplane.wsgi",
     ]  # fmt: skip
     process = subprocess.Popen(command, env=environment)

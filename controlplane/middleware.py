@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from django.conf import settings
@@ -109,10 +109,20 @@ class ShortWay:
         }
         self._origin_of = RequestIdMiddleware(_nobody).origin_of
         self._security = SecurityMiddleware(_nobody)
+        self._constants: dict[bool, tuple[tuple[str, str], ...]] = {}
         self._caught = convert_exception_to_response(cast(Any, self._answer))
 
-    def answer(self, request: HttpRequest) -> HttpResponseBase | None:
-        """The answer; None for a request that has to go the long way."""
+    def answer(self, request: HttpRequest) -> HttpResponse | None:
+        """The answer with all its headers; None for a request that has to go the long way."""
+        if (told := self.told(request)) is None:
+            return None
+        answer, headers = told
+        for name, value in headers:
+            answer.headers[name] = value
+        return answer
+
+    def told(self, request: HttpRequest) -> tuple[HttpResponse, list[tuple[str, str]]] | None:
+        """The answer, and the headers that it needs beside its own."""
         if request.path_info not in self.views or _has_nul(request) or self._security.process_request(request):
             return None
         origin = self._origin_of(request)
@@ -123,10 +133,21 @@ class ShortWay:
             request_context.leave(token)
         if not isinstance(answer, HttpResponse):
             return None
-        _set_constant(answer)
-        answer.headers["X-Request-Id"] = origin.request_id
-        answer.headers["Content-Length"] = str(len(answer.content))
-        return self._security.process_response(request, answer)
+        own = [("X-Request-Id", origin.request_id), ("Content-Length", str(len(answer.content)))]
+        return answer, [*self._constant(request, answer), *own]
+
+    def _constant(self, request: HttpRequest, answer: HttpResponse) -> Iterable[tuple[str, str]]:
+        """What every answer has, as far as this one does not say it itself."""
+        is_secure = request.is_secure()
+        constant = self._constants.get(is_secure)
+        if constant is None:
+            bare = HttpResponse()
+            del bare.headers["Content-Type"]
+            _set_constant(bare)
+            constant = self._constants[is_secure] = tuple(self._security.process_response(request, bare).items())
+        if len(answer.headers) == 1:  # the type of its content
+            return constant
+        return [(name, value) for name, value in constant if name not in answer.headers]
 
     def _answer(self, request: HttpRequest) -> HttpResponse | None:
         request.get_host()  # raises for a host that is not this installation

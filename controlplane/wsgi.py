@@ -6,7 +6,7 @@ from typing import Any
 import django
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import ResolverMatch
 from django.utils.log import log_response
 
@@ -33,13 +33,13 @@ class Handler(WSGIHandler):
         if environ.get("PATH_INFO") not in self._short.views:
             return super().__call__(environ, start_response)
         request = WSGIRequest(environ)
-        answer = self._short.answer(request)
-        if not isinstance(answer, HttpResponse):
+        if (told := self._short.told(request)) is None:
             environ[self._tried] = request
             return super().__call__(environ, start_response)
+        answer, headers = told
         if answer.status_code >= 400:
             log_response("%s: %s", answer.reason_phrase, request.path, response=answer, request=request)
-        start_response(f"{answer.status_code} {answer.reason_phrase}", [*answer.items()])
+        start_response(f"{answer.status_code} {answer.reason_phrase}", [*answer.items(), *headers])
         if not _leaves_work():
             return [answer.content]
         answer._handler_class = self.__class__  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from django.db import DataError, connection, transaction
 from django.db.utils import ProgrammingError
 
 from apps.access import statements
-from apps.access.statements import numbered, prepared
+from apps.access.statements import OneConnection, numbered, prepared
 from apps.costs.services.ingest.literals import uuid_array
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,6 +103,21 @@ def test_connections_whose_server_went_away_are_not_handed_out() -> None:
         for pid in pids:
             other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     assert prepared("SELECT pg_backend_pid()", [])[0][0] not in pids
+
+
+def test_what_asks_twice_borrows_once() -> None:
+    connection.close()
+    pool = cast(Any, connection).pool
+    prepared("SELECT 1", [])
+    for _ in range(20):  # the pool has eight
+        with OneConnection():
+            ((first,),) = prepared("SELECT pg_backend_pid()", [])
+            with OneConnection(), pytest.raises(DataError):
+                prepared("SELECT 1 / %s::int", [0])
+            other = pool.getconn()  # nobody else has it meanwhile
+            assert prepared("SELECT pg_backend_pid()", []) == [(first,)] != [(other.info.backend_pid,)]
+            pool.putconn(other)
+    assert pool.get_stats()["pool_available"] == pool.get_stats()["pool_size"]
 
 
 def test_numbered_values_go_as_text_or_binary(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from apps.access.domain.identity import Scope
 from apps.routing.domain.candidates import BudgetLimit, Candidate, Wanted
 from apps.routing.domain.exploring import WHOLE, Exploring, chance_of, chances, drawn, expected_extra
 from apps.routing.domain.pacing import STEADY, Pace, Used, pace_of
-from apps.routing.domain.selection import dominates, spot
+from apps.routing.domain.selection import dominates
 from apps.routing.models import Decision
 from tests.budgets import acts as budgets
 from tests.costs.posting import JSON
@@ -93,7 +93,7 @@ def test_laws_of_chances(wanted: Wanted, ladder: list[Candidate], exploring: Exp
         assert wanted.budget is None or wanted.budget.left is None or 2 * choice.chosen.cost <= wanted.budget.left
         assert wanted.budget is None or wanted.budget.most_rank is None
         assert choice.chosen.known is None or choice.chosen.known.lower >= wanted.quality_threshold
-        usual = next(each for each in ladder if choice.verdicts[spot(each)] == "usual")
+        usual = next(each for each in ladder if choice.verdicts[each.spot] == "usual")
         assert not dominates(choice.costs, usual, choice.chosen)
         assert usual.model in [each.model for each in choice.fallbacks]
 

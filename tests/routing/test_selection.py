@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from apps.routing.domain.candidates import BudgetLimit, Candidate, Quality, Wanted
 from apps.routing.domain.reasons import sentence
-from apps.routing.domain.selection import dominates, select, spot
+from apps.routing.domain.selection import dominates, select
 
 TIERS = ("simple", "standard", "premium")
 
@@ -221,11 +221,11 @@ def test_what_is_told_beside_the_choice() -> None:
         replace(ASK, budget=BudgetLimit("S", "budget", most_rank=1)), [weak, MIDDLE, open_one, second, LARGE]
     )
     assert found.verdicts == {
-        spot(weak): "below_quality",
-        spot(MIDDLE): "chosen",
-        spot(open_one): "unhealthy",
-        spot(second): "dearer",
-        spot(LARGE): "dearer",
+        weak.spot: "below_quality",
+        MIDDLE.spot: "chosen",
+        open_one.spot: "unhealthy",
+        second.spot: "dearer",
+        LARGE.spot: "dearer",
     }
     assert [each.model[1] for each in found.fallbacks] == ["second", "large", "small"]
     assert (found.expected, found.is_below_quality, found.wanted_tier) == (100, False, "standard")
@@ -329,19 +329,19 @@ def test_laws(wanted: Wanted, ladder: list[Candidate]) -> None:
     assert wanted.budget is None or wanted.budget.left is None or chosen.cost <= wanted.budget.left
     assert chosen.breaker == "closed" or wanted.tries_recovering
     refused = {"chosen", "below_quality", "dearer", "another_tier", "not_preferred"}
-    feasible = [each for each in ladder if found.verdicts[spot(each)] in refused]
-    costs = {spot(each): _expected(each, feasible) for each in feasible}
+    feasible = [each for each in ladder if found.verdicts[each.spot] in refused]
+    costs = {each.spot: _expected(each, feasible) for each in feasible}
     assert not [each for each in feasible if dominates(costs, each, chosen)], "never a dominated model"
-    is_weak = {spot(each): each.known is not None and each.known.lower < wanted.quality_threshold for each in feasible}
-    if is_weak[spot(chosen)] and found.lowered_from is None:
+    is_weak = {each.spot: each.known is not None and each.known.lower < wanted.quality_threshold for each in feasible}
+    if is_weak[chosen.spot] and found.lowered_from is None:
         assert found.reason_code == "held", "what is known to be too weak is taken for a budget, or in a turn"
     wanted_rank = next(rank for rank, name in enumerate(TIERS) if name in (found.wanted_tier or TIERS[0]))
     if chosen.rank != wanted_rank and found.wanted_tier:
         assert found.reason_code.startswith("left_") or found.reason_code == "quality_before_budget"
     if wanted.strategy == "cost_optimized":
         top = max(each.rank for each in ladder)
-        premium = [costs[spot(each)] for each in feasible if each.rank == top and not is_weak[spot(each)]]
-        assert not premium or chosen.rank == top or costs[spot(chosen)] <= min(premium), "never dearer than all-premium"
+        premium = [costs[each.spot] for each in feasible if each.rank == top and not is_weak[each.spot]]
+        assert not premium or chosen.rank == top or costs[chosen.spot] <= min(premium), "never dearer than all-premium"
 
 
 def _expected(each: Candidate, feasible: list[Candidate]) -> int:

@@ -75,15 +75,15 @@ class Scope:
             return False
         if self.agent is not None and not self._covers_agent(facts):
             return False
-        return all(getattr(facts, name) == value for name, value in self.plain if name in OF_CELL)
+        return not self.plain or all(getattr(facts, name) == value for name, value in self.plain if name in OF_CELL)
 
     def covers_rest(self, facts: Facts) -> bool:
         """The part in which the records of one cell differ: user, key, tool, conversation, tags."""
         if self.keys is not None and facts.key_id not in self.keys:
             return False
-        if any(facts.tags.get(name) != value for name, value in self.tags):
+        if self.tags and any(facts.tags.get(name) != value for name, value in self.tags):
             return False
-        return all(getattr(facts, name) == value for name, value in self.plain if name not in OF_CELL)
+        return not self.plain or all(getattr(facts, name) == value for name, value in self.plain if name not in OF_CELL)
 
     def _covers_agent(self, facts: Facts) -> bool:
         if facts.agent is None:

@@ -1,7 +1,7 @@
 """How one counter of a budget stands, and what an agent is told of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +10,7 @@ from apps.budgets.domain.thresholds import Action, Threshold, strictest
 from apps.costs.domain.money_format import format_money
 
 NOTHING = Decimal(0)
+_BLOCK = Action.BLOCK.value
 
 
 class Unit:
@@ -48,16 +49,21 @@ class BudgetState:
     paused: bool = False
     exempt: bool = False
     counter_id: int | None = None
+    is_blocked: bool = field(init=False, compare=False, repr=False)
+    """True once nothing more may be spent."""
+    action: str = field(init=False, compare=False, repr=False)
+    """What to do: none, advise, cheapest, downgrade or block."""
+
+    def __post_init__(self) -> None:
+        # Both are asked for again and again at every decision.
+        used = self.ceiling is not None and not self.paused and self.spent + self.reserved >= self.ceiling
+        object.__setattr__(self, "is_blocked", used)
+        object.__setattr__(self, "action", self._action())
 
     @property
     def remaining(self) -> Decimal:
         """What is left of the limit, never less than nothing."""
         return max(self.limit - self.spent - self.reserved, NOTHING)
-
-    @property
-    def is_blocked(self) -> bool:
-        """True once nothing more may be spent."""
-        return self.ceiling is not None and not self.paused and self.spent + self.reserved >= self.ceiling
 
     @property
     def threshold(self) -> Threshold | None:
@@ -66,13 +72,11 @@ class BudgetState:
             return None
         return strictest([one for one in self.thresholds if one.action is not Action.BLOCK], self.in_force)
 
-    @property
-    def action(self) -> str:
-        """What to do: none, advise, cheapest, downgrade or block."""
+    def _action(self) -> str:
         if self.exempt or self.paused:
             return "none"
         if self.is_blocked:
-            return Action.BLOCK.value
+            return _BLOCK
         held = self.threshold
         return "none" if held is None or held.action is Action.NOTIFY else held.action.value
 
@@ -80,7 +84,7 @@ class BudgetState:
     def tier(self) -> str:
         """The tier to go down to, while the action is downgrade."""
         held = self.threshold
-        return held.tier if held is not None and self.action == Action.DOWNGRADE.value else ""
+        return held.tier if held is not None and self.action == Action.DOWNGRADE else ""
 
     @property
     def state(self) -> str:
@@ -104,7 +108,7 @@ class BudgetState:
         unit = self.unit
         amounts = {"limit": self.limit, "spent": self.spent, "reserved": self.reserved, "remaining": self.remaining}
         action = self.action
-        tier = self.tier if action == Action.DOWNGRADE.value else ""
+        tier = self.tier if action == Action.DOWNGRADE else ""
         return {
             "id": str(self.budget_id),
             "name": self.name,
@@ -125,6 +129,8 @@ def amount_text(amount: Decimal, unit: str) -> Any:
 
 def tightest_first(states: Sequence[BudgetState]) -> list[BudgetState]:
     """The order in which they are told; the first one binds."""
+    if len(states) < 2:
+        return list(states)
     return sorted(states, key=lambda state: (*state.tightness, state.budget_id, state.each_value))
 
 

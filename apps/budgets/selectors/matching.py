@@ -67,7 +67,7 @@ class Rule:
 
     def is_exempt(self, facts: Facts) -> bool:
         """True if a call of these facts is never held up by this budget."""
-        return any(one.covers(facts) for one in self.exempt)
+        return bool(self.exempt) and any(one.covers(facts) for one in self.exempt)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class Matched:
             "each_values": text_array([value for _, value, _ in found]),
             "starts": array([span.start for _, _, span in found]),
             "window_starts": array([rule.cycle.window_start(span.start) for rule, _, span in found]),
-            "periods": array([rule.cycle.period.value for rule, _, _ in found]),
+            "periods": array([rule.cycle.period for rule, _, _ in found]),
         }
 
     def is_outdated(self, rows: Sequence[Sequence[Any]]) -> bool:

@@ -1,6 +1,5 @@
 """What a decision answers: plain JSON values, money as strings."""
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -9,13 +8,12 @@ from apps.costs.domain.money_format import format_money
 from apps.costs.domain.pricing import femto_of, usd
 
 from .asked import Model
-from .candidates import Candidate
+from .candidates import Candidate, Spot
 from .complexity import Complexity
 from .deciding import Choice
 from .exploring import WHOLE, chance_of
 from .policy import ModelKey, Policy
 from .reasons import sentence
-from .selection import Spot, spot
 
 TTL = timedelta(seconds=300)
 MOST_EVIDENCE = 200
@@ -173,12 +171,12 @@ def _expected(choice: Choice) -> dict[str, Any] | None:
 
 def _considered(choice: Choice) -> list[dict[str, Any]]:
     told = []
-    chances: Counter[Spot] = Counter()
+    chances: dict[Spot, int] = {}
     for chance in choice.chances:
-        if chance.selection.chosen is not None:
-            chances[spot(chance.selection.chosen)] += chance.share
+        if (chosen := chance.selection.chosen) is not None:
+            chances[chosen.spot] = chances.get(chosen.spot, 0) + chance.share
     for one in choice.candidates:
-        verdict = choice.selection.verdicts[(one.tier, *one.model)]
+        verdict = choice.selection.verdicts[one.spot]
         told.append(
             {
                 **_named(one.model),
@@ -186,7 +184,7 @@ def _considered(choice: Choice) -> list[dict[str, Any]]:
                 "cost_usd": _money(one.cost),
                 **_quality(one),
                 "verdict": verdict,
-                "chance": chances.get((one.tier, *one.model), 0) / WHOLE,
+                "chance": chances.get(one.spot, 0) / WHOLE,
             }
         )
     return told

@@ -8,6 +8,8 @@ from typing import Literal
 from .policy import ModelKey, Strategy
 
 Breaker = Literal["closed", "half_open", "open"]
+Spot = tuple[str, str, str]
+"""Tier, provider and name: a model may stand in two tiers."""
 SMALL_CONTEXT = 32_000
 """Tokens that a model whose window nobody knows is trusted with."""
 DETECTED = 0.8
@@ -45,11 +47,16 @@ class Candidate:
     is_rate_limited: bool = False
     quality: Quality | None = None
     quality_floor: float = 0.0
+    spot: Spot = field(init=False, compare=False, repr=False)
+    """Where it stands."""
+    known: Quality | None = field(init=False, compare=False, repr=False)
+    """The quality, if it stands on enough outcomes."""
 
-    @property
-    def known(self) -> Quality | None:
-        """The quality, if it stands on enough outcomes."""
-        return self.quality if self.quality is not None and self.quality.n >= KNOWN_FROM else None
+    def __post_init__(self) -> None:
+        # Both are asked for all the time.
+        is_known = self.quality is not None and self.quality.n >= KNOWN_FROM
+        object.__setattr__(self, "known", self.quality if is_known else None)
+        object.__setattr__(self, "spot", (self.tier, *self.model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +121,38 @@ def is_provider_fault(error_type: str) -> bool:
 
 def refusal(candidate: Candidate, wanted: Wanted) -> str | None:
     """Why a candidate cannot be chosen, as a code; None when it can. What no budget or price heals comes first."""
-    checks = (
-        ("lacks_" + "_".join(sorted(wanted.requires - candidate.supports)), bool(wanted.requires - candidate.supports)),
-        ("context_window", not _fits(candidate, wanted)),
-        ("not_allowed", bool(wanted.providers) and candidate.model[0] not in wanted.providers),
-        ("unpriced", candidate.cost is None),
-        ("over_cap", _is_over_cap(candidate, wanted)),
-        ("failed", candidate.model in wanted.failed),
-        ("unhealthy", candidate.breaker == "open"),
-        ("recovering", candidate.breaker == "half_open" and not wanted.tries_recovering),
-        ("rate_limited", candidate.is_rate_limited),
-        ("over_max_cost", _is_above(candidate.cost, wanted.max_cost)),
-        ("over_budget", wanted.budget is not None and _is_above(candidate.cost, wanted.budget.left)),
-    )
-    return next((code for code, holds in checks if holds), None)
+    return _cannot(candidate, wanted) or _hindered(candidate, wanted) or _too_dear(candidate, wanted)
+
+
+def _cannot(candidate: Candidate, wanted: Wanted) -> str | None:
+    """What no budget heals and no waiting: what it lacks, or what the policy says."""
+    if lacking := wanted.requires - candidate.supports:
+        return f"lacks_{'_'.join(sorted(lacking))}"
+    if not _fits(candidate, wanted):
+        return "context_window"
+    if wanted.providers and candidate.model[0] not in wanted.providers:
+        return "not_allowed"
+    if candidate.cost is None:
+        return "unpriced"
+    return "over_cap" if _is_over_cap(candidate, wanted) else None
+
+
+def _hindered(candidate: Candidate, wanted: Wanted) -> str | None:
+    """What stands in its way at the moment."""
+    if candidate.model in wanted.failed:
+        return "failed"
+    if candidate.breaker == "open":
+        return "unhealthy"
+    if candidate.breaker == "half_open" and not wanted.tries_recovering:
+        return "recovering"
+    return "rate_limited" if candidate.is_rate_limited else None
+
+
+def _too_dear(candidate: Candidate, wanted: Wanted) -> str | None:
+    if _is_above(candidate.cost, wanted.max_cost):
+        return "over_max_cost"
+    budget = wanted.budget
+    return "over_budget" if budget is not None and _is_above(candidate.cost, budget.left) else None
 
 
 def _fits(candidate: Candidate, wanted: Wanted) -> bool:

@@ -176,28 +176,30 @@ def _rank(policy: Policy, complexity: Complexity, rule: Rule | None) -> tuple[in
 
 
 def _candidate(tier: Tier, rank: int, model: PolicyModel, position: int, known: Known, sizes: Sizes) -> Candidate:
-    cached = 0
-    if known.conversation.is_warm(model.key, known.now):
+    cached, key = 0, model.key
+    if known.conversation.is_warm(key, known.now):
         cached = min(sizes.history_tokens, sizes.input_tokens)
     state = known.states.get((canonical_provider(model.provider), model.name), HEALTHY)
     return Candidate(
-        model=model.key,
+        model=key,
         tier=tier.name,
         rank=rank,
         position=position,
-        cost=known.cost_of(model.key, sizes.input_tokens, sizes.output_tokens, cached),
+        cost=known.cost_of(key, sizes.input_tokens, sizes.output_tokens, cached),
         cap=None if tier.max_cost_per_1k_tokens is None else _femto_of_policy(tier.max_cost_per_1k_tokens),
-        context_window=model.context_window or known.windows.get(model.key),
+        context_window=model.context_window or known.windows.get(key),
         supports=frozenset(model.supports),
-        breaker="open" if retirement_of(*model.key) else state.breaker,
+        breaker="open" if retirement_of(*key) else state.breaker,
         is_rate_limited=_reaches_a_limit(model, state, sizes),
-        quality=known.qualities.get(model.key),
+        quality=known.qualities.get(key),
         quality_floor=tier.quality_floor or 0.0,
     )
 
 
 def _reaches_a_limit(model: PolicyModel, state: ModelState, sizes: Sizes) -> bool:
     """Whether the last minute leaves no room for this call."""
+    if model.limit_requests is None and model.limit_input is None and model.limit_output is None:
+        return False
     return (
         _is_over(state.requests + 1, model.limit_requests)
         or _is_over(state.input_tokens + sizes.input_tokens, model.limit_input)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from .candidates import Candidate, Wanted
 from .policy import ModelKey
-from .selection import MOST_FALLBACKS, Selection, dominates, select, spot
+from .selection import MOST_FALLBACKS, Selection, dominates, select
 
 WHOLE = 1_000_000
 TRIES_RECOVERING = WHOLE // 10
@@ -100,7 +100,7 @@ def _others(wanted: Wanted, candidates: Sequence[Candidate], usual: Selection, e
 
 
 def _may_be_tried(wanted: Wanted, usual: Selection, chosen: Candidate, one: Candidate, exploring: Exploring) -> bool:
-    if one.model == chosen.model or usual.verdicts.get(spot(one)) not in ABLE:
+    if one.model == chosen.model or usual.verdicts.get(one.spot) not in ABLE:
         return False
     if one.cost is None or chosen.cost is None or one.cost - chosen.cost > exploring.most_extra:
         return False
@@ -125,9 +125,9 @@ def _instead(wanted: Wanted, usual: Selection, one: Candidate) -> Selection:
         usual,
         chosen=one,
         reason_code=f"left_{usual.chosen.tier}_explored" if left else "explored",
-        verdicts={**usual.verdicts, spot(usual.chosen): "usual", spot(one): "chosen"},
+        verdicts={**usual.verdicts, usual.chosen.spot: "usual", one.spot: "chosen"},
         fallbacks=fallbacks[:MOST_FALLBACKS],
-        expected=usual.costs.get(spot(one), one.cost),
+        expected=usual.costs.get(one.spot, one.cost),
         is_below_quality=False,
         is_sticky=one.model == wanted.held,
     )

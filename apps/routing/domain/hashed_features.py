@@ -26,10 +26,13 @@ def hashed_features(reading: Reading) -> bytes:
     signed = ((hashes & 0xFFFF) << 1) | ((hashes >> 16) & 1)
     signed.sort()
     buckets = signed >> 1
-    begins = np.append(0, np.flatnonzero(buckets[1:] != buckets[:-1]) + 1)
-    counts = np.add.reduceat((signed & 1) * 2 - 1, begins).clip(-127, 127)
+    is_first = np.empty(len(buckets), dtype=bool)
+    is_first[0] = True
+    np.not_equal(buckets[1:], buckets[:-1], out=is_first[1:])
+    begins = is_first.nonzero()[0]
+    counts = np.maximum(np.minimum(np.add.reduceat((signed & 1) * 2 - 1, begins), 127), -127)
     buckets = buckets[begins]
-    kept = np.flatnonzero(counts)
+    kept = counts.nonzero()[0]
     if len(kept) > _MOST_BUCKETS:
         kept = np.sort(kept[np.argsort(-abs(counts[kept]), kind="stable")[:_MOST_BUCKETS]])
     stored = np.empty(len(kept), dtype=_STORED)

@@ -12,11 +12,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from .candidates import DETECTED, Candidate, Wanted, is_provider_fault, refusal
+from .candidates import DETECTED, Candidate, Spot, Wanted, is_provider_fault, refusal
 
 MOST_FALLBACKS = 3
-Spot = tuple[str, str, str]
-"""Tier, provider and name: a model may stand in two tiers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +47,10 @@ class _Question:
     expected: Mapping[Spot, int]
 
     def cost(self, one: Candidate) -> int:
-        return self.expected[spot(one)]
+        return self.expected[one.spot]
 
     def tier_name(self, rank: int) -> str:
         return next((one.tier for one in self.every if one.rank == rank), "")
-
-
-def spot(one: Candidate) -> Spot:
-    """Where a candidate stands."""
-    return (one.tier, *one.model)
 
 
 def select(wanted: Wanted, candidates: Sequence[Candidate]) -> Selection:
@@ -72,7 +65,7 @@ def select(wanted: Wanted, candidates: Sequence[Candidate]) -> Selection:
     if chosen and wanted.budget and wanted.budget.most_rank is not None and chosen.rank > wanted.budget.most_rank:
         chosen, code = _within_budget(asked, chosen, code, wanted.budget.most_rank)
     lowered = code if chosen is not unlimited else None
-    if chosen is not None and spot(chosen) in asked.expected:
+    if chosen is not None and chosen.spot in asked.expected:
         chosen, code = _not_dearer_than_premium(asked, chosen, code)
         chosen, code = _not_dominated(asked, chosen, code, rank, lowered)
     told = _told(asked, chosen, code, rank)
@@ -81,9 +74,9 @@ def select(wanted: Wanted, candidates: Sequence[Candidate]) -> Selection:
 
 def _question(wanted: Wanted, candidates: Sequence[Candidate]) -> _Question:
     every = tuple(sorted(candidates, key=lambda one: (one.rank, one.position, one.model)))
-    refusals = {spot(one): code for one in every if (code := refusal(one, wanted))}
-    feasible = tuple(one for one in every if spot(one) not in refusals)
-    expected = {spot(one): _expected(one, feasible) for one in feasible}
+    refusals = {one.spot: code for one in every if (code := refusal(one, wanted))}
+    feasible = tuple([one for one in every if one.spot not in refusals]) if refusals else every
+    expected = {one.spot: _expected(one, feasible) for one in feasible}
     return _Question(wanted, feasible, every, refusals, expected)
 
 
@@ -212,7 +205,7 @@ def _why_empty(asked: _Question, rank: int) -> str:
     """Why no model of a tier could take the call: its first model's reason."""
     for one in asked.every:
         if one.rank == rank:
-            return asked.refusals.get(spot(one), "below_quality")
+            return asked.refusals.get(one.spot, "below_quality")
     return "no_model"
 
 
@@ -255,7 +248,7 @@ def _is_down(asked: _Question, one: Candidate) -> bool:
 
 
 def _hinders_little(asked: _Question, one: Candidate) -> bool:
-    code = asked.refusals.get(spot(one), "")
+    code = asked.refusals.get(one.spot, "")
     return not code.startswith("lacks_") and code not in ("context_window", "not_allowed")
 
 
@@ -326,10 +319,10 @@ def dominates(expected: Mapping[Spot, int], one: Candidate, other: Candidate) ->
     """Whether one is known to be no worse in cost, mean and lower bound of quality, and better in one of them."""
     if one.known is None or other.known is None:
         return False
-    at_most = expected[spot(one)] <= expected[spot(other)]
+    at_most = expected[one.spot] <= expected[other.spot]
     no_worse = one.known.mean >= other.known.mean and one.known.lower >= other.known.lower
-    differs = (expected[spot(one)], one.known.mean, one.known.lower) != (
-        expected[spot(other)], other.known.mean, other.known.lower,
+    differs = (expected[one.spot], one.known.mean, one.known.lower) != (
+        expected[other.spot], other.known.mean, other.known.lower,
     )  # fmt: skip
     return at_most and no_worse and differs
 
@@ -338,8 +331,8 @@ def _told(asked: _Question, chosen: Candidate | None, code: str, rank: int) -> S
     wanted, tier = asked.wanted, asked.tier_name(rank)
     if chosen is None:
         return Selection(None, code, dict(asked.refusals), wanted_tier=tier)
-    verdicts = {spot(one): _verdict(asked, one, chosen, rank) for one in asked.every}
-    expected = asked.expected.get(spot(chosen), chosen.cost)
+    verdicts = {one.spot: _verdict(asked, one, chosen, rank) for one in asked.every}
+    expected = asked.expected.get(chosen.spot, chosen.cost)
     below = chosen.rank < rank and not _meets(asked, chosen)
     if chosen.known is not None and chosen.known.lower < _threshold(asked, chosen):
         below = True
@@ -361,13 +354,13 @@ def _failover(asked: _Question, one: Candidate, chosen: Candidate) -> tuple[int,
 
 
 def _verdict(asked: _Question, one: Candidate, chosen: Candidate, rank: int) -> str:
-    if spot(one) == spot(chosen):
+    if one.spot == chosen.spot:
         return "chosen"
-    if refused := asked.refusals.get(spot(one)):
+    if refused := asked.refusals.get(one.spot):
         return refused
     if one.known is not None and one.known.lower < _threshold(asked, one):
         return "below_quality"
-    if asked.cost(one) > asked.expected.get(spot(chosen), chosen.cost or 0):
+    if asked.cost(one) > asked.expected.get(chosen.spot, chosen.cost or 0):
         return "dearer"
     if one.known is None and one.rank != rank:
         return "another_tier"

@@ -48,7 +48,7 @@ def standing(states: Sequence[BudgetState], policy: Policy | None, *, now: datet
     if not states:
         return Standing()
     told = _plain(states[0].told())
-    blocking = next((state for state in states if state.action == Action.BLOCK.value), None)
+    blocking = next((state for state in states if state.action == Action.BLOCK), None)
     if blocking is not None:
         contacts = contacts_of(blocking)
         sentence = Denial("budget", Decimal(0), blocking, raise_contacts=contacts).sentence
@@ -123,7 +123,7 @@ def _limit(states: Sequence[BudgetState], policy: Policy) -> BudgetLimit | None:
     names = policy.tier_names()
     asked = [(rank, state) for state in states if (rank := _rank(state, names)) is not None]
     left = [(room, state) for state in states if (room := _room(state)) is not None]
-    is_cheapest = any(state.action == Action.CHEAPEST.value for state in states)
+    is_cheapest = any(state.action == Action.CHEAPEST for state in states)
     if not asked and not left and not is_cheapest:
         return None
     rank, by = min(asked, key=lambda one: one[0], default=(None, None))
@@ -160,7 +160,7 @@ def _pace(states: Sequence[BudgetState], now: datetime) -> Pace:
 
 
 def _rank(state: BudgetState, names: Sequence[str]) -> int | None:
-    if state.action == Action.DOWNGRADE.value:
+    if state.action == Action.DOWNGRADE:
         return names.index(state.tier) if state.tier in names else 0
     return None
 

@@ -119,7 +119,10 @@ def _without_evidence(answer: Mapping[str, Any]) -> str:
     complexity = answer["complexity"]
     if complexity is None:
         return _json(answer)
-    factors = [{name: value for name, value in one.items() if name != "evidence"} for one in complexity["factors"]]
+    factors = [
+        {"name": one["name"], "value": one["value"], "contribution": one["contribution"]}
+        for one in complexity["factors"]
+    ]
     return _json({**answer, "complexity": {**complexity, "factors": factors}})
 
 

@@ -27,7 +27,7 @@ def analyze(ask: Ask, state: ConversationState | None, weights: Weights) -> Comp
     heard = hear(reading, weights.wording) if weights.wording else None
     if heard:
         factors.append(_worded(heard, weights))
-    own = weights.bias + sum(factor.contribution for factor in factors)
+    own = weights.bias + sum([factor.contribution for factor in factors])
     going_on = _going_on(look, own)
     total = _bounded(own + going_on.contribution)
     factors.append(going_on)

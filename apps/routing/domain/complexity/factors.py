@@ -284,4 +284,4 @@ def _count(number: int, noun: str, rest: str = "", plural: str | None = None) ->
 
 
 def _joined(told: list[str]) -> str:
-    return "; ".join(part for part in told if part)
+    return "; ".join([part for part in told if part])

@@ -72,4 +72,4 @@ def _evidence(reading: Reading, wording: Wording, *, is_hard: bool) -> str:
         if (weight := sign * table[hash & _MASK]) >= _LOUD and len(token) > 1
     ]
     loud.sort(reverse=True)
-    return f"{'harder' if is_hard else 'easier'}: {', '.join(token for _, token in loud[:_SHOWN])}" if loud else ""
+    return f"{'harder' if is_hard else 'easier'}: {', '.join([token for _, token in loud[:_SHOWN]])}" if loud else ""
