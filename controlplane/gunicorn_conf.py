@@ -16,6 +16,8 @@ graceful_timeout = settings.WEB_GRACEFUL_SECONDS
 keepalive = settings.WEB_KEEPALIVE_SECONDS
 accesslog = "-" if settings.WEB_ACCESS_LOG else None
 loglevel = "warning"
+# The most that gunicorn takes: a list of filters is long, and a cut one would be another question.
+limit_request_line = 8190
 proc_name = "bursar-web"
 # Workers prove by touching a file that they live; on a slow disk that alone could time out.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None

@@ -1,6 +1,8 @@
-"""gunicorn's threaded worker, which lets go of the port soon after its master was killed."""
+"""gunicorn's threaded worker: its errors have our shape, and it lets go of the port soon after its master died."""
 
+import json
 import time
+from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -32,3 +34,39 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if now - self.notified >= NOTIFY_SECONDS:
             self.notified = now
             super().notify()
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answers what cannot be read as a request, as one whose first line is too long, in the words of RFC 9457."""
+        super().handle_error(req, _Problem(client), addr, exc)
+
+
+class _Problem:
+    """A connection on which gunicorn writes its page of an error: the other side is sent a problem instead."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def sendall(self, page: bytes) -> None:
+        """Keeps the page's status alone."""
+        _, status, title = page.partition(b"\r\n")[0].decode("latin1").split(" ", 2)
+        self._client.sendall(_problem(int(status), title))
+
+
+def _problem(status: int, title: str) -> bytes:
+    problem = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": "The request cannot be read." if status < 500 else "Something failed on our side.",
+        "request_id": "",
+        "errors": [],
+    }
+    body = json.dumps(problem).encode()
+    head = (
+        f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode("latin1") + body

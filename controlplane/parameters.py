@@ -1,4 +1,4 @@
-"""Query parameters that an endpoint of the API does not know, as a filter that is misspelt.
+"""Query parameters and fields that an endpoint of the API does not know, as a filter that is misspelt.
 
 What it knows is what it tells of itself at `/api/schema`. An answer names the others in `warnings`: without that, the
 sums of everything would look like those of the filter.
@@ -11,6 +11,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from apps.access.api.bodies import UNKNOWN_FIELDS
 from apps.costs.api.schema import TAGGED
 
 CODE = "unknown_parameter"
@@ -19,8 +20,12 @@ MAX_NAME = 64
 
 
 def warnings(request: Request, view: APIView) -> list[dict[str, str]]:
-    """A warning for each query parameter that was not used, the first few of them."""
-    return [{"path": name, "code": CODE, "message": _sentence(name)} for name in _unknown(request, view)]
+    """A warning for each query parameter, and each field of the body, that was not used; the first few of them."""
+    fields = [name[:MAX_NAME] for name in request.parser_context.get(UNKNOWN_FIELDS, ())[:MOST]]
+    return [
+        *({"path": name, "code": "unknown_field", "message": f"{name} is no field of this."} for name in fields),
+        *({"path": name, "code": CODE, "message": _sentence(name)} for name in _unknown(request, view)),
+    ]
 
 
 def refuse_unknown(request: Request, view: APIView) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from django.utils.functional import Promise
 from rest_framework.renderers import BaseRenderer
 
+from apps.access.api.bodies import UNKNOWN_FIELDS
 from apps.costs.domain.money_format import format_money
 
 _AS_THEY_ARE = (bool, int, float, type(None))
@@ -31,9 +32,11 @@ class JSONRenderer(BaseRenderer):
 
 
 def _with_warnings(data: dict[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer, with a warning for each query parameter that is not known."""
+    """The answer, with a warning for each query parameter and each field of the body that is not known."""
     request, view = context.get("request"), context.get("view")
-    if request is None or view is None or not request.META.get("QUERY_STRING"):
+    if request is None or view is None:
+        return data
+    if not (request.META.get("QUERY_STRING") or request.parser_context.get(UNKNOWN_FIELDS)):
         return data
     # REST framework loads this module before its own views can be imported.
     from controlplane.parameters import warnings

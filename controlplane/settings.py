@@ -185,6 +185,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["controlplane.rendering.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["controlplane.parsing.JSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "controlplane.negotiation.Negotiation",
+    "DEFAULT_METADATA_CLASS": "controlplane.metadata.Methods",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "controlplane.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,

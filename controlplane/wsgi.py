@@ -1,9 +1,11 @@
 """The WSGI entry point that gunicorn serves."""
 
 import os
+from io import BytesIO
 from typing import Any
 
 import django
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest
@@ -30,6 +32,8 @@ class Handler(WSGIHandler):
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """The answer of the short way, else Django's."""
+        if "HTTP_TRANSFER_ENCODING" in environ:
+            _measure(environ)
         if environ.get("PATH_INFO") not in self._short.views:
             return super().__call__(environ, start_response)
         request = WSGIRequest(environ)
@@ -58,6 +62,16 @@ class Handler(WSGIHandler):
                 self._known[request.path_info] = match
         request.resolver_match = match
         return match
+
+
+def _measure(environ: dict[str, Any]) -> None:
+    """Read a body that comes in pieces, and note its length: without one Django takes any body for empty.
+
+    No more is read than what is refused as too large.
+    """
+    if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
+        body = environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
 
 
 def _leaves_work() -> bool:

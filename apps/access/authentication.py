@@ -81,7 +81,7 @@ class DeclaredScope(BasePermission):
     """Lets a caller through if it holds the scope the view declares for the method; refuses all else.
 
     A view declares `required_scopes = {"GET": Scope.METRICS_READ, …}` and, where a scope is not enough, also
-    `required_role`, which a key has from its maker.
+    `required_role`, which a key has from its maker. OPTIONS, which tells the methods alone, is for every caller.
     """
 
     message = "This key or person lacks the scope for it."
@@ -89,11 +89,13 @@ class DeclaredScope(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         rules: Mapping[str, ScopeRule] = getattr(view, "required_scopes", {})
         method = "GET" if request.method == "HEAD" else request.method or ""
-        if method not in rules:
+        if method not in rules and method != "OPTIONS":
             raise exceptions.MethodNotAllowed(method)
         caller = request.auth
         if not isinstance(caller, Caller):
             raise exceptions.NotAuthenticated("Send a key as `Authorization: Bearer bsr_…`, or sign in.")
+        if method == "OPTIONS" and method not in rules:
+            return True
         if _holds(caller, rules[method]) and _has_role(caller, view):
             return True
         audit.record_denial(caller, method=method, path=request.path)

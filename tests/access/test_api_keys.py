@@ -51,7 +51,8 @@ def test_lists_newest_first_in_pages(admin_key: HeldKey, writer: HeldKey) -> Non
 
 
 def test_a_foreign_cursor_is_400(admin_key: HeldKey) -> None:
-    assert admin_key.client.get("/api/keys?cursor=zzz").status_code == 400
+    for cursor in ("zzz", "cD14", "cD0tMQ==", "cD05OTk5OTk5OTk5OTk5OTk5OTk5OQ=="):  # p=x, p=-1, p=9999…
+        assert admin_key.client.get(f"/api/keys?cursor={cursor}").status_code == 400, cursor
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import logging
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from django.contrib.sessions.backends import db as sessions
 from django.db import InternalError, OperationalError
 from django.test import Client
+from gunicorn.http.errors import InvalidHeader, LimitRequestLine
 from psycopg import errors as pg
 from psycopg_pool import PoolTimeout
 from pytest_django import Settings
@@ -16,6 +19,7 @@ from pytest_django import Settings
 from apps.access.domain.errors import NotAllowed
 from apps.access.models import User
 from apps.access.selectors import callers
+from controlplane.gunicorn_worker import Worker
 from controlplane.middleware import CONTENT_SECURITY_POLICY
 from controlplane.problems import is_database_away
 from tests.cast import HeldKey
@@ -62,6 +66,7 @@ def test_who_is_signed_in_keeps_the_top_bar_where_nothing_is(alice: User, signed
         (b'{"name": NaN}', "application/json", "", 400),
         (b"name=x", "application/x-www-form-urlencoded", "", 415),
         (b"{}", "text/plain", "", 415),
+        (b"{}", "application/jsonx", "", 415),
         (b"{}", "application/json", "gzip", 400),
         (gzip.compress(b"{}", mtime=0)[:-4], "application/json", "gzip", 400),
         (gzip.compress(b" " * 6_000_000, mtime=0), "application/json", "gzip", 413),
@@ -78,6 +83,28 @@ def test_bodies_that_are_refused(admin_key: HeldKey, body: bytes, kind: str, enc
 
 def test_another_method(admin_key: HeldKey) -> None:
     is_problem(admin_key.client.put("/api/keys", b"{}", content_type="application/json"), 405)
+
+
+def test_options_tell_the_methods_to_every_caller(reader: HeldKey, charlie: Client) -> None:
+    for path, methods in (("/api/keys", "GET, POST, HEAD, OPTIONS"), ("/api/outcomes", "POST, OPTIONS")):
+        answer = reader.client.options(path)
+        assert (answer.status_code, answer["Allow"], answer.json()) == (200, methods, {"allow": methods.split(", ")})
+        is_problem(charlie.options(path), 401)
+
+
+def test_what_is_no_request_is_a_problem_too() -> None:
+    for error, status in ((LimitRequestLine(9000, 8190), 414), (InvalidHeader("a b"), 400), (ValueError("x"), 500)):
+        ours, theirs = socket.socketpair()
+        worker = Worker.__new__(Worker)
+        worker.log = logging.getLogger("bursar.silent")
+        worker.log.disabled = True
+        worker.handle_error(None, ours, ("127.0.0.1", 5), error)
+        ours.close()
+        head, _, body = theirs.makefile("rb").read().partition(b"\r\n\r\n")
+        theirs.close()
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+        assert b"Content-Type: application/problem+json" in head
+        assert json.loads(body).keys() == {"type", "title", "status", "detail", "request_id", "errors"}
 
 
 @pytest.mark.parametrize("path", ["/api/audit?actor=%00", "/keys?show=%00", "/api/%00"])

@@ -47,3 +47,11 @@ def test_a_file_cannot_warn_and_is_refused(admin_key: HeldKey) -> None:
     refused = admin_key.client.get("/api/exports/focus?modell=m")
     assert refused.status_code == 422
     assert [(one["path"], one["code"]) for one in refused.json()["errors"]] == [("modell", "unknown_parameter")]
+
+
+def test_a_field_that_is_misspelt_is_warned_of(admin_key: HeldKey) -> None:
+    sent = {"name": "x", "scopes": ["usage:write"], "expirs_at": "2030-01-01T00:00:00Z"}
+    told = admin_key.client.post("/api/keys", sent, "application/json").json()
+    assert [(one["path"], one["code"]) for one in told["warnings"]] == [("expirs_at", "unknown_field")]
+    again = admin_key.client.post(f"/api/keys/{told['id']}/rotate", {"grace_seconds": 5}, "application/json").json()
+    assert "warnings" not in again

@@ -88,8 +88,36 @@ def test_the_handler_goes_the_short_way_and_hands_on_what_it_read(make_held_key:
     assert seen, "a request that opened a connection or noted a use ends as Django ends it"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_body_in_pieces_is_a_body(make_held_key: Any, settings: Any) -> None:
+    """No length is sent with `Transfer-Encoding: chunked`; the server in front says that its input ends."""
+    held: HeldKey = make_held_key(Scope.USAGE_WRITE)
+    handler = Handler()
+    handler.load_middleware()
+    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+    record = b'{"operation": "execute_tool", "tool": "bash"}'
+    judged = b'{"task_id": "t", "source": "user", "success": true}'
+    for path, body in (("/api/usage", record), ("/api/usage", record), ("/api/outcomes", judged)):
+        status, _, told = _called(handler, held, "POST", path, body, **chunked)
+        assert status[0] == "2", told
+    most = settings.INGEST_MAX_BYTES
+    for path in ("/api/usage", "/api/outcomes"):
+        assert _called(handler, held, "POST", path, b" " * (most + 1), **chunked)[0][:3] == "413"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_short_way_is_for_json_alone(make_held_key: Any) -> None:
+    held: HeldKey = make_held_key(Scope.USAGE_WRITE)
+    handler = Handler()
+    handler.load_middleware()
+    for kind, status in (("application/json;charset=utf-8", "200"), ("application/jsonx", "415"), ("", "415")):
+        body = b'{"operation": "execute_tool", "tool": "bash"}'
+        for _ in range(2):
+            assert _called(handler, held, "POST", "/api/usage", body, CONTENT_TYPE=kind)[0][:3] == status, kind
+
+
 def _called(
-    handler: Handler, held: HeldKey, method: str, path: str, body: bytes, **more: str
+    handler: Handler, held: HeldKey, method: str, path: str, body: bytes, **more: Any
 ) -> tuple[str, dict[str, str], bytes]:
     answered: list[Any] = []
     environ = {

@@ -52,6 +52,20 @@ def test_counts_are_whole_numbers_that_are_possible(writer: HeldKey, name: str) 
         assert refusals(writer, **{name: other}) == [(name, "type")]
 
 
+def test_null_is_not_sent(writer: HeldKey) -> None:
+    optional = {name: None for name in [*NAMES, *COUNTS] if name not in ("provider", "model", *COUNTS[:2])}
+    more = ("calls", "attempt", "status", "service_tier", "cache_hit", "reservation_final", "quality", "tags", "id")
+    result = only_result(writer, **optional, **dict.fromkeys(more))
+    assert (result["status"], result["cost_usd"]) == ("accepted", only_result(writer)["cost_usd"])
+    assert refusals(writer, input_tokens=None, web_searches=None) == [("input_tokens", "missing")]
+    assert refusals(writer, provider=None, requests=None, attempt="x") == [("attempt", "type")]
+
+
+def test_a_tag_that_is_none_is_named(writer: HeldKey) -> None:
+    assert refusals(writer, tags={"team": "x", "floor": 4}) == [("tags.floor", "type")]
+    assert refusals(writer, tags={"team": "x" * 129}) == [("tags.team", "too_long")]
+
+
 @pytest.mark.parametrize(
     ("field", "value", "code"),
     [
@@ -88,7 +102,7 @@ def test_counts_are_whole_numbers_that_are_possible(writer: HeldKey, name: str) 
 )
 def test_each_field_says_what_is_wrong(writer: HeldKey, field: str, value: Any, code: str) -> None:
     ((path, found),) = refusals(writer, **{field: value})
-    assert (path.partition("[")[0], found) == (field, code)
+    assert (path.partition(".")[0], found) == (field, code)
 
 
 @pytest.mark.parametrize("amount", [0.01, 1, True, 1e400, "NaN", "1e400", "1e-3", "Infinity", "-1", "+1", "", " 1",

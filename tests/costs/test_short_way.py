@@ -56,7 +56,7 @@ def test_both_ways_say_the_same(writer: HeldKey, monkeypatch: pytest.MonkeyPatch
         lambda view, request: asked.append("long") or dispatch(view, request),  # type: ignore[func-returns-value]
     )
     for name, body in (SHORT | LONG).items():
-        expected = _post(writer, "/api/usage?way=long", body, "first")
+        expected = _post(writer, "/api/usage?results=", body, "first")
         asked.clear()
         assert _post(writer, "/api/usage", body, "other") == expected, name
         assert asked == ([] if name in SHORT else ["long"]), name

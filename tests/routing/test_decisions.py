@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from apps.access.domain.identity import Scope
 from apps.access.models import User
+from apps.routing.domain.asked import FIELDS
 from apps.routing.domain.complexity.reading import read
 from apps.routing.domain.hashed_features import hashed_features, read_features
 from apps.routing.models import Decision
@@ -95,6 +96,11 @@ def test_nothing_of_the_message_is_stored(agent: Client) -> None:
 
 def features_of(text: str) -> bytes:
     return hashed_features(read(text, word_characters=8_000))
+
+
+def test_null_is_not_sent(agent: Client) -> None:
+    nothing: dict[str, Any] = {name: None for name in FIELDS if name != "message"}
+    assert ask(agent, **nothing)["action"] == "route"
 
 
 def test_hashed_features() -> None:

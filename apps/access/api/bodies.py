@@ -10,13 +10,20 @@ from rest_framework.serializers import Serializer
 
 from apps.access.domain.inflate import BadGzip, TooLarge, inflate
 
+UNKNOWN_FIELDS = "unknown_fields"
+"""Where a request keeps the names in its body that are no fields; the answer warns of them."""
+
 
 def valid(serializer: type[Serializer[Any]], request: Request, *, partial: bool = False) -> dict[str, Any]:
-    """The checked fields of a JSON object. Raises ParseError (400) for another JSON value, ValidationError (422)."""
+    """The checked fields of a JSON object. Raises ParseError (400) for another JSON value, ValidationError (422).
+
+    The answer names the fields that are not known: a key whose `expires_at` is misspelt never expires.
+    """
     if not isinstance(request.data, dict):
         raise ParseError("The body must be a JSON object.")
     form = serializer(data=request.data, partial=partial)
     form.is_valid(raise_exception=True)
+    request.parser_context[UNKNOWN_FIELDS] = sorted(str(name) for name in request.data.keys() - form.fields.keys())
     return dict(form.validated_data)
 
 

@@ -10,6 +10,9 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+MAX_DIGITS = 18
+"""Of an id, which is a 64-bit number."""
+
 
 class IdPages(CursorPagination):
     """Pages by id, newest first; `page_size` up to 1,000."""
@@ -18,6 +21,20 @@ class IdPages(CursorPagination):
     page_size = 100
     page_size_query_param = "page_size"
     max_page_size = 1_000
+
+    def decode_cursor(self, request: Request) -> Any:
+        """The place to go on from. Raises NotFound for one that no list gave out."""
+        cursor = super().decode_cursor(request)
+        place = "0" if cursor is None or cursor.position is None else str(cursor.position)
+        if not (place.isascii() and place.isdecimal() and len(place) <= MAX_DIGITS):
+            raise NotFound
+        return cursor
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The frame of a list in the words of OpenAPI 3.1, which has no `nullable`."""
+        link = {"type": ["string", "null"], "format": "uri"}
+        frame = {"next": link, "previous": link, "results": schema}
+        return {"type": "object", "required": list(frame), "properties": frame}
 
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any] | None:
         try:

@@ -39,4 +39,5 @@ def _is_plain(request: HttpRequest) -> bool:
         return False
     if request.method == "GET":
         return True
-    return meta.get("CONTENT_TYPE", "").startswith(_JSON) and not meta.get("HTTP_CONTENT_ENCODING")
+    sent = meta.get("CONTENT_TYPE", "").partition(";")[0].strip()
+    return sent == _JSON and not meta.get("HTTP_CONTENT_ENCODING")

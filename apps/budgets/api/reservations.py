@@ -1,6 +1,5 @@
 """`/api/reservations`: an amount held ahead of a call."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -104,7 +103,7 @@ class ReservationsView(APIView):
             tokens=sent.get("tokens", 0),
             key_id=request.auth.key_id,
         )
-        return Response({**_told(made), **_warned(dict(request.data))}, status=201)
+        return Response(_told(made), status=201)
 
 
 class ExtendReservationView(APIView):
@@ -137,13 +136,6 @@ def _reservation(caller: Caller, project: str | None, public_id: str) -> Reserva
     project_id = project_id_of(project or caller.project_name or places.DEFAULT_PROJECT)
     visible = project_id is not None and caller.sees_project(project_id)
     return get_object_or_404(Reservation, project_id=project_id if visible else -1, public_id=public_id)
-
-
-def _warned(sent: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """Fields that are none: a misspelt name would hold the amount in the wrong budgets."""
-    unknown = sorted(str(name)[:64] for name in sent.keys() - ReservationIn().fields.keys())
-    warnings = [{"path": name, "code": "unknown_field", "message": f"{name} was not used."} for name in unknown[:20]]
-    return {"warnings": warnings} if warnings else {}
 
 
 def _told(made: Reserved) -> dict[str, Any]:

@@ -68,11 +68,11 @@ class RerateIn(serializers.Serializer[Any]):
     """The filter of a run; what is left out limits nothing. The period is half-open."""
 
     project = serializers.CharField(max_length=NAME, required=False)
-    provider = serializers.CharField(max_length=NAME, required=False, default="")
+    provider = serializers.CharField(max_length=NAME, required=False, default="", allow_blank=True)
     models = serializers.ListField(
         child=serializers.CharField(max_length=NAME), max_length=1000, required=False, default=list
     )
-    name = serializers.CharField(max_length=NAME, required=False, default="", trim_whitespace=False)
+    name = serializers.CharField(max_length=NAME, required=False, default="", trim_whitespace=False, allow_blank=True)
     only_unpriced = serializers.BooleanField(required=False, default=False)
     until = serializers.DateTimeField(required=False, allow_null=True, default=None)
     include_reported = serializers.BooleanField(required=False, default=False)

@@ -141,6 +141,11 @@ def parse(raw: dict[str, Any]) -> Usage:
     return msgspec.convert(raw, Usage)
 
 
+def without_nulls(raw: Any) -> Any:
+    """A decoded JSON object without what it says nothing of: null is "not sent", of counts as well."""
+    return {name: value for name, value in raw.items() if value is not None} if isinstance(raw, dict) else raw
+
+
 def field_errors(raw: object, fields: Mapping[str, Any] = FIELDS, *, what: str = "A record") -> list[FieldError]:
     """Every field of a refused record that is not of its type, each with its own message."""
     if not isinstance(raw, dict):
@@ -170,7 +175,7 @@ _CODES = {
 
 def _field_error(name: str, value: object, said: str) -> FieldError:
     reason, _, inside = said.partition(" - at `$")
-    path = name + inside.rstrip("`")
+    path = f"{name}.{_odd_key(value)}" if inside.startswith("[...]") else name + inside.rstrip("`")
     if name == "cost_usd" and isinstance(value, int | float):
         return FieldError(
             path, "money_as_number", 'Money is a decimal string, for example "0.0123", not a JSON number.'
@@ -180,6 +185,13 @@ def _field_error(name: str, value: object, said: str) -> FieldError:
     if isinstance(value, int) and value < 0:
         return FieldError(path, "negative", f"{name} ({value}) cannot be below 0.")
     return FieldError(path, next((code for words, code in _CODES.items() if words in reason), "type"), reason + ".")
+
+
+def _odd_key(value: object) -> str:
+    """Which pair of an object of strings is none, or too long."""
+    pairs = value.items() if isinstance(value, dict) else ()
+    odd = (key for key, one in pairs if not isinstance(one, str) or len(one) > MAX_NAME)
+    return str(next(odd, ""))[:MAX_NAME]
 
 
 def text_error(value: object) -> FieldError | None:

@@ -5,7 +5,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from apps.costs.domain.usage import Count, FieldError, Id, Name, Share, Tags, Usd, field_errors, text_error
+from apps.costs.domain.usage import (
+    Count,
+    FieldError,
+    Id,
+    Name,
+    Share,
+    Tags,
+    Usd,
+    field_errors,
+    text_error,
+    without_nulls,
+)
 
 from .policy import Ability, ModelKey, Strategy
 
@@ -79,7 +90,10 @@ def read(raw: object) -> Asked | list[FieldError]:
     """A decoded JSON object as a question, or every field of it that is wrong."""
     if odd := text_error(raw):
         return [odd]
+    sent = raw
     try:
-        return msgspec.convert(raw, Asked)
+        if isinstance(raw, dict) and None in raw.values():
+            sent = without_nulls(raw)
+        return msgspec.convert(sent, Asked)
     except msgspec.ValidationError as error:
-        return field_errors(raw, FIELDS, what="A question") or [FieldError("", "type", f"{error}.")]
+        return field_errors(sent, FIELDS, what="A question") or [FieldError("", "type", f"{error}.")]

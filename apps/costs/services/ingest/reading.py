@@ -185,10 +185,11 @@ def new_id() -> str:
 
 
 def _read_carefully(raw: Any) -> Usage | list[FieldError]:
+    sent = records.without_nulls(raw)
     try:
-        return records.parse(raw)
+        return records.parse(sent)
     except msgspec.ValidationError as error:
-        return records.field_errors(raw) or [FieldError("", "type", f"{error}.")]
+        return records.field_errors(sent) or [FieldError("", "type", f"{error}.")]
 
 
 def counted(usage: Usage, *, buffer: Decimal | None = None) -> Usage:
