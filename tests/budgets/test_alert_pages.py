@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apps.access.models import AuditEntry, Project, User
 from apps.budgets.models import Alert, MailAddress
+from apps.budgets.services.alerting import addresses
 from apps.budgets.services.alerting.links import acknowledge_url, agree_url
 from tests.budgets.alerting import raised
 from tests.cast import HeldKey
@@ -83,7 +84,9 @@ def test_a_silence_needs_a_length(three: list[Alert], bob: User, signed_in: Sign
     assert timedelta(days=6.9) < alert.silenced_until - timezone.now() < timedelta(days=7)
 
 
-def test_a_mails_link_shows_the_title_and_acknowledges_by_its_button(three: list[Alert], charlie: Client) -> None:
+def test_a_mails_link_shows_the_title_and_acknowledges_by_its_button(
+    three: list[Alert], bob: User, charlie: Client
+) -> None:
     path = urlsplit(acknowledge_url(three[0].pk, "bob@example.org")).path
     seen = charlie.get(path)
     assert "Support is at 80 %" in seen.content.decode()
@@ -96,7 +99,9 @@ def test_a_mails_link_shows_the_title_and_acknowledges_by_its_button(three: list
     assert AuditEntry.objects.filter(action="alert.acknowledged").count() == 1
 
 
-def test_a_link_that_is_old_altered_or_of_another_purpose_does_nothing(three: list[Alert], charlie: Client) -> None:
+def test_a_link_that_is_old_altered_or_of_another_purpose_does_nothing(
+    three: list[Alert], bob: User, charlie: Client
+) -> None:
     path = urlsplit(acknowledge_url(three[0].pk, "bob@example.org")).path
     MailAddress.objects.create(address="dan@example.org", asked_by="ada")
     agreeing = urlsplit(agree_url("dan@example.org")).path
@@ -115,6 +120,22 @@ def test_a_link_that_is_old_altered_or_of_another_purpose_does_nothing(three: li
     assert MailAddress.objects.get().verified_at is None
     assert charlie.post(agreeing).status_code == 200
     assert MailAddress.objects.get().verified_at is not None
+
+
+def test_a_mails_link_ends_with_its_reader(
+    three: list[Alert], bob: User, sales: Project, alice: User, charlie: Client
+) -> None:
+    path = urlsplit(acknowledge_url(three[0].pk, "bob@example.org")).path
+    for change, expected in (({"limited": True}, 410), ({"limited": False, "is_active": False}, 410)):
+        User.objects.filter(pk=bob.pk).update(**change)
+        assert [charlie.get(path).status_code, charlie.post(path).status_code] == [expected] * 2
+    agreed = MailAddress.objects.create(address="bob@example.org", asked_by="ada")
+    assert charlie.get(path).status_code == 410
+    MailAddress.objects.update(verified_at=timezone.now())
+    assert charlie.get(path).status_code == 200
+    addresses.remove(caller=alice.caller(), address_id=agreed.pk)
+    assert charlie.post(path).status_code == 410
+    assert Alert.objects.get(id=three[0].pk).state == "firing"
 
 
 def test_the_api_lists_and_acts(three: list[Alert], admin_key: HeldKey) -> None:

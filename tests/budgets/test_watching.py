@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
-from django.conf import settings
+from django.conf import settings as configured
 from django.utils import timezone
+from pytest_django import Settings
 
 from apps.budgets.models import Alert, Announcement
 from apps.budgets.services.alerting.watching import watch
@@ -97,6 +99,52 @@ def test_unusual_hours_are_told_once_and_end_after_a_day(db: None, monkeypatch: 
     assert Announcement.objects.count() == 1
 
 
+def test_unusual_hours_whose_bounds_move_or_that_stumble_are_told_once(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hours(*spans: tuple[int, int]) -> list[Anomaly]:
+        event = Event(5, 7, spent=Decimal("52.50"), usual=Decimal("10.25"))
+        return [Anomaly(NOW - timedelta(hours=a), NOW - timedelta(hours=b), event, ()) for a, b in spans]
+
+    for found, told in (
+        (hours((8, 7)), 1),
+        (hours((9, 6)), 1),  # late records
+        (hours((9, 7), (6, 4)), 1),  # an hour between them was re-rated, or it goes on and off
+        (hours((9, 7), (6, 5), (2, 1)), 2),
+        (hours((30, 29), (9, 7), (6, 5), (2, 1)), 2),
+        (hours((20, 19)), 3),
+    ):
+        monkeypatch.setattr(f"{watch.__module__}.recent_anomalies", lambda query, now, found=found: found)
+        watch(now=NOW)
+        assert Alert.objects.filter(kind="anomaly").count() == told, found
+
+
+def test_conditions_do_not_take_turns_nor_flap(db: None, settings: Settings) -> None:
+    settings.ALERT_UNPRICED_NAMES, longest = 2, "x" * 127
+    names = {name: call(NOW, provider="acme" * 32, model=name) for name in ("a", "b", f"{longest}1", f"{longest}2")}
+    for one in names.values():
+        del one["cost_usd"]
+    for order in (("a", "b"), (f"{longest}1",) * 3, (f"{longest}2",) * 3):
+        report([{**names[name], "id": uuid4().hex} for name in order], NOW)
+        for minutes in range(2):
+            watch(now=NOW + timedelta(minutes=minutes))
+        assert sorted(title.split()[0] for title in open_alerts("unpriced_usage")) == ["a", "b"]
+    settings.ALERT_UNPRICED_NAMES = 4
+    for minutes in range(2, 5):
+        watch(now=NOW + timedelta(minutes=minutes))
+    assert Alert.objects.filter(kind="unpriced_usage", state="firing").count() == Alert.objects.count() == 4
+    row = ListComparison.objects.create(
+        provider="openai", name="gpt-4.1", first_price_id=1, second_price_id=2, unit="input_tokens", calls=7,
+        first_usd=Decimal(10), second_usd=Decimal(20), compared_at=NOW,
+    )  # fmt: skip
+    for second, stands in ((20, True), (16, True), (20, True), (15, True), (14, False), (16, False)):
+        row.second_usd = Decimal(second)
+        row.save()
+        watch(now=NOW + timedelta(hours=second))
+        assert bool(open_alerts("price_disagreement")) is stands, second
+    assert Alert.objects.filter(kind="price_disagreement").count() == 1
+
+
 def test_background_work_that_is_late_until_it_has_caught_up(db: None) -> None:
     now = timezone.now()
     Heartbeat.objects.create(name="controlplane.tasks.watch_background", done_at=now)
@@ -113,7 +161,7 @@ def test_background_work_that_is_late_until_it_has_caught_up(db: None) -> None:
 
 def test_what_stood_still_with_the_machine_is_given_one_look_to_catch_up(db: None) -> None:
     began = timezone.now()
-    for entry in settings.CELERY_BEAT_SCHEDULE.values():
+    for entry in configured.CELERY_BEAT_SCHEDULE.values():
         Heartbeat.objects.create(name=entry["task"], done_at=began - timedelta(hours=2))
     watch_background(now=began, began=began - timedelta(days=1))
     assert open_alerts("background_late") == []

@@ -1,6 +1,7 @@
 """P10: signatures as Standard Webhooks publishes them, retries for three days, tampered bodies refused."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -189,6 +190,22 @@ def test_slack_gets_a_text_with_nothing_to_obey_in_it(db: None, receiver: Receiv
         "text": "*Warning: &lt;!channel&gt; is at 80 % &amp; more*\nSpent: $401.20\nLimit: $500.00\n"
         f"<http://localhost:8000/alerts/{alert.pk}|Open in Bursar> · <http://localhost:8000/budgets/1|The budget>"
     }
+
+
+def test_names_call_nobody_and_link_nowhere_in_what_reads_markdown(db: None, receiver: Receiver, clock: Clock) -> None:
+    """Mattermost and Rocket.Chat take the same messages, and read @here and [text](address) as they stand."""
+    channel(kind="slack")
+    title = "@here\n@Channel and ada@example.org [pay](https://evil.example) ![x](http://evil.example/x.png)"
+    raised(clock(), title=title, facts={"Model": "@all " + "m" * 5_000})
+    sweep(clock=clock)
+    (body,) = receiver.bodies
+    first, model, *_ = body["text"].split("\n")
+    assert not re.search(r"@(here|channel|all)\b", body["text"], re.IGNORECASE)
+    assert "](" not in body["text"]
+    assert first.replace("\u200b", "") == f"*Warning: {title.replace(chr(10), ' ')}*"
+    assert "ada@example.org" in first
+    assert len(model) <= 410
+    assert model.endswith("…")
 
 
 def test_the_secret_is_not_in_the_database(db: None) -> None:

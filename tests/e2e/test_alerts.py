@@ -56,10 +56,10 @@ def test_an_alert_is_taken_up_silenced_and_taken_back(
 @LOOKS
 def test_the_links_of_mails(open_tab: OpenTab, owner: User, alerts: list[Alert], scheme: str, width: int) -> None:
     MailAddress.objects.create(address="pager@example.org", asked_by="alice@example.org")
-    tab = look(open_tab, urlsplit(acknowledge_url(alerts[0].pk, "bob@example.org")).path, None, scheme, width)
+    tab = look(open_tab, urlsplit(acknowledge_url(alerts[0].pk, owner.email)).path, None, scheme, width)
     assert_good(tab)
     tab.page.get_by_role("button", name="Acknowledge").click()
-    tab.page.get_by_text("Acknowledged as bob@example.org").wait_for()
+    tab.page.get_by_text(f"Acknowledged as {owner.email}").wait_for()
     tab.page.wait_for_load_state()
     assert_good(tab)
     tab.goto(urlsplit(agree_url("pager@example.org")).path)

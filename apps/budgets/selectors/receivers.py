@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from apps.access.domain.identity import Role
 from apps.access.models import User
@@ -65,6 +66,13 @@ def audience() -> Audience:
     return Audience.objects.first() or Audience()
 
 
+def is_read_by(alert: Alert, address: str) -> bool:
+    """True if whoever reads mail at this address may know of the alert: somebody who signs in, or who has agreed."""
+    if MailAddress.objects.exclude(verified_at=None).filter(address=address).exists():
+        return True
+    return any(_may_see(_person(user), alert) for user in _people().filter(email=address))
+
+
 def unreachable(texts: Iterable[str]) -> list[str]:
     """Those of these recipients that nothing could ever be told to: unknown channels, addresses that did not agree."""
     wanted = _understood(texts)
@@ -94,7 +102,7 @@ def _understood(texts: Iterable[str]) -> Recipients:
     return read_recipients(understood, roles=roles)
 
 
-def _people() -> Iterable[User]:
+def _people() -> QuerySet[User]:
     return User.objects.filter(is_active=True).prefetch_related("projects").order_by("id")
 
 

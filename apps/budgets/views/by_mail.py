@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 from apps.access.domain.errors import Refused
 from apps.access.pages import public
 from apps.budgets.models import Alert
+from apps.budgets.selectors.receivers import is_read_by
 from apps.budgets.services.alerting import acting, addresses
 from apps.budgets.services.alerting.links import read_acknowledgement, read_agreement
 
@@ -20,10 +21,13 @@ from apps.budgets.services.alerting.links import read_acknowledgement, read_agre
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def acknowledge(request: HttpRequest, token: str) -> HttpResponse:
-    """The alert's title and a button; pressed, it is acknowledged in the name of whom the mail went to."""
+    """The alert's title and a button; pressed, it is acknowledged in the name of whom the mail went to.
+
+    Who signs in no more, or may not see the alert any more, finds that the link has ended.
+    """
     asked = read_acknowledgement(token)
     alert = Alert.objects.filter(id=asked.alert_id).first() if asked else None
-    if asked is None or alert is None:
+    if asked is None or alert is None or not is_read_by(alert, asked.address):
         return render(request, "alerts/link_ended.html", status=410)
     context = {"alert": alert, "address": asked.address, "done": False, "refusal": ""}
     if request.method == "POST":

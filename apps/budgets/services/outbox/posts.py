@@ -1,6 +1,7 @@
 """Webhooks, signed as Standard Webhooks says, and messages to Slack or what speaks like it."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,9 @@ from apps.budgets.services.outbound import OutboundError, post
 from apps.budgets.services.outbox.errors import SendError
 
 GONE = 410
+LONGEST_LINE = 400
+_NOTHING = "\u200b"
+_CALLS = re.compile(r"@(?=(here|channel|all|everyone)\b)", re.IGNORECASE)
 
 
 def send(delivery: Delivery, channel: Channel, *, now: datetime) -> None:
@@ -117,7 +121,14 @@ def _slack_words(told: Told) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """One line of text that is nothing else: no link, no image, nobody called.
+
+    Slack obeys what stands in angle brackets; Mattermost and Rocket.Chat read Markdown and @here as they stand.
+    """
+    line = " ".join(text.split())
+    line = line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
+    line = _CALLS.sub(f"@{_NOTHING}", line).replace("](", f"]{_NOTHING}(")
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _text(moment: datetime) -> str:
