@@ -26,6 +26,15 @@ DIMENSIONS = {
 }
 BEYOND = {"user": "User", "key": "Key", "tool": "Tool", "error_type": "Error type", "conversation": "Conversation"}
 """What only pages that read the narrow rollups, or single records, can group and filter by; tags besides."""
+KNOWN = frozenset(
+    {
+        *("period", "from", "to", "tz", "compare", "interval", "group", "demo", "filter_by", "filter_value"),
+        *("then", "measure", "show", "rows", "sort", "outcome"),
+        *("table", "over", "after", "before", "seen", "since"),
+    }
+)
+"""What reading pages know beside filters: all of them, one of them, their files and parts. Links carry them along."""
+MOST_NOTICES = 5
 NO_VALUE = "(none)"
 MOST_LETTERS = 132
 MOST_DIGITS = 19
@@ -102,7 +111,7 @@ def read(
     """The state an address names, and a notice for each thing in it that was not understood.
 
     `dimensions` are those of DIMENSIONS the page at `path` can filter by; with `beyond` it can group and filter by
-    everything else a record has as well.
+    everything else a record has as well. A filter that is misspelt is told, as more is shown than was asked for.
     """
     choice, notices = parse(parameters, default_zone, reporting().week_start)
     group = (parameters.get("group") or ["model"])[-1]
@@ -112,9 +121,15 @@ def read(
     names = [name for name in parameters if (name in DIMENSIONS or is_beyond(name)) and parameters[name]]
     known = [name for name in names if name in dimensions or (beyond and is_beyond(name))]
     notices += [f"This page cannot filter by {name}; it is left out." for name in names if name not in known]
+    notices += _unknown(parameters)
     filters = {name: set(parameters[name]) for name in known}
     demo = "1" in parameters.get("demo", ())
     return ViewState(choice, default_zone, _canonical(filters), group, demo, path), notices
+
+
+def _unknown(parameters: Collection[str]) -> list[str]:
+    names = sorted(name for name in parameters if not (name in KNOWN or name in DIMENSIONS or is_beyond(name)))
+    return [f"This page does not know \u201c{name[:40]}\u201d; it is left out." for name in names[:MOST_NOTICES]]
 
 
 def with_added_filter(parameters: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:

@@ -272,3 +272,18 @@ def test_totals_are_all_usage_by_whatever_they_are_grouped(admin_key: HeldKey) -
         told = admin_key.client.get(f"/api/metrics/cost?group_by={name}&interval=day").json()
         assert told["totals"]["cost_usd"] == "3.00", name
         assert {row[name]: row["cost_usd"] for row in told["results"]} == costs
+
+
+def test_by_interval_alone_every_bucket_is_there(admin_key: HeldKey) -> None:
+    """Also the days of 23 and of 25 hours, and a day that begins within the range."""
+    report([call(at(1), cost_usd="1", user="ada")], NOW)
+    days = "from=2026-10-23T22:00:00Z&to=2026-10-27T11:00:00Z&tz=Europe/Berlin&interval=day"
+    starts = ["2026-10-23T22", "2026-10-24T22", "2026-10-25T23", "2026-10-26T23"]
+    for name in ("cost", "performance", "efficiency"):
+        told = admin_key.client.get(f"/api/metrics/{name}?{days}").json()
+        assert [row["bucket"] for row in told["results"]] == [f"{start}:00:00Z" for start in starts]
+        assert {row["calls"] for row in told["results"]} == {0}
+        hours = "from=2026-11-22T10:00:00Z&to=2026-11-22T14:00:00Z&interval=hour"
+        rows = admin_key.client.get(f"/api/metrics/{name}?{hours}").json()["results"]
+        assert [(row["bucket"][11:13], row["calls"]) for row in rows] == [("10", 0), ("11", 1), ("12", 0), ("13", 0)]
+        assert len(admin_key.client.get(f"/api/metrics/{name}?{hours}&group_by=user").json()["results"]) == 1

@@ -142,6 +142,15 @@ def test_what_is_not_understood_becomes_a_notice(browser: Client) -> None:
         assert words in page
 
 
+def test_a_filter_that_is_misspelt_is_told(browser: Client) -> None:
+    report([call(NOW - timedelta(hours=1), user="ada")], NOW)
+    own = "sort=newest&outcome=failed&measure=calls&then=agent&show=ranking&rows=100&compare=none&demo=1&agent=a"
+    for path in ("/", "/explore", "/explore/records", "/c", "/routing/savings"):
+        told = "This page does not know"
+        assert f"{told} \u201cmodell\u201d" in read(browser, f"{path}?modell=x&{own}"), path
+        assert told not in read(browser, f"{path}?{own}"), path
+
+
 def test_too_long_a_question_says_what_to_do(browser: Client) -> None:
     report([call(NOW, user="ada"), call(NOW - timedelta(days=60))], NOW)
     page = read(browser, "/explore?group=user&then=agent&from=2026-09-01&to=2026-11-22")
@@ -231,9 +240,10 @@ def test_a_file_is_refused_where_a_page_would_leave_something_out(browser: Clien
     )
     for file in files:
         assert browser.get(f"/{file}?period=7d&group=agent").status_code == 200, file
-        answer = browser.get(f"/{file}?tz=Europe/Berln")
-        assert (answer.status_code, answer["Content-Type"]) == (422, "text/plain; charset=utf-8"), file
-        assert "Berln\u201d is not known" in answer.content.decode(), file
+        for wrong, told in (("tz=Europe/Berln", "Berln\u201d is not known"), ("modell=m", "not know \u201cmodell")):
+            answer = browser.get(f"/{file}?{wrong}")
+            assert (answer.status_code, answer["Content-Type"]) == (422, "text/plain; charset=utf-8"), file
+            assert told in answer.content.decode(), file
     filtered = browser.get("/overview.csv?user=ada")
     assert (filtered.status_code, filtered.content) == (422, b"This page cannot filter by user; it is left out.\n")
     assert browser.get("/explore.csv?user=ada").status_code == 200

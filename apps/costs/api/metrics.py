@@ -52,7 +52,8 @@ class CostMetricsView(APIView):
     @extend_schema(operation_id="metrics_cost", parameters=schema.METRICS_PARAMETERS, responses=schema.COST_METRICS)
     def get(self, request: Request) -> Response:
         """Sums of cost, calls and tokens by up to two dimensions and by interval; `totals` are the sum of `results`,
-        which are all usage: what has no user, key, tool or tag is the group "".
+        which are all usage: what has no user, key, tool or tag is the group "". By interval alone every bucket
+        is there, those without usage with zeros; groups have only buckets with usage.
 
         `subscriptions` are the flat fees of the same time up to now, beside them and in no other sum; null for who sees
         only some projects, and when filtered by anything but the provider.
@@ -69,6 +70,7 @@ class CostMetricsView(APIView):
                 freshness = metrics.freshness(query) if not query.filters else metrics.freshness()
         except BadQuery as error:
             raise ValidationError({error.path: error.message}) from error
+        rows += [] if group_by else _unused(edges, rows)
         rows.sort(key=lambda row: (row.bucket or query.start, -row.totals.cost_usd, row.values))
         sums = [name for name in CUBE_SUMS if name in metrics.kept(query, group_by)]
         return Response(
@@ -87,6 +89,12 @@ class CostMetricsView(APIView):
                 "warnings": [],
             }
         )
+
+
+def _unused(edges: Sequence[datetime], rows: Sequence[GroupRow]) -> list[GroupRow]:
+    """The buckets without usage: who draws a line over time need not know how days are cut."""
+    used = {row.bucket for row in rows}
+    return [GroupRow((), Totals(), edge) for edge in edges[:-1] if edge not in used]
 
 
 def _beside(query: UsageQuery) -> dict[str, Any]:

@@ -181,6 +181,8 @@ def _cells(asked: Asked, *, timed: bool) -> dict[Key, Cell]:
     def cell(row: Any) -> Cell:
         return cells.setdefault((row.bucket, *row.values), Cell(Totals(), TaskTotals(), NO_HISTOGRAM, NO_HISTOGRAM))
 
+    for edge in () if group_by else edges[:-1]:
+        cells[(edge,)] = Cell(Totals(), TaskTotals(), NO_HISTOGRAM, NO_HISTOGRAM)
     sums = CALLS if timed else SPENT
     for row in metrics.grouped(query, group_by, edges=edges, wanted=sums, only=sums, whole=True):
         cell(row).sums = row.totals
