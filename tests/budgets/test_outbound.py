@@ -9,10 +9,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from pytest_django import Settings
 
 from apps.budgets.domain.targets import is_public
@@ -188,6 +190,34 @@ def test_one_that_answers_byte_by_byte_has_the_same_time_as_any(at_home: None) -
             post(f"http://127.0.0.1:{port}/", body=b"", headers={})
         stop.set()
     assert time.monotonic() - began < 2
+
+
+def test_a_body_that_never_ends_or_breaks_off_takes_nothing_from_the_status(at_home: None) -> None:
+    """Some receivers answer 200 without a length and leave the connection open."""
+    stop = threading.Event()
+
+    def hold(request: http.server.BaseHTTPRequestHandler) -> None:
+        with contextlib.suppress(OSError):
+            request.wfile.write(b"HTTP/1.1 200 OK\r\n\r\nok")
+            stop.wait(5)
+
+    def break_off(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.wfile.write(b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc")
+
+    for reply, status in ((hold, 200), (break_off, 503)):
+        with server(reply) as port:
+            assert post(f"http://127.0.0.1:{port}/", body=b"", headers={}).status == status
+            stop.set()
+
+
+def test_when_to_come_back_is_said_in_seconds_or_as_a_date() -> None:
+    with time_machine.travel(datetime(2026, 11, 25, 12, tzinfo=UTC), tick=False):
+        for header, seconds in (
+            (None, None), ("", None), ("soon", None), ("120", 120), (" 7 ", 7), ("9" * 40, 999_999_999),
+            ("Wed, 25 Nov 2026 12:30:00 GMT", 1800), ("Wed, 25 Nov 2026 11:00:00 GMT", 0), ("-5", None), ("²", None),
+            ("Wed, 99 Nov 2026 11:00:00 GMT", None),
+        ):  # fmt: skip
+            assert client._seconds(header) == seconds, header
 
 
 @pytest.fixture(scope="module")

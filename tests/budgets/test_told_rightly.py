@@ -1,6 +1,6 @@
 """Between addressing and sending a night may pass: hours, readers and channels as they are when a message leaves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import time
 from typing import Any
 
@@ -15,6 +15,8 @@ from apps.budgets.services.alerting import addresses, channels
 from apps.budgets.services.alerting.addressing import address_waiting
 from apps.budgets.services.alerting.audience import Telling, set_audience
 from apps.budgets.services.alerting.raising import resolve_alerts
+from apps.budgets.services.outbound import Answer, OutboundError
+from apps.budgets.services.outbox import sweeping
 from apps.budgets.services.outbox.resending import resend
 from apps.budgets.services.outbox.sweeping import sweep
 from tests.budgets.acts import OWNER, make_budget
@@ -210,3 +212,28 @@ def test_a_channel_is_off_after_the_last_try_and_one_failure_weeks_later_is_no_r
             sweep(clock=clock)
             gone = Delivery.objects.filter(channel=hook).latest("id")
             assert (gone.state, gone.error) == ("given_up", "The receiver answered 410: it wants nothing any more.")
+
+
+def test_receivers_that_hang_keep_nobody_waiting(
+    alice: User, mails: MailServer, receiver: Receiver, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "SLOW", 0)
+    told: list[int] = []
+
+    def hang(url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
+        told.append(len(mails.accepted))
+        if len(told) == 1:
+            raised(clock(), 2, title="meanwhile")
+        raise OutboundError("example.org did not answer within 10 s.")
+
+    audience()
+    for number in range(3):
+        channel(name=f"Ops {number}")
+    monkeypatch.setattr("apps.budgets.services.outbox.posts.post", hang)
+    Channel.objects.filter(name="Ops 0").update(failing_since=clock())
+    raised(clock(), title="first")
+    sweep(clock=clock)
+    assert subjects(mails) == ["first", "meanwhile"]
+    # One of those that did not fail before was tried first; then the mails; what failed before came last.
+    assert told[-1] == 2
+    assert len(told) == 3

@@ -15,9 +15,11 @@ import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 from django.conf import settings
+from django.utils import timezone
 
 from apps.budgets.domain.targets import Forbidden, Network, Target, parse_target, refuse_target
 from apps.budgets.services.outbound.resolving import Unresolved, resolve
@@ -36,7 +38,7 @@ class OutboundError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: the status, Retry-After in seconds if it was given as such, the beginning of the body."""
+    """What came back: the status, Retry-After in seconds if it was given, the beginning of the body."""
 
     status: int
     retry_after: int | None
@@ -84,7 +86,16 @@ def _exchange(target: Target, addresses: list[str], body: bytes, headers: Mappin
                 connection.putheader(name, value)
             connection.endheaders(body)
             answer = connection.getresponse()
-            return Answer(answer.status, _seconds(answer.getheader("Retry-After")), answer.read(_most()))
+            watch.is_answered = not watch.is_over
+            return Answer(answer.status, _seconds(answer.getheader("Retry-After")), _beginning(answer))
+
+
+def _beginning(answer: http.client.HTTPResponse) -> bytes:
+    """So much of the body as is read. One that never ends, or breaks off, takes nothing from what the status says."""
+    try:
+        return answer.read(_most())
+    except (OSError, http.client.HTTPException):
+        return b""
 
 
 def _connected(target: Target, addresses: list[str]) -> socket.socket:
@@ -103,6 +114,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self.is_over = False
+        self.is_answered = False
         self._link: socket.socket | None = None
 
     def of(self, link: socket.socket) -> socket.socket:
@@ -144,7 +156,7 @@ def _deadline(seconds: float) -> Iterator[_Watch]:
         raise
     finally:
         timer.cancel()
-    if watch.is_over:
+    if watch.is_over and not watch.is_answered:
         raise TimeoutError
 
 
@@ -169,7 +181,15 @@ def _most() -> int:
 
 
 def _seconds(retry_after: str | None) -> int | None:
-    return int(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
+    """How long to wait: the header says seconds, or a date."""
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdigit():
+        return int(text[:9])
+    try:
+        until = parsedate_to_datetime(text)
+        return max(0, int((until - timezone.now()).total_seconds()))
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _reason(error: Exception) -> str:

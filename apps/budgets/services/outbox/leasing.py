@@ -20,13 +20,15 @@ MOST_LEASES = 100
 def lease_next(*, now: datetime, resting: Collection[Receiver] = (), mail_rests: bool = False) -> Delivery | None:
     """Take the longest due message for this worker alone, for a while; None when there is nothing to do.
 
-    Left out are receivers that failed just now, and all mail if the mail server did.
+    Left out are receivers that failed just now, and all mail if the mail server did. Channels that fail come last.
     """
     due = Delivery.objects.due(now).exclude(channel__in=[one.channel_id for one in resting if one.channel_id])
     due = due.exclude(Q(channel=None) & Q(address__in=[one.address for one in resting if one.address]))
     if mail_rests:
         due = due.exclude(channel=None)
-    delivery = due.select_for_update(skip_locked=True, of=("self",)).select_related("channel").first()
+    due = due.select_for_update(skip_locked=True, of=("self",)).select_related("channel")
+    # Channels that fail come last: each may take as long as a receiver that hangs.
+    delivery = due.filter(channel__failing_since=None).first() or due.first()
     if delivery is None:
         return None
     if delivery.tries >= MOST_LEASES:

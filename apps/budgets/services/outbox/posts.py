@@ -36,7 +36,8 @@ def send(delivery: Delivery, channel: Channel, *, now: datetime) -> None:
     if answer.status == GONE:
         raise SendError("The receiver answered 410: it wants nothing any more.", permanent=True)
     if not 200 <= answer.status < 300:
-        raise SendError(f"The receiver answered {answer.status}.", retry_after=answer.retry_after)
+        more = ": redirects are not followed" if 300 <= answer.status < 400 else ""
+        raise SendError(f"The receiver answered {answer.status}{more}.", retry_after=answer.retry_after)
 
 
 def signed_headers(channel: Channel, message_id: str, body: bytes, *, now: datetime) -> dict[str, str]:

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 SECONDS = 40
 SERVER_FAILURES = 3
+SLOW = 1
+"""After a message that took so many seconds, what was announced meanwhile is addressed: it may be for others."""
 Clock = Callable[[], datetime]
 # One sweep at a time in a process: then a killed process had at most one message in its hands.
 _one_at_a_time = threading.Lock()
@@ -71,7 +73,10 @@ def _sweep(clock: Clock, deadline: float) -> Run:
         pass
     try:
         while (delivery := _next(run, clock)) is not None:
+            began = time.monotonic()
             _deliver(delivery, run, mail, clock)
+            if time.monotonic() - began > SLOW:
+                address_waiting(now=clock())
             if time.monotonic() > deadline:
                 run.left = True
                 break
