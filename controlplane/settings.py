@@ -371,6 +371,8 @@ CLOCKS_APART_SECONDS = env.int("BURSAR_CLOCKS_APART_SECONDS", default=5)
 ROUTING_PREVIEW_DECISIONS = env.int("BURSAR_ROUTING_PREVIEW_DECISIONS", default=3000)
 # Asks that people labelled with a tier in the playground.
 LABELLED_EXAMPLES = env.int("BURSAR_LABELLED_EXAMPLES", default=50_000)
+# How long a discarded draft of the policy can be brought back.
+DISCARDED_DRAFT_DAYS = env.int("BURSAR_DISCARDED_DRAFT_DAYS", default=30)
 RETENTION_DECISION_DAYS = env.int("BURSAR_RETENTION_DECISION_DAYS", default=400)
 # The first values of the reporting settings; once somebody saves these on their page, the database holds.
 REPORTING_ZONE = env.str("BURSAR_REPORTING_ZONE", default="UTC")

@@ -303,6 +303,7 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("routing:draft", "POST"): lambda w: Call(f"/routing/drafts/{routing.draft()}", routing.form(), 303),
     ("routing:publish", "POST"): lambda w: Call(f"/routing/drafts/{routing.draft()}/publish", {}, 303),
     ("routing:discard", "POST"): lambda w: Call(f"/routing/drafts/{routing.draft()}/discard", {}, 303),
+    ("routing:bring-back", "POST"): lambda w: Call(f"/routing/drafts/{routing.discarded()}/restore", {}, 303),
     ("routing:roll-back", "POST"): lambda w: Call(
         f"/routing/versions/{routing.earlier_version() and 1}/rollback", {}, 303
     ),
@@ -339,6 +340,7 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
         f"/api/policies/{routing.draft()}", {"document": routing.document(default_tier="simple")}, 200
     ),
     ("routing:api-policy", "DELETE"): lambda w: Call(f"/api/policies/{routing.draft()}", {}, 204),
+    ("routing:api-policy-restore", "POST"): lambda w: Call(f"/api/policies/{routing.discarded()}/restore", {}, 200),
     ("routing:api-policy-publish", "POST"): lambda w: Call(f"/api/policies/{routing.draft()}/publish", {}, 200),
     ("routing:api-policy-rollback", "POST"): lambda w: Call(
         f"/api/policies/{routing.earlier_version()}/rollback", {}, 201

@@ -17,7 +17,7 @@ from apps.routing.models import Decision, PolicyVersion
 from apps.routing.selectors.in_force import in_force
 from apps.routing.services.examples import Labelled, keep_example
 from apps.routing.services.health import watch_models
-from apps.routing.services.policies import make_draft, publish
+from apps.routing.services.policies import discard_draft, make_draft, publish
 from apps.routing.services.replays.asking import WhatIf, ask
 from apps.routing.services.replays.working import work_on_replays
 from apps.routing.services.savings.declaring import Wanted, declare
@@ -73,6 +73,13 @@ def draft(policy: Mapping[str, Any] | None = None) -> int:
     """A draft, by its id."""
     load_book()
     return make_draft(caller="tests", document=policy or document(rules=[])).pk
+
+
+def discarded() -> int:
+    """The number of a draft that was discarded."""
+    number = draft()
+    discard_draft(caller="tests", draft_id=number, now=datetime.now(UTC))
+    return number
 
 
 def published(policy: Mapping[str, Any] | None = None) -> PolicyVersion:

@@ -1,7 +1,7 @@
 """What a draft may say: no secrets, no numbers beyond all bounds; and the agent's own block, however odd."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.access.models import User
+from apps.access.domain.errors import Refused
+from apps.access.models import AuditEntry, User
 from apps.routing.domain.agent_settings import document_of_settings
 from apps.routing.domain.policy import Policy, PolicyError, policy_of
 from apps.routing.domain.policy_secrets import is_key, secret_in
 from apps.routing.domain.weighing import refuse_odd_changes, weights_of
 from apps.routing.models import PolicyVersion
-from apps.routing.services.policies import CannotPublish, publish
+from apps.routing.services.old_decisions import drop_old_decisions
+from apps.routing.services.policies import CannotPublish, bring_back, publish
 from tests.cast import HeldKey
 from tests.costs.posting import JSON
 from tests.routing import acts
@@ -139,6 +141,31 @@ def test_the_editor_refuses_parameters_that_are_no_json(bob: User, signed_in: An
     assert b'value="-1.0"' in page.post(f"/routing/drafts/{draft}", acts.form(**usual | {"ctx_chat": "-1"})).content
     assert page.post(f"/routing/drafts/{draft}", acts.form(note="a\0b")).status_code == 303
     assert PolicyVersion.objects.get(pk=draft).note == "ab"
+
+
+@pytest.mark.django_db
+def test_a_discarded_draft_can_be_brought_back_for_a_while(bob: User, signed_in: Any) -> None:
+    page, kept, draft = signed_in(bob), acts.published().pk, acts.draft()
+    page.post(f"/routing/drafts/{draft}", acts.form(note="cheaper at night"))
+    after = AuditEntry.objects.latest("id").after
+    assert after is not None
+    assert after["note"] == "cheaper at night"
+    page.post(f"/routing/drafts/{draft}/discard")
+    assert page.get(f"/routing/drafts/{draft}").status_code == 404
+    assert page.post(f"/routing/drafts/{draft}/publish").status_code == 404
+    listed = page.get("/routing/versions").content.decode()
+    assert f'action="/routing/drafts/{draft}/restore"' in listed
+    assert f'href="/routing/drafts/{draft}"' not in listed
+    assert page.post(f"/routing/drafts/{kept}/restore").status_code == 404, "was never discarded"
+    page.post(f"/routing/drafts/{draft}/restore")
+    assert b"cheaper at night" in page.get(f"/routing/drafts/{draft}").content
+    page.post(f"/routing/drafts/{draft}/discard")
+    now = datetime.now(UTC)
+    for later, left in ((29, 2), (31, 1)):
+        drop_old_decisions(now=now + timedelta(days=later))
+        assert PolicyVersion.objects.count() == left
+    with pytest.raises(Refused, match="no discarded draft"):
+        bring_back(caller="tests", draft_id=draft)
 
 
 ODD_BLOCKS: list[tuple[dict[str, Any], str]] = [

@@ -53,7 +53,7 @@ class NewPolicyIn(PolicyIn):
 
 def policy_rows() -> QuerySet[PolicyVersion]:
     """Drafts and versions, newest first."""
-    return PolicyVersion.objects.order_by("-id")
+    return PolicyVersion.objects.standing().order_by("-id")
 
 
 class TiersView(APIView):
@@ -112,10 +112,20 @@ class PolicyView(APIView):
 
     @extend_schema(operation_id="policies_discard", responses={204: None})
     def delete(self, request: ApiRequest, policy_id: int) -> Response:
-        """Discard a draft."""
+        """Discard a draft; `POST …/restore` brings it back."""
         get_object_or_404(policy_rows(), id=policy_id)
-        policies.discard_draft(caller=request.auth, draft_id=policy_id)
+        policies.discard_draft(caller=request.auth, draft_id=policy_id, now=timezone.now())
         return Response(status=204)
+
+
+class RestorePolicyView(APIView):
+    required_scopes: ClassVar = {"POST": ADMIN}
+
+    @extend_schema(operation_id="policies_restore", request=None, responses=PolicyOut)
+    def post(self, request: ApiRequest, policy_id: int) -> HttpResponse:
+        """Bring back a draft that was discarded, as long as it is kept."""
+        get_object_or_404(PolicyVersion.objects.discarded(), id=policy_id)
+        return tagged(_told(policies.bring_back(caller=request.auth, draft_id=policy_id)))
 
 
 class PublishView(APIView):

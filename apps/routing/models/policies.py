@@ -13,7 +13,15 @@ class PolicyQuerySet(models.QuerySet["PolicyVersion"]):
 
     def drafts(self) -> Self:
         """Drafts, newest first."""
-        return self.filter(version__isnull=True).order_by("-id")
+        return self.standing().filter(version__isnull=True).order_by("-id")
+
+    def standing(self) -> Self:
+        """Drafts and versions, without drafts that were discarded."""
+        return self.filter(discarded_at=None)
+
+    def discarded(self) -> Self:
+        """Drafts that may be brought back, the one that was discarded last first."""
+        return self.filter(discarded_at__isnull=False).order_by("-discarded_at", "-id")
 
 
 class PolicyVersion(models.Model):
@@ -31,6 +39,7 @@ class PolicyVersion(models.Model):
     made_at = models.DateTimeField(db_default=Now())
     published_by = models.TextField(blank=True, default="")
     published_at = models.DateTimeField(null=True)
+    discarded_at = models.DateTimeField(null=True, help_text="a draft that nobody sees but who brings it back")
 
     objects: ClassVar[PolicyQuerySet] = PolicyQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -40,7 +49,10 @@ class PolicyVersion(models.Model):
                 condition=models.Q(version=None, published_at=None)
                 | models.Q(version__isnull=False, published_at__isnull=False),
                 name="policy_published_or_draft",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(version=None) | models.Q(discarded_at=None), name="policy_discarded_is_draft"
+            ),
         ]
 
     def __str__(self) -> str:

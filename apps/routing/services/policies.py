@@ -64,27 +64,44 @@ def change_draft(
     """Replace what a draft says. Raises Conflict for a version that is published, or if it was `seen` otherwise."""
     _refuse_limited(caller)
     draft = _draft(draft_id, seen)
-    before, plain = draft.document, _readable(document)
+    before, plain, noted = draft.document, _readable(document), draft.note
     was = seen_as(draft)
     draft.document = plain
     draft.note = draft.note if note is None else _note(note)
     if seen_as(draft) == was:
         return draft
     draft.save(update_fields=["document", "note"])
-    audit.record(caller=caller, action="policy.changed", obj=draft, **_changes(before, plain))
+    changes = _changes(before, plain)
+    if draft.note != noted:
+        changes = {"before": changes["before"] | {"note": noted}, "after": changes["after"] | {"note": draft.note}}
+    audit.record(caller=caller, action="policy.changed", obj=draft, **changes)
     return draft
 
 
 @transaction.atomic
-def discard_draft(*, caller: Who, draft_id: int) -> None:
-    """Delete a draft; the audit log keeps what it would have changed."""
+def discard_draft(*, caller: Who, draft_id: int, now: datetime) -> None:
+    """Take a draft away; `bring_back` undoes it until the sweep of old decisions drops it for good."""
     _refuse_limited(caller)
     draft = _draft(draft_id)
     current = current_version()
     audit.record(caller=caller, action="policy.discarded", obj=draft, before=draft.document if current is None else {
         "would_have_changed": [one.path for one in differences(current.document, draft.document)][:200]
     })  # fmt: skip
-    draft.delete()
+    draft.discarded_at = now
+    draft.save(update_fields=["discarded_at"])
+
+
+@transaction.atomic
+def bring_back(*, caller: Who, draft_id: int) -> PolicyVersion:
+    """Make a draft that was discarded one again. Raises Refused for one that was not, or is gone for good."""
+    _refuse_limited(caller)
+    draft = PolicyVersion.objects.discarded().select_for_update().filter(pk=draft_id).first()
+    if draft is None:
+        raise Refused("There is no discarded draft of this number.", code="no_such_draft", path="id")
+    draft.discarded_at = None
+    draft.save(update_fields=["discarded_at"])
+    audit.record(caller=caller, action="policy.restored", obj=draft, after={"note": draft.note})
+    return draft
 
 
 @transaction.atomic
@@ -147,7 +164,7 @@ def _locked_state() -> RoutingState:
 
 
 def _draft(draft_id: int, seen: str | None = None) -> PolicyVersion:
-    draft = PolicyVersion.objects.select_for_update().filter(pk=draft_id).first()
+    draft = PolicyVersion.objects.standing().select_for_update().filter(pk=draft_id).first()
     if draft is None:
         raise Refused("There is no such draft.", code="no_such_draft", path="id")
     if draft.version is not None:

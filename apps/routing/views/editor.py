@@ -101,11 +101,22 @@ def publish(request: PageRequest, draft_id: int) -> HttpResponse:
 @page(role=Role.ADMIN)
 @require_POST
 def discard(request: PageRequest, draft_id: int) -> HttpResponse:
-    """Deletes a draft."""
+    """Takes a draft away, until somebody brings it back."""
     row = _draft(draft_id)
-    policies.discard_draft(caller=request.caller, draft_id=row.pk)
-    messages.success(request, f"Draft {draft_id} is gone; the audit log keeps what it would have changed.")
+    policies.discard_draft(caller=request.caller, draft_id=row.pk, now=timezone.now())
+    messages.success(request, f"Draft {draft_id} is discarded. Below you can bring it back.")
     return see_other("routing:versions")
+
+
+@page(role=Role.ADMIN)
+@require_POST
+def bring_back(request: PageRequest, draft_id: int) -> HttpResponse:
+    """Undoes a discard."""
+    if not PolicyVersion.objects.discarded().filter(pk=draft_id).exists():
+        raise Http404
+    policies.bring_back(caller=request.caller, draft_id=draft_id)
+    messages.success(request, f"Draft {draft_id} is back.")
+    return see_other("routing:draft", draft_id)
 
 
 def _draft(draft_id: int) -> PolicyVersion:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
@@ -32,6 +33,8 @@ def version_list(request: PageRequest) -> HttpResponse:
         "tabs": tabs("routing:versions", request.caller),
         "versions": PolicyVersion.objects.published().defer("document")[:MOST_VERSIONS],
         "drafts": PolicyVersion.objects.drafts().defer("document"),
+        "discarded": PolicyVersion.objects.discarded().defer("document")[:MOST_VERSIONS],
+        "kept_days": settings.DISCARDED_DRAFT_DAYS,
         "current": current.version if current else None,
         "may_change": request.caller.may_change_for_all(),
     }

@@ -175,7 +175,7 @@ def _policy(named: str | None) -> dict[str, Any] | None:
         return None
     try:
         if named.isdigit():
-            row = PolicyVersion.objects.filter(pk=int(named)).first()
+            row = PolicyVersion.objects.standing().filter(pk=int(named)).first()
             if row is None:
                 raise CommandError(f"There is no draft or version with the id {named}.")
             document: dict[str, Any] = row.document

@@ -176,7 +176,7 @@ def _document(
         if not wanted.moves and not levers:
             raise Refused("Choose a policy, or say what changes.", code="nothing_changes", path="policy_id")
         return None, current.document if current else None, []
-    row = current if wanted.policy_id is None else PolicyVersion.objects.filter(pk=wanted.policy_id).first()
+    row = current if wanted.policy_id is None else PolicyVersion.objects.standing().filter(pk=wanted.policy_id).first()
     if row is None:
         what = "No policy is published." if wanted.policy_id is None else "There is no such draft or version."
         raise Refused(what, code="no_policy", path="policy_id")
