@@ -287,3 +287,17 @@ def test_by_interval_alone_every_bucket_is_there(admin_key: HeldKey) -> None:
         rows = admin_key.client.get(f"/api/metrics/{name}?{hours}").json()["results"]
         assert [(row["bucket"][11:13], row["calls"]) for row in rows] == [("10", 0), ("11", 1), ("12", 0), ("13", 0)]
         assert len(admin_key.client.get(f"/api/metrics/{name}?{hours}&group_by=user").json()["results"]) == 1
+
+
+def test_filters_know_each_name_of_a_provider_and_no_status_that_cannot_be(admin_key: HeldKey) -> None:
+    report([call(at(1), provider="aws.bedrock", cost_usd="1"), call(at(2), provider="openai", cost_usd="2")], NOW)
+    for name in ("aws.bedrock", "aws", "bedrock", "Amazon-Bedrock"):
+        for group in ("", "&group_by=user", "&group_by=error_type"):  # the cube, a narrow rollup, the records
+            told = admin_key.client.get(f"/api/metrics/cost?provider={name}{group}").json()
+            assert told["totals"]["cost_usd"] == "1.00", (name, group)
+        (record,) = admin_key.client.get(f"/api/usage?provider={name}").json()["results"]
+        assert record["cost_usd"] == "1.00"
+    for wrong in ("status=failed", "demo=yes", "unpriced=true"):
+        refused = admin_key.client.get(f"/api/usage?{wrong}")
+        assert refused.status_code == 422, wrong
+        assert refused.json()["errors"][0]["path"] == wrong.partition("=")[0]

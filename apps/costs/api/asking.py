@@ -12,6 +12,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from apps.access.domain.identity import Caller
 from apps.access.selectors.places import agents_of
+from apps.costs.domain.kinds import Status
 from apps.costs.domain.usage import FieldError, Moment
 from apps.costs.selectors.metrics import UsageQuery
 from apps.costs.selectors.reporting import reporting_zone
@@ -31,6 +32,7 @@ FILTERS = (
     "conversation",
     "error_type",
 )
+STATUSES = frozenset(status.name.lower() for status in Status)
 DEFAULT_RANGE = timedelta(days=30)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -46,6 +48,9 @@ def usage_query(parameters: QueryDict, caller: Caller, *, default_range: timedel
         raise ValidationError({"from": "from must be before to."})
     filters = {name: tuple(parameters.getlist(name)) for name in FILTERS if name in parameters}
     filters |= {name: tuple(parameters.getlist(name)) for name in parameters if name.startswith("tag:")}
+    if unknown := set(filters.get("status", ())) - STATUSES:
+        message = f"There is no status {min(unknown)[:40]!r}; known are {', '.join(sorted(STATUSES))}."
+        raise ValidationError({"status": [ErrorDetail(message, "choice")]})
     if caller.agent_name is not None:
         own = [agent.name for agent in agents_of(caller)]
         filters["agent"] = tuple(name for name in filters.get("agent", own) if caller.may_report_as(name))
@@ -96,4 +101,12 @@ def zone(parameters: QueryDict) -> str:
 
 
 def _include_demo(parameters: QueryDict, filters: Mapping[str, Any]) -> bool:
-    return parameters.get("demo") == "1" or "project" in filters
+    return switch(parameters, "demo") or "project" in filters
+
+
+def switch(parameters: QueryDict, name: str) -> bool:
+    """Whether a parameter is 1; 0 and nothing are no. Raises ValidationError for another word, which may mean yes."""
+    value = parameters.get(name, "0")
+    if value not in ("0", "1", ""):
+        raise ValidationError({name: [ErrorDetail("Expected 0 or 1.", "choice")]})
+    return value == "1"

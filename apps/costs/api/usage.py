@@ -23,7 +23,7 @@ from apps.access.selectors.callers import holder_of
 from apps.access.selectors.places import project_id_of
 from apps.access.services.known_keys import KnownKey, confirmed
 from apps.costs.api import schema
-from apps.costs.api.asking import refusal, usage_query, visible_projects
+from apps.costs.api.asking import refusal, switch, usage_query, visible_projects
 from apps.costs.selectors.explained import explained
 from apps.costs.selectors.metrics import BadQuery, one_snapshot
 from apps.costs.selectors.records import Position, usage_page, usage_record
@@ -88,7 +88,7 @@ class UsageView(QuickView):
                     limit=limit,
                     older_than=older,
                     newer_than=newer,
-                    unpriced=request.query_params.get("unpriced") == "1",
+                    unpriced=switch(request.query_params, "unpriced"),
                 )
         except BadQuery as error:
             raise ValidationError({error.path: error.message}) from error

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 
 from apps.costs.domain.kinds import LabelKind, Status
+from apps.costs.domain.providers import canonical_provider
 from apps.costs.domain.slices import EVERY
 from apps.costs.selectors.metrics.shapes import BadQuery, UsageQuery
 from apps.costs.selectors.metrics.snapshot import once
@@ -88,8 +89,10 @@ def _ids(name: str, values: tuple[str, ...]) -> set[int]:
         )
     if name == "agent":
         return none | _named("access_agent", values)
-    column = "provider" if name == "provider" else "name"
-    return none | _rows(f"SELECT id FROM costs_usedmodel WHERE {column} = ANY(%s)", [list(values)])
+    if name == "provider":
+        named = [canonical_provider(value) for value in values]
+        return none | _rows("SELECT id FROM costs_usedmodel WHERE provider = ANY(%s)", [named])
+    return none | _rows("SELECT id FROM costs_usedmodel WHERE name = ANY(%s)", [list(values)])
 
 
 def _named(table: str, values: tuple[str, ...]) -> set[int]:
