@@ -256,6 +256,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "options": {"expires": 5},
     },
     "tend-budgets": {"task": "apps.budgets.tasks.tend_budgets", "schedule": 30.0, "options": {"expires": 30}},
+    "settle-merges": {"task": "apps.budgets.tasks.settle_merges", "schedule": 30.0, "options": {"expires": 30}},
     "quality": {"task": "apps.routing.tasks.refresh_quality", "schedule": 300.0, "options": {"expires": 300}},
     "forecast-budgets": {
         "task": "apps.budgets.tasks.forecast_budgets",

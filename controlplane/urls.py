@@ -13,6 +13,8 @@ from controlplane.explore.records import record, records, records_csv
 from controlplane.focus.api import FocusExportView
 from controlplane.focus.downloads import focus
 from controlplane.how import how
+from controlplane.merging import api as merging_api
+from controlplane.merging import pages as merging_pages
 from controlplane.onboarding import first_key
 from controlplane.overview import more, overview, overview_csv
 from controlplane.prometheus import PrometheusView
@@ -61,6 +63,8 @@ urlpatterns = [
     path("c/judge", judge, name="conversation-judge"),
     path("c/undo", undo, name="conversation-undo"),
     path("c/<str:project>/<path:conversation_id>", one_conversation, name="conversation"),
+    path("agents/<int:agent_id>/merge", merging_pages.merge_agent, name="agent-merge"),
+    path("api/agents/<int:agent_id>/merge", merging_api.AgentMergeView.as_view(), name="api-agent-merge"),
     path("first-key", first_key, name="first-key"),
     path("how", how, name="how"),
     path("theme", choose_theme, name="theme"),

@@ -5,5 +5,8 @@ from django.dispatch import Signal
 agent_renamed = Signal()
 """Sent with `project_id`, `before` and `after`, the names."""
 
+agent_merged = Signal()
+"""Sent with `project_id`, `before` and `after`, the names: what had the first has the second from now on."""
+
 projects_removed = Signal()
 """Sent with `project_ids` before these projects are deleted, in the same transaction: nothing of them is to remain."""

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from apps.budgets.services import forecasting, proving, reserving, tending, tidying
+from apps.budgets.services import forecasting, merging, proving, reserving, tending, tidying
 from apps.budgets.services.alerting import following, lowering, watching
 from apps.budgets.services.outbox import sweeping
 from apps.costs.services import sweeps
@@ -20,6 +20,13 @@ def tend_budgets() -> None:
     """Counts changed budgets anew, and ends what the end of a period ends."""
     run = tending.tend(now=timezone.now())
     sweeps.note("tend-budgets", words=run.words, behind=False)
+
+
+@shared_task(soft_time_limit=240, time_limit=280)
+def settle_merges() -> None:
+    """Counts budgets anew, past periods too, after agents were merged."""
+    done = merging.settle_merges(now=timezone.now())
+    sweeps.note("settle-merges", words=f"counted budgets anew for {done} merged agents", behind=False)
 
 
 @shared_task(soft_time_limit=50, time_limit=60)

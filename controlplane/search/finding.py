@@ -84,7 +84,9 @@ def _models(caller: Caller, text: str) -> list[Hit]:
 def _agents(caller: Caller, text: str) -> list[Hit]:
     rows = _read(
         "SELECT a.name, p.name FROM access_agent a JOIN access_project p ON p.id = a.project_id"
-        f" WHERE a.name ILIKE %(like)s{_only(caller, 'p.id')} ORDER BY 1, 2 LIMIT {MOST_OF_A_KIND}",
+        " WHERE a.merged_into_id IS NULL AND (a.name ILIKE %(like)s OR EXISTS (SELECT FROM access_formeragentname f"
+        f" WHERE f.agent_id = a.id AND f.name ILIKE %(like)s)){_only(caller, 'p.id')}"
+        f" ORDER BY 1, 2 LIMIT {MOST_OF_A_KIND}",
         caller, text,
     )  # fmt: skip
     return [Hit(agent, project, _usage(agent=agent, project=project)) for agent, project in rows]

@@ -23,6 +23,7 @@ from tests.budgets import alert_acts as alerts
 from tests.cast import PASSWORD, HeldKey, make_person
 from tests.costs.lists import acts as lists
 from tests.costs.rerating import acts as rerating
+from tests.merging import acts as merging
 from tests.pages import told
 from tests.prices import acts as prices
 from tests.prices import bills
@@ -118,6 +119,8 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("access:person", "POST"): lambda w: Call(f"/people/{w.bob.pk}", {"role": "analyst", "is_active": "on"}, 303),
     ("access:project", "POST"): lambda w: Call(f"/projects/{w.project.pk}", {"name": "helpdesk"}, 303),
     ("access:agent", "POST"): lambda w: Call(f"/agents/{w.agent_id}", {"name": "robot"}, 303),
+    ("agent-merge", "POST"): lambda w: Call(f"/agents/{w.agent_id}/merge", merging.seen(w.agent_id), 303),
+    ("api-agent-merge", "POST"): lambda w: Call(f"/api/agents/{w.agent_id}/merge", merging.seen(w.agent_id), 200),
     ("access:remove_person", "POST"): lambda w: Call(f"/people/{w.bob.pk}/remove", {"typed": w.bob.email}, 303),
     ("access:revoke_invitation", "POST"): lambda w: Call(f"/invitations/{w.invitation.invitation.pk}/revoke", {}, 303),
     ("first-key", "POST"): lambda w: Call("/first-key", {}, 200),

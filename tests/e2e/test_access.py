@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from apps.access.domain.identity import AGENT_SCOPES, Role, Scope
-from apps.access.models import ApiKey, Project, User
+from apps.access.models import Agent, ApiKey, Project, User
 from apps.access.services.keys import NewKey, create_key
 from apps.access.services.people import NewInvitation, Standing, invite
 from tests.cast import PASSWORD, make_person
@@ -29,7 +29,8 @@ def filled(owner: User) -> NewKey:
     owner.save()
     project = Project.objects.create(name="support")
     project.former_names.create(name="helpdesk")
-    project.agents.create(name="coder/with-a-rather-long-name-of-a-subordinate")
+    for name in ("coder/with-a-rather-long-name-of-a-subordinate", "coder/with_a_rather_long_name_of_a_subordinate"):
+        project.agents.create(name=name)
     bob = make_person("bob@example.org", Role.ADMIN)
     make_person("a.person.with.a.rather.long.address@subdomain.example.org", Role.ANALYST, project)
     create_key(caller=bob.caller(), name="orphan", scopes=[Scope.METRICS_READ])
@@ -55,7 +56,10 @@ def paths(key: ApiKey, person: User) -> Iterator[str]:
         "/health",
         "/password",
     )
+    agent, other = Agent.objects.order_by("id").values_list("id", flat=True)[:2]
     yield from (
+        f"/agents/{agent}/merge",
+        f"/agents/{agent}/merge?into={other}",
         f"/keys/{key.pk}/rotate",
         f"/keys/{key.pk}/revoke",
         f"/projects/{Project.objects.values_list('id', flat=True)[0]}",

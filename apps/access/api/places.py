@@ -28,10 +28,13 @@ class ProjectOut(serializers.ModelSerializer[Project]):
 
 class AgentOut(serializers.ModelSerializer[Agent]):
     project = serializers.CharField(source="project.name")
+    former_names: "serializers.Field[Any, Any, Any, Any]" = serializers.SlugRelatedField(
+        "name", many=True, read_only=True, help_text="names it had before, or agents that were merged into it had"
+    )
 
     class Meta:
         model = Agent
-        fields = ("id", "project", "name", "created_at")
+        fields = ("id", "project", "name", "former_names", "created_at")
 
 
 class ProjectIn(serializers.Serializer[Any]):
@@ -76,7 +79,7 @@ class AgentsView(APIView):
 
     @extend_schema(operation_id="agents_list", responses=AgentOut(many=True))
     def get(self, request: ApiRequest) -> Response:
-        return page_of(agents_of(request.auth), request, self, AgentOut)
+        return page_of(agents_of(request.auth).prefetch_related("former_names"), request, self, AgentOut)
 
     @extend_schema(operation_id="agents_create", request=AgentIn, responses={201: AgentOut})
     def post(self, request: ApiRequest) -> Response:

@@ -43,7 +43,8 @@ class Caller:
     """The key or person behind a request.
 
     `actor` is the name the audit log keeps. `project_ids` None means every project. `project_*` and `agent_*` are
-    the binding of a key. `role` is the person's; for a key it is its maker's, since a key never exceeds its maker.
+    the binding of a key; the agent's former names are those it had, or agents that were merged into it had. `role` is
+    the person's; for a key it is its maker's, since a key never exceeds its maker.
     """
 
     kind: Literal["key", "person"]
@@ -57,6 +58,7 @@ class Caller:
     project_name: str | None = None
     agent_id: int | None = None
     agent_name: str | None = None
+    agent_former_names: tuple[str, ...] = ()
 
     def has_role(self, role: Role) -> bool:
         """True if this caller holds `role` or a higher one."""
@@ -83,5 +85,10 @@ class Caller:
 
     def may_report_as(self, agent_name: str) -> bool:
         """True if a record may name this agent: a bound key speaks for its agent and the subordinates `name/…`."""
-        bound = self.agent_name
-        return bound is None or agent_name == bound or agent_name.startswith(f"{bound}/")
+        names = self.agent_names
+        return not names or any(agent_name == name or agent_name.startswith(f"{name}/") for name in names)
+
+    @property
+    def agent_names(self) -> tuple[str, ...]:
+        """Every name a bound key may go by: that of its agent and its former ones; nothing for a key without agent."""
+        return () if self.agent_name is None else (self.agent_name, *self.agent_former_names)

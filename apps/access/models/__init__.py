@@ -3,10 +3,11 @@
 from apps.access.models.audit import AuditEntry
 from apps.access.models.keys import ApiKey
 from apps.access.models.people import Invitation, PasswordReset, User
-from apps.access.models.places import Agent, FormerAgentName, FormerProjectName, PlacesVersion, Project
+from apps.access.models.places import Agent, AgentMerge, FormerAgentName, FormerProjectName, PlacesVersion, Project
 
 __all__ = [
     "Agent",
+    "AgentMerge",
     "ApiKey",
     "AuditEntry",
     "FormerAgentName",

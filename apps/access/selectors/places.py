@@ -1,7 +1,11 @@
 """Reads of projects and agents, each within what the caller may see."""
 
+from collections.abc import Collection
+from functools import reduce
+from operator import or_
+
 from django.db import connection
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from apps.access.domain.identity import Caller
 from apps.access.models import Agent, Project
@@ -15,18 +19,44 @@ def projects_of(caller: Caller) -> QuerySet[Project]:
 
 def projects_with_agents(caller: Caller) -> QuerySet[Project]:
     """The same, with their agents, and the names both had before."""
-    agents = Prefetch("agents", agents_of(caller).prefetch_related("former_names"))
+    agents = Prefetch("agents", agents_of(caller).prefetch_related("former_names", "merges"))
     return projects_of(caller).prefetch_related(agents, "former_names")
 
 
 def agents_of(caller: Caller) -> QuerySet[Agent]:
     """Agents with their project, in the order of names; a bound agent sees itself and its subordinates."""
-    agents = Agent.objects.select_related("project").order_by("project__name", "name", "id")
+    agents = Agent.objects.standing().select_related("project").order_by("project__name", "name", "id")
     if caller.project_ids is not None:
         agents = agents.filter(project__in=caller.project_ids)
-    if caller.agent_name is not None:
-        agents = agents.filter(name=caller.agent_name) | agents.filter(name__startswith=f"{caller.agent_name}/")
+    if caller.agent_names:
+        own = [Q(name=name) | Q(name__startswith=f"{name}/") for name in caller.agent_names]
+        agents = agents.filter(reduce(or_, own))
     return agents
+
+
+def own_agent_ids(caller: Caller) -> list[int]:
+    """The ids of the agents a caller sees, with those that were merged into them."""
+    standing = list(agents_of(caller).order_by().values_list("id", flat=True))
+    merged = Agent.objects.filter(merged_into__in=standing).values_list("id", flat=True)
+    return sorted({*standing, *merged})
+
+
+def agent_ids_named(names: Collection[str]) -> set[int]:
+    """The ids of all agents of these names, or that had one before, with those that were merged into them."""
+    with connection.cursor() as cursor:
+        cursor.execute(NAMED_AGENTS, {"names": list(names)})
+        return {row[0] for row in cursor.fetchall()}
+
+
+NAMED_AGENTS = """
+    SELECT id FROM access_agent WHERE name = ANY(%(names)s)
+    UNION SELECT a.id FROM access_formeragentname f
+    JOIN access_agent a ON a.id = f.agent_id OR a.merged_into_id = f.agent_id WHERE f.name = ANY(%(names)s)
+"""
+NAMED_PROJECTS = """
+    SELECT id FROM access_project WHERE name = ANY(%(names)s)
+    UNION SELECT project_id FROM access_formerprojectname WHERE name = ANY(%(names)s)
+"""
 
 
 def project_id_of(name: str) -> int | None:

@@ -128,7 +128,7 @@ def _refuse_impossible(
         raise Refused("A key needs at least one scope.", code="required", path="scopes")
     if expires_at is not None and expires_at <= timezone.now():
         raise Refused("The expiry lies in the past.", code="in_the_past", path="expires_at")
-    if agent_id is not None and not Agent.objects.filter(id=agent_id, project=project_id).exists():
+    if agent_id is not None and not Agent.objects.standing().filter(id=agent_id, project=project_id).exists():
         raise Refused("The agent does not belong to the project of the key.", code="other_project", path="agent")
 
 

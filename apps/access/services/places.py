@@ -32,8 +32,8 @@ class _Memory:
     """What this process knows of names, valid for one version of the tables.
 
     Only existing names are kept, and a rename keeps the old name working, so a name leads elsewhere only after a
-    deletion or a merge; a trigger raises the version then. Every authenticated API request brings the version along;
-    other callers ask for it once a second.
+    deletion or a merge. A trigger raises the version then, and when an agent or project goes by another name. Every
+    authenticated API request brings the version along; other callers ask for it once a second.
     """
 
     def __init__(self) -> None:
@@ -41,10 +41,11 @@ class _Memory:
         self.seen_at = 0.0
         self.projects: dict[str, int] = {}
         self.agents: dict[tuple[int, str], int] = {}
+        self.synonyms: dict[tuple[str, str], frozenset[str]] | None = None
 
     def see(self, version: int) -> None:
         if version != self.version:
-            self.projects, self.agents = {}, {}
+            self.projects, self.agents, self.synonyms = {}, {}, None
             self.version = version
         self.seen_at = time.monotonic()
 
@@ -84,6 +85,17 @@ def known_place(project: str, agent: str) -> KnownPlace | None:
     return None if project_id is None or agent_id is None else KnownPlace(project_id, agent_id, version)
 
 
+def names_of_agent(project: str, agent: str) -> frozenset[str]:
+    """Every name that leads to the same agent, if that is known of it: its own, former ones, those merged into it.
+
+    By the version of projects and agents that this process saw last, as with every authenticated request.
+    """
+    known = _memory.synonyms
+    if known is None:
+        known = _memory.synonyms = _read_synonyms()
+    return known.get((project, agent)) or frozenset((agent,))
+
+
 def look_again() -> None:
     """Asks for the version at the next use, whenever it was seen last: after this process itself deleted a project."""
     _memory.seen_at = 0.0
@@ -116,7 +128,7 @@ def ensure_agents(pairs: Collection[tuple[int, str]], *, remember: bool = True) 
     try:
         return _ensure(pairs, _memory.agents if remember else {}, _find_agents, _create_agents, cap)
     except TooMany as reached:
-        if Agent.objects.count() >= cap.limit:
+        if Agent.objects.standing().count() >= cap.limit:
             raise
         raise Refused("The project has just been deleted.", code="project_gone", path="project") from reached
 
@@ -160,7 +172,8 @@ def _find_agents(pairs: Collection[tuple[int, str]]) -> dict[tuple[int, str], in
             "WITH wanted AS (SELECT * FROM unnest(%s::bigint[], %s::text[]) AS w(project_id, name))"
             " SELECT f.project_id, f.name, f.agent_id"
             " FROM wanted JOIN access_formeragentname f USING (project_id, name)"
-            " UNION ALL SELECT a.project_id, a.name, a.id FROM wanted JOIN access_agent a USING (project_id, name)",
+            " UNION ALL SELECT a.project_id, a.name, a.id FROM wanted JOIN access_agent a USING (project_id, name)"
+            " WHERE a.merged_into_id IS NULL",
             [projects, names],
         )
         return {(project_id, name): agent_id for project_id, name, agent_id in cursor.fetchall()}
@@ -190,9 +203,21 @@ def _create_agents(pairs: Collection[tuple[int, str]], limit: int) -> None:
             " FROM unnest(%s::bigint[], %s::text[]) WITH ORDINALITY AS w(project_id, name, place)"
             " WHERE NOT EXISTS (SELECT FROM access_agent a WHERE a.project_id = w.project_id AND a.name = w.name)"
             " AND EXISTS (SELECT FROM access_project p WHERE p.id = w.project_id)"
-            " ORDER BY place LIMIT greatest(0, %s - (SELECT count(*) FROM access_agent))",
+            " ORDER BY place LIMIT greatest(0, %s - (SELECT count(*) FROM access_agent WHERE merged_into_id IS NULL))",
             [projects, names, limit],
         )
+
+
+def _read_synonyms() -> dict[tuple[str, str], frozenset[str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.name, array_agg(f.name) || a.name::text"
+            " FROM access_formeragentname f JOIN access_agent a ON a.id = f.agent_id"
+            " JOIN (SELECT id, name FROM access_project"
+            " UNION ALL SELECT project_id, name FROM access_formerprojectname) p ON p.id = f.project_id"
+            " GROUP BY p.name, a.id, a.name"
+        )
+        return {(project, name): frozenset(names) for project, names in cursor.fetchall() for name in names}
 
 
 def _stored_version() -> int:

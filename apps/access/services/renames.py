@@ -43,13 +43,14 @@ def rename_agent(*, caller: Caller, agent_id: int, name: str) -> Agent:
     name, old, project = _clean(name), agent.name, agent.project
     if name == old:
         return agent
-    others = project.agents.exclude(id=agent.pk).filter(name=name)
+    others = project.agents.standing().exclude(id=agent.pk).filter(name=name)
     if others.exists() or project.former_agent_names.filter(name=name).exclude(agent=agent).exists():
         raise Conflict(f"Another agent of the project is or was called {name!r}.", code="name_in_use", path="name")
     project.former_agent_names.filter(name=name).delete()
     FormerAgentName.objects.create(name=old, project=project, agent=agent)
     agent.name = name
     agent.save(update_fields=["name"])
+    agent.merged.update(name=name)
     agent_renamed.send(sender=Agent, project_id=project.pk, before=old, after=name)
     audit.record(
         caller=caller,

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Caller, Role
+from apps.access.domain.likeness import plain
 from apps.access.forms import RenameForm
 from apps.access.models import Agent, Project
 from apps.access.pages import PageRequest, page, see_other
@@ -18,6 +19,7 @@ from apps.access.selectors.places import agents_of, projects_with_agents
 from apps.access.services.renames import rename_agent, rename_project
 
 PAGE_SIZE = 50
+MOST_TWINS = 5
 
 
 @page(role=Role.ADMIN)
@@ -25,7 +27,20 @@ PAGE_SIZE = 50
 def project_list(request: PageRequest) -> HttpResponse:
     """Every project one may see, with its agents and the names both had before."""
     found = Paginator(projects_with_agents(request.caller), PAGE_SIZE).get_page(request.GET.get("page"))
+    for project in found:
+        project.twins = _twins(project)  # type: ignore[attr-defined]
     return render(request, "access/projects.html", {"page": found})
+
+
+def _twins(project: Project) -> list[tuple[Agent, Agent]]:
+    """Agents whose names are the same but for marks and case: each with the first of its kind, which it may be."""
+    first: dict[str, Agent] = {}
+    found = []
+    for agent in sorted(project.agents.all(), key=lambda one: one.created_at):
+        known = first.setdefault(plain(agent.name) or agent.name, agent)
+        if known is not agent:
+            found.append((agent, known))
+    return found[:MOST_TWINS]
 
 
 @page(role=Role.ADMIN)

@@ -110,6 +110,8 @@ def each_value(each: str, facts: Facts) -> str | None:
 
 def each_label(each: str, value: str, facts: Facts) -> str:
     """The same for people."""
+    if each == "agent":
+        return value.partition(":")[2]
     return (facts.project or "") if each == "project" else (getattr(facts, each) or "") if each else value
 
 

@@ -53,6 +53,11 @@ class Rule:
         return self.each == "conversation" and scope.keys is None and not scope.tags and scope.is_of_cells
 
     @property
+    def asks_for_agents(self) -> bool:
+        """True if it matters to it which agent a call is of."""
+        return self.each == "agent" or any(one.agent is not None for one in (self.scope, *self.exempt))
+
+    @property
     def blocks(self) -> bool:
         """True if it holds calls up once it is used up."""
         return not self.paused and any(one.action is Action.BLOCK for one in self.thresholds)
@@ -89,7 +94,8 @@ class Matcher:
         self.born = self.seen = time.monotonic()
         self.cells: dict[int, Facts] = {}
         self.of_cell: dict[int, tuple[Rule, ...]] = {}
-        self.former_names = _former_names() if any(rule.each == "agent" for rule in self.rules) else {}
+        asks_for_agents = any(rule.asks_for_agents for rule in self.rules)
+        self.former_names = _former_names() if asks_for_agents else {}
         # Those that hold calls up, with what their scopes ask of a call whose model is not chosen yet.
         self.blocking = tuple((rule, _of_any_model(rule.scope)) for rule in self.rules if rule.blocks)
         self.of_conversations = frozenset(rule.id for rule in self.rules if rule.of_conversations)
@@ -112,7 +118,7 @@ class Matcher:
     def matching(self, facts: Facts, at: datetime) -> list[tuple[Rule, str, Span]]:
         """The budgets that cover a call of these facts at this instant, with the counter's value and period."""
         found = []
-        facts = self._by_present_name(facts)
+        facts = self.by_present_name(facts)
         for rule in self.rules:
             value = each_value(rule.each, facts) if rule.scope.covers(facts) else None
             if value is not None and (span := rule.counting(at)) is not None:
@@ -123,11 +129,11 @@ class Matcher:
         """True if a budget that blocks covers a call of these facts, to whichever model it goes."""
         if not self.blocking:
             return False
-        facts = self._by_present_name(facts)
+        facts = self.by_present_name(facts)
         return any(scope.covers(facts) and not rule.is_exempt(facts) for rule, scope in self.blocking)
 
-    def _by_present_name(self, facts: Facts) -> Facts:
-        """A renamed agent has one counter, whichever of its names a call says."""
+    def by_present_name(self, facts: Facts) -> Facts:
+        """A renamed agent has one counter and is covered alike, whichever of its names a call says."""
         if not self.former_names or facts.agent is None or facts.project_id is None:
             return facts
         present = self.former_names.get((facts.project_id, facts.agent))
@@ -230,10 +236,11 @@ def _fetched(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
 
 
 def _agents(names: set[str]) -> dict[str, frozenset[tuple[int, str]]]:
-    """The ids and present names of agents that have each name, or had it before they were renamed."""
+    """The ids and present names of agents that have each name or had it before, with what was merged into them."""
     sql = (
         "SELECT name, id, name FROM access_agent WHERE name = ANY(%s) UNION SELECT f.name, a.id, a.name"
-        " FROM access_formeragentname f JOIN access_agent a ON a.id = f.agent_id WHERE f.name = ANY(%s)"
+        " FROM access_formeragentname f JOIN access_agent a ON a.id = f.agent_id OR a.merged_into_id = f.agent_id"
+        " WHERE f.name = ANY(%s)"
     )
     rows = _fetched(sql, [list(names), list(names)]) if names else []
     return _grouped((row[0], row[1:]) for row in rows)

@@ -75,6 +75,7 @@ def budget_state(*, facts: Facts, now: datetime) -> list[BudgetState]:
 def matched(facts: Facts, now: datetime) -> Matched:
     """The budgets that apply, by what this process knows of them."""
     known = matching.matcher()
+    facts = known.by_present_name(facts)
     return Matched(facts, known.version, known.matching(facts, now))
 
 

@@ -34,6 +34,7 @@ def note_crossings(
     forecasts: Mapping[int, Decimal] | None = None,
     afresh: bool = False,
     silent: Collection[int | None] = (),
+    because: str = "",
 ) -> list[BudgetState]:
     """Keep what holds now of counters this transaction has just changed, and raise alerts for what begins to.
 
@@ -41,6 +42,7 @@ def note_crossings(
 
     Levels of the forecast move only where `forecasts` says it, by counter. With `afresh`, as after a raise or an edit,
     what held before does not hold on until the spending has fallen somewhat below. `silent` counters raise no alert.
+    Alerts say `because` of what it is, where that is not what was spent.
     """
     changes: dict[int, tuple[str, ...]] = {}
     begun: list[tuple[BudgetState, Threshold]] = []
@@ -65,7 +67,8 @@ def note_crossings(
     _keep(changes)
     news = told_anew(begun, rules)
     raise_alerts(
-        crossings=[crossing(state, one, rules[state.budget_id], now, times) for state, one, times in news], now=now
+        crossings=[crossing(state, one, rules[state.budget_id], now, times, because) for state, one, times in news],
+        now=now,
     )
     return now_held
 
@@ -92,7 +95,9 @@ def _keep(changes: Mapping[int, Sequence[str]]) -> None:
             cursor.execute("UPDATE budgets_counter SET in_force = %s WHERE id = %s", [list(held), counter_id])
 
 
-def crossing(state: BudgetState, threshold: Threshold, rule: Rule, now: datetime, times: int = 1) -> Crossing:
+def crossing(
+    state: BudgetState, threshold: Threshold, rule: Rule, now: datetime, times: int = 1, because: str = ""
+) -> Crossing:
     """The alert of one threshold. A period that was over before the last one began is noted, not mailed."""
     limit = amount_words(state.limit, state.unit)
     whose = f" ({state.label})" if state.each else ""
@@ -111,6 +116,7 @@ def crossing(state: BudgetState, threshold: Threshold, rule: Rule, now: datetime
             "Period": period_words(rule, state),
             "Spent": amount_words(state.spent, state.unit),
             "Limit": limit,
+            **({"Because": because} if because else {}),
             **(_LATE if is_late else _standing(threshold)),
             "Resets": f"{state.resets_at:%Y-%m-%d %H:%M} UTC" if state.resets_at else "never",
         },

@@ -21,6 +21,8 @@ from apps.costs.services.ingest.literals import array, text_array
 
 _MOST_REMEMBERED = 50_000
 _ids: dict[Place, int] = {}
+_of_version = 0
+"""The version of the budgets for which they are remembered: counters that go raise it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def open_counters(wanted: Collection[Wanted], *, version: int | None = None, jud
     that of the budgets their rules are of: with it, what is new is opened more quickly. With `judged`, thresholds that
     what was used has reached hold at once; whoever goes on to charge or to evaluate them sees to that afterwards.
     """
+    _forget_other_versions(version)
     found: dict[Place, int] = {}
     missing = []
     for one in wanted:
@@ -75,6 +78,13 @@ def open_counters(wanted: Collection[Wanted], *, version: int | None = None, jud
                 _ids.clear()
             _ids.update(opened)
     return found
+
+
+def _forget_other_versions(version: int | None) -> None:
+    global _of_version
+    if version is not None and version != _of_version:
+        _ids.clear()
+        _of_version = version
 
 
 def _opened(wanted: Sequence[Wanted], version: int | None, judged: bool) -> dict[Place, int]:

@@ -52,7 +52,7 @@ def prove_books(*, now: datetime) -> BooksRun:
     unbalanced = len(unbalanced_counters())
     counters = corrected = 0
     for rule in rules_of(Budget.objects.standing().order_by("id")):
-        ids = _counters_of(rule, now)
+        ids = counters_of(rule, now)
         counters += len(ids)
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
@@ -62,8 +62,11 @@ def prove_books(*, now: datetime) -> BooksRun:
     return BooksRun(counters, unbalanced, corrected, now)
 
 
-def _counters_of(rule: Rule, now: datetime) -> list[int]:
-    """Those that are periods of the budget as it is now: what it was before it was changed cannot be counted again."""
+def counters_of(rule: Rule, now: datetime) -> list[int]:
+    """The counters of the last 40 days that are periods of the budget as it is now.
+
+    What it was before it was changed cannot be counted again.
+    """
     rows = Counter.objects.filter(budget_id=rule.id).exclude(period_end__lt=now - _LOOK_BACK).order_by("-id")[:_MOST]
     return [
         row.pk

@@ -144,6 +144,7 @@ class _Place:
 def _reserve(asked: _Asked, facts: Facts, tokens: int, together: Together | None) -> Reserved | None:
     """One try; None when budgets have changed since this process last looked."""
     known = matching.matcher()
+    facts = known.by_present_name(facts)
     places = [] if asked.parent else known.matching(facts, timezone.now())
     wanted = [Wanted(rule, value, each_label(rule.each, value, facts), span) for rule, value, span in places]
     ids = open_counters(wanted, version=known.version, judged=True)

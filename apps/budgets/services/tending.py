@@ -204,8 +204,11 @@ def _label(rule: Rule, value: str) -> str:
     return value.partition(":")[2] if rule.each in ("agent", "conversation") else value
 
 
-def evaluate(*, budget: Budget) -> None:
-    """Say anew which thresholds hold, by the budget's present terms: after a raise, an edit or a recount."""
+def evaluate(*, budget: Budget, because: str = "") -> None:
+    """Say anew which thresholds hold, by the budget's present terms: after a raise, an edit or a recount.
+
+    Alerts of what begins to hold say `because` of what, if nobody has spent anything.
+    """
     rule = rules_of([budget])[0]
     now = timezone.now()
     with transaction.atomic():
@@ -214,7 +217,7 @@ def evaluate(*, budget: Budget) -> None:
         for start in range(0, len(ids), _CHUNK):
             counters = Counter.objects.filter(id__in=ids[start : start + _CHUNK]).order_by("id")
             states = [state_of(rule, span, counter) for counter in counters]
-            note_crossings(states=states, rules={rule.id: rule}, now=now, afresh=True)
+            note_crossings(states=states, rules={rule.id: rule}, now=now, afresh=True, because=because)
         if rule.each != "conversation":
             _end_all([one for one in _running(budget, now) if rule.cycle.span(now).start != one.period_start], now)
 

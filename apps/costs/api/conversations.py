@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.access.domain.identity import Caller, Scope
-from apps.access.selectors.places import agents_of, project_id_of
+from apps.access.selectors.places import own_agent_ids, project_id_of
 from apps.costs.api import conversation_schema
 from apps.costs.api.asking import usage_query, visible_projects
 from apps.costs.domain.money_format import format_money
@@ -121,7 +121,7 @@ def _find(request: Request, caller: Caller, conversation_id: str) -> Conversatio
 
 
 def _own_agents(caller: Caller) -> list[int] | None:
-    return None if caller.agent_name is None else [agent.pk for agent in agents_of(caller)]
+    return None if caller.agent_name is None else own_agent_ids(caller)
 
 
 def _told(one: Conversation) -> dict[str, Any]:

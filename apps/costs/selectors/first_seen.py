@@ -14,7 +14,8 @@ SELECT name, number FROM (
 _ROWS = {
     "model": "SELECT id, name FROM costs_usedmodel",
     "provider": "SELECT id, provider AS name FROM costs_usedmodel",
-    "agent": "SELECT id, name FROM access_agent",
+    # What was merged into another keeps its number, under a name that no agent has: those after it stay what they are.
+    "agent": "SELECT id, CASE WHEN merged_into_id IS NULL THEN name ELSE chr(10) || id END AS name FROM access_agent",
     "project": "SELECT id, name FROM access_project",
 }
 

@@ -4,7 +4,7 @@ A document is the same as JSON: what is drafted, stored and compared. Tiers are 
 their order means something.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -150,6 +150,22 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What it changes of the analyzer: bias, wording_share, weights by factor, lexicons; nothing resets it."""
     ttl_s: Annotated[int, Meta(ge=5, le=3600)] = 60
     on_unreachable: Literal["open", "closed"] = "open"
+
+    def agents_named(self) -> frozenset[str]:
+        """The agents that rules and switches name."""
+        return frozenset(self.off.agents) | {rule.when.agent for rule in self.rules if rule.when.agent is not None}
+
+    def as_called(self, agent: str, names: Collection[str]) -> "Policy":
+        """The policy for an agent that goes by all of these names: what names one of them is about it."""
+        rules = tuple(
+            msgspec.structs.replace(rule, when=msgspec.structs.replace(rule.when, agent=agent))
+            if rule.when.agent in names
+            else rule
+            for rule in self.rules
+        )
+        is_off = any(name in self.off.agents for name in names)
+        off = msgspec.structs.replace(self.off, agents=(*self.off.agents, agent)) if is_off else self.off
+        return msgspec.structs.replace(self, rules=rules, off=off)
 
     def tier_names(self) -> list[str]:
         """The tiers, cheapest first."""

@@ -33,7 +33,7 @@ def config_for(project: str, agent: str, *, now: datetime) -> Config:
     found = in_force()
     if found is None:
         return _NONE
-    is_off = found.policy.off.covers(project, agent)
+    is_off = found.called(project, agent).policy.off.covers(project, agent)
     book = fresh_book()
     key = (found.generation, book.version, is_off, int(now.timestamp()) // 60)
     if key not in _made:

@@ -6,7 +6,7 @@ here within a second; one in this process holds at once.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from threading import Lock
 from typing import Any
@@ -14,6 +14,7 @@ from zlib import crc32
 
 import msgspec
 
+from apps.access.services.places import names_of_agent
 from apps.costs.domain.providers import canonical_provider
 from apps.routing.domain.complexity import Weights
 from apps.routing.domain.policy import ModelKey, Policy, policy_of
@@ -33,6 +34,17 @@ class InForce:
     tiers: Mapping[ModelKey, str]
     """The cheapest tier of each model, by canonical provider and name."""
     weights: Weights
+    agents: frozenset[str]
+    """Those that the policy names."""
+
+    def called(self, project: str, agent: str) -> "InForce":
+        """The same for an agent, whichever of its names it says and whichever the policy does."""
+        if not agent or not self.agents:
+            return self
+        names = names_of_agent(project, agent)
+        if len(names) == 1 or not names & self.agents:
+            return self
+        return replace(self, policy=self.policy.as_called(agent, names))
 
 
 class _Memory:
@@ -62,7 +74,7 @@ def as_if(document: Mapping[str, Any]) -> InForce:
     """A document as if it were in force. Its generation is its own, so that nothing takes it for a published one."""
     policy = policy_of(document)
     generation = -1 - crc32(msgspec.json.encode(policy))
-    return InForce(0, generation, policy, _lowest_tiers(policy), weights_of(policy))
+    return _made_of(0, generation, policy)
 
 
 def version_in_force() -> int:
@@ -112,9 +124,13 @@ def _look() -> None:
     elif state.generation != _memory.generation or _memory.known is None:
         document = PolicyVersion.objects.values_list("document", flat=True).get(version=state.version)
         policy = policy_of(document)
-        _memory.known = InForce(state.version, state.generation, policy, _lowest_tiers(policy), weights_of(policy))
+        _memory.known = _made_of(state.version, state.generation, policy)
         _memory.generation = state.generation
     _memory.looked_at = time.monotonic()
+
+
+def _made_of(version: int, generation: int, policy: Policy) -> InForce:
+    return InForce(version, generation, policy, _lowest_tiers(policy), weights_of(policy), policy.agents_named())
 
 
 def _lowest_tiers(policy: Policy) -> dict[ModelKey, str]:

@@ -155,6 +155,8 @@ def _named(caller: Caller, asked: Asked) -> Asked:
 
 
 def _answer(asking: Asking, found: InForce | None, seen: Seen) -> tuple[dict[str, Any], Reached]:
+    if found is not None:
+        found = found.called(asking.asked.project or "", asking.asked.agent or "")
     budgets = standing(seen.states, found.policy if found else None, now=asking.now)
     kept = _kept(asking, found, budgets)
     if kept is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection
 
+from apps.access.selectors.places import NAMED_AGENTS, NAMED_PROJECTS
 from apps.costs.domain.kinds import LabelKind, Status
 from apps.costs.domain.providers import canonical_provider
 from apps.costs.domain.slices import EVERY
@@ -59,7 +60,7 @@ def conditions(query: UsageQuery, *, without: Collection[str] = ()) -> Condition
         if name not in COLUMNS:
             raise BadQuery(name, f"{name} is not a dimension of the cube.")
         if name == "project":
-            projects &= _named("access_project", values)
+            projects &= _called(NAMED_PROJECTS, values)
             continue
         found, column = _ids(name, values), COLUMNS[name]
         ids[column] = ids[column] & found if column in ids else found
@@ -88,11 +89,18 @@ def _ids(name: str, values: tuple[str, ...]) -> set[int]:
             "SELECT id FROM costs_label WHERE kind = %s AND name = ANY(%s)", [int(LABELLED[name]), list(values)]
         )
     if name == "agent":
-        return none | _named("access_agent", values)
+        return none | _called(NAMED_AGENTS, values)
     if name == "provider":
         named = [canonical_provider(value) for value in values]
         return none | _rows("SELECT id FROM costs_usedmodel WHERE provider = ANY(%s)", [named])
     return none | _rows("SELECT id FROM costs_usedmodel WHERE name = ANY(%s)", [list(values)])
+
+
+def _called(sql: str, values: tuple[str, ...]) -> set[int]:
+    """What has one of these names or had it before: links and agents that use an old name go on."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"names": list(values)})
+        return {row[0] for row in cursor.fetchall()}
 
 
 def _named(table: str, values: tuple[str, ...]) -> set[int]:

@@ -11,6 +11,7 @@ from django.db import transaction
 from apps.access.domain.errors import Conflict, Refused
 from apps.access.domain.identity import Caller
 from apps.access.models import Agent, Project
+from apps.access.selectors.places import agent_ids_named
 from apps.access.services import audit
 from apps.costs.selectors import metrics
 from apps.costs.selectors.rate_book import current_rate_book
@@ -151,7 +152,7 @@ def _only(wanted: WhatIf, project_ids: Sequence[int]) -> Only:
     """Whose calls count. Raises Refused for an agent or a task type that no call here can have."""
     ids = None
     if wanted.agent:
-        found = Agent.objects.filter(name=wanted.agent, project_id__in=project_ids)
+        found = Agent.objects.filter(id__in=agent_ids_named([wanted.agent]), project_id__in=project_ids)
         ids = frozenset(found.values_list("id", flat=True))
         if not ids:
             raise Refused(f"No agent is called {wanted.agent[:80]} there.", code="unknown", path="agent")

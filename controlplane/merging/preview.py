@@ -1,0 +1,99 @@
+"""What merging an agent into another would do, before anybody does it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+from django.utils import timezone
+
+from apps.access.domain.identity import Caller
+from apps.access.models import Agent
+from apps.access.selectors.places import agents_of
+from apps.access.services.merges import pair_of
+from apps.budgets.services.merge_effects import BudgetEffect, merge_effects
+from apps.costs.selectors.metrics import Totals, UsageQuery, totals
+from apps.routing.domain.policy import Rule
+from apps.routing.selectors.in_force import in_force
+
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two agents, and all it did."""
+
+    agent: Agent
+    totals: Totals
+    former_names: tuple[str, ...]
+    keys: tuple[str, ...]
+    """Names of the keys that are bound to it."""
+    subordinates: tuple[str, ...]
+    """Agents called `name/…`: they stay what they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a merge does. `fingerprint` is of all that a person decides by; figures that grow with each call are not."""
+
+    agent: Side
+    into: Side
+    budgets: Sequence[BudgetEffect]
+    routing: tuple[str, ...]
+    fingerprint: str
+
+
+def preview(*, caller: Caller, agent_id: int, into_id: int) -> Preview:
+    """What merging would do. Raises Agent.DoesNotExist and Refused as `merge_agent`."""
+    agent, into = pair_of(caller, agent_id, into_id)
+    sides = [_side(caller, one) for one in (agent, into)]
+    budgets = merge_effects(caller=caller, agent=agent, into=into, now=timezone.now())
+    routing = _routing({name for side in sides for name in (side.agent.name, *side.former_names)})
+    return Preview(sides[0], sides[1], budgets, routing, _fingerprint(sides, budgets, routing))
+
+
+def _side(caller: Caller, agent: Agent) -> Side:
+    query = UsageQuery(
+        _BEGINNING, timezone.now(), "UTC", frozenset((agent.project_id,)), True, {"agent": (agent.name,)}
+    )
+    below = agents_of(caller).filter(project=agent.project_id, name__startswith=f"{agent.name}/")
+    return Side(
+        agent,
+        totals(query),
+        tuple(agent.former_names.order_by("name").values_list("name", flat=True)),
+        tuple(agent.keys.live().order_by("name", "id").values_list("name", flat=True)),
+        tuple(below.values_list("name", flat=True)[:_MOST_NAMED]),
+    )
+
+
+def _routing(names: set[str]) -> tuple[str, ...]:
+    """What the policy in force says of agents of these names, in its own order, for a person."""
+    found = in_force()
+    if found is None or not names & found.agents:
+        return ()
+    rules = [
+        f"Rule {number}: {_words(rule)}"
+        for number, rule in enumerate(found.policy.rules, 1)
+        if rule.when.agent in names
+    ]
+    return (*rules, *(f"Routing is off for {name}" for name in found.policy.off.agents if name in names))
+
+
+def _words(rule: Rule) -> str:
+    where = ", ".join(
+        f"{name.replace('_', ' ')} {value}" for name, value in msgspec.structs.asdict(rule.when).items() if value
+    )
+    tier = f"tier {rule.tier} ({rule.at})" if rule.tier else ""
+    only = f"only {', '.join(rule.providers)}" if rule.providers else ""
+    return f"{where} → {' and '.join(filter(None, (tier, only))) or 'as scored'}"
+
+
+def _fingerprint(sides: Sequence[Side], budgets: Sequence[BudgetEffect], routing: Sequence[str]) -> str:
+    decided_by = [
+        [[one.agent.pk, one.agent.name, one.former_names, one.keys, one.subordinates] for one in sides],
+        sorted((one.budget_id, one.keys) for one in budgets),
+        routing,
+    ]
+    return hashlib.sha256(msgspec.json.encode(decided_by)).hexdigest()[:32]
