@@ -11,11 +11,13 @@ from django.utils import timezone
 from apps.access.domain.identity import Role
 from apps.access.models import AuditEntry, Project, User
 from apps.budgets.domain.webhooks import secret_text
-from apps.budgets.models import Audience, Channel, Delivery, DeliveryState, MailAddress
+from apps.budgets.models import Audience, Channel, Delivery, DeliveryItem, DeliveryState, MailAddress
+from apps.budgets.services.alerting.addressing import address_waiting
+from apps.budgets.services.alerting.raising import raise_alerts
 from apps.budgets.services.outbound import OutboundError
 from apps.budgets.services.outbox.posts import secret_of
 from apps.budgets.services.outbox.sweeping import sweep
-from tests.budgets.alerting import channel, raised
+from tests.budgets.alerting import channel, crossing, raised
 from tests.budgets.conftest import Clock
 from tests.budgets.smtp import MailServer
 from tests.cast import HeldKey, make_person
@@ -193,3 +195,19 @@ def test_the_api_of_channels_and_deliveries(admin_key: HeldKey, clock: Clock) ->
     assert client.get("/api/deliveries?state=x").status_code == 422
     assert client.delete(path).status_code == 204
     assert client.get(path).status_code == 404
+
+
+def test_a_long_digest_is_shown_by_its_first_alerts(
+    alice: User, mails: MailServer, signed_in: SignIn, clock: Clock, admin_key: HeldKey
+) -> None:
+    """Not with all of the thousands it may tell: the page took seconds."""
+    raise_alerts(crossings=[crossing(number) for number in range(204)], now=clock())
+    while address_waiting(now=clock()):
+        pass
+    first = Delivery.objects.earliest("id")
+    DeliveryItem.objects.update(delivery=first)
+    Delivery.objects.exclude(pk=first.pk).delete()
+    (shown,) = signed_in(alice).get("/deliveries").context["page"]
+    assert (len(shown.first_items), shown.more) == (3, 201)
+    (row,) = admin_key.client.get("/api/deliveries").json()["results"]
+    assert len(row["alerts"]) == 204

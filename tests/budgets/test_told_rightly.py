@@ -1,28 +1,30 @@
 """Between addressing and sending a night may pass: hours, readers and channels as they are when a message leaves."""
 
 from collections.abc import Callable, Mapping
-from datetime import time
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from apps.access.domain.identity import Role
 from apps.access.models import Project, User
 from apps.budgets.domain.telling import Manner, due_at
-from apps.budgets.models import Alert, Budget, Channel, Delivery, MailAddress
+from apps.budgets.models import Alert, Budget, Channel, Counter, Delivery, MailAddress
+from apps.budgets.services import tending
 from apps.budgets.services.alerting import addresses, channels
 from apps.budgets.services.alerting.addressing import address_waiting
 from apps.budgets.services.alerting.audience import Telling, set_audience
-from apps.budgets.services.alerting.raising import resolve_alerts
+from apps.budgets.services.alerting.raising import raise_alerts, resolve_alerts
 from apps.budgets.services.outbound import Answer, OutboundError
 from apps.budgets.services.outbox import sweeping
 from apps.budgets.services.outbox.resending import resend
 from apps.budgets.services.outbox.sweeping import sweep
-from tests.budgets.acts import OWNER, make_budget
-from tests.budgets.alerting import audience, channel, raised
+from tests.budgets.acts import OWNER, make_budget, spend
+from tests.budgets.alerting import audience, channel, crossing, raised
 from tests.budgets.conftest import Clock, use_mail_server
-from tests.budgets.smtp import MailServer, mail_server
+from tests.budgets.smtp import MailServer, mail_server, parts
 from tests.budgets.test_alerting import at, subjects
 from tests.budgets.test_webhooks import Receiver
 from tests.cast import make_person
@@ -159,7 +161,19 @@ def test_a_beginning_never_comes_after_its_end(alice: User, settings: Settings, 
         resolve_alerts(kind="budget_threshold", subject="budget:1", occurrences_prefix="", now=clock.move(seconds=1))
         sweep(clock=clock)
         sweep(clock=Clock(clock.move(minutes=1)))
-    assert subjects(server) == ["Resolved: Budget 1 is at 80 %", "Budget 2 is at 80 %"]
+        assert subjects(server) == ["Resolved: Budget 1 is at 80 %", "Budget 2 is at 80 %"]
+        # Of two lines that were crossed at once one is over before the mail of both could leave.
+        server.failing = 1.0
+        lines = [crossing(3, occurrence=f"2026-11-01T00:00:00+00:00:actual:{level}%:notify", title=f"{level} %")
+                 for level in (80, 90)]  # fmt: skip
+        raise_alerts(crossings=lines, now=clock())
+        sweep(clock=clock)
+        server.failing = 0
+        upper: dict[str, Any] = {"occurrences_prefix": "", "occurrences_suffix": "90%:notify"}
+        resolve_alerts(kind="budget_threshold", subject="budget:3", now=clock.move(seconds=1), **upper)
+        sweep(clock=clock)
+        sweep(clock=Clock(clock.move(minutes=1)))
+    assert subjects(server)[2:] == ["Resolved: 90 %", "80 %"]
 
 
 @pytest.fixture
@@ -237,3 +251,25 @@ def test_receivers_that_hang_keep_nobody_waiting(
     # One of those that did not fail before was tried first; then the mails; what failed before came last.
     assert told[-1] == 2
     assert len(told) == 3
+
+
+def test_what_is_over_before_it_was_addressed_is_told_as_resolved(alice: User, mails: MailServer, clock: Clock) -> None:
+    audience()
+    raised(clock())
+    resolve_alerts(kind="budget_threshold", subject="budget:1", occurrences_prefix="", now=clock.move(seconds=1))
+    sweep(clock=clock)
+    assert subjects(mails) == ["Resolved: Budget 1 is at 80 %"]
+    assert "Raised: 2026-11-25 12:00 UTC" in parts(mails.accepted[0])[0]
+
+
+def test_of_what_is_told_late_nobody_hears_that_it_is_over(alice: User, mails: MailServer) -> None:
+    audience()
+    budget = make_budget("10", period="day", thresholds=[{"percent": 80, "action": "notify"}])
+    Counter.objects.all().delete()
+    Budget.objects.filter(pk=budget.pk).update(created_at=timezone.now() - timedelta(days=9))
+    spend("9", at=timezone.now() - timedelta(days=1))
+    for _ in range(2):
+        sweep()
+        tending.tend(now=timezone.now())
+    assert subjects(mails) == ["All: 80 % of $10.00 is spent, told late"]
+    assert Alert.objects.get().state == "resolved"

@@ -288,6 +288,7 @@ def _end_all(counters: Sequence[Counter], now: datetime) -> None:
                 kind=KIND,
                 subject=f"{counter.budget_id}:{counter.each_value}",
                 occurrences_prefix=counter.period_start.isoformat(),
+                told_before=counter.period_end,
                 now=now,
             )
 

@@ -174,7 +174,7 @@ def _shown(request: PageRequest, channel: Channel, form: ChannelForm) -> HttpRes
         "former_until": channel.former_until
         if channel.former_until and channel.former_until > timezone.now()
         else None,
-        "deliveries": reads.deliveries_of(request.caller, channel_id=channel.pk)[:10],
+        "deliveries": reads.deliveries_shown(request.caller, channel_id=channel.pk)[:10],
     }
     return render(request, "alerts/channel.html", context, status=422 if form.errors else 200)
 

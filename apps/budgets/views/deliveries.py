@@ -27,7 +27,7 @@ def delivery_list(request: PageRequest) -> HttpResponse:
     """Messages, newest first."""
     state = request.GET.get("state", "")
     state = state if state in TABS else ""
-    found = Paginator(reads.deliveries_of(request.caller, state=state), PAGE_SIZE).get_page(request.GET.get("page"))
+    found = Paginator(reads.deliveries_shown(request.caller, state=state), PAGE_SIZE).get_page(request.GET.get("page"))
     tabs = [(words, urlencode({"state": one} if one else {}), one == state) for one, words in TABS.items()]
     context = {"page": found, "tabs": tabs, "query": urlencode({"state": state}), "state": state}
     return render(request, "alerts/deliveries.html", context)

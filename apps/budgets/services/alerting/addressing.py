@@ -67,6 +67,7 @@ def _plan(told: Sequence[Announcement], standing: Audience, now: datetime) -> _P
                     continue
             elif not is_worth_telling(standing.manner, alert.severity):
                 continue
+            heard.add((alert.pk, receiver))
             # A channel is a machine, which neither sleeps nor reads digests.
             due = now if receiver.channel_id else due_at(standing.manner, alert.severity, now)
             plan.boxes[receiver, due].append(one)
@@ -110,8 +111,10 @@ def _groups(receiver: Receiver, announcements: Sequence[Announcement]) -> Iterab
     A call that reaches 80 % and 100 % crosses two lines, and wakes nobody twice.
     """
     groups: dict[object, list[Announcement]] = defaultdict(list)
+    over = {one.alert_id for one in announcements if one.event == Event.RESOLVED}
     for one in announcements:
-        what = (one.alert.kind, one.alert.subject, one.event) if receiver.channel_id is None else one.pk
+        event = Event.RESOLVED if one.alert_id in over else one.event
+        what = (one.alert.kind, one.alert.subject, event) if receiver.channel_id is None else one.pk
         groups[what].append(one)
     return groups.values()
 

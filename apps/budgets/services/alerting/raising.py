@@ -49,11 +49,20 @@ def raise_alerts(*, crossings: Sequence[Crossing], now: datetime) -> list[Alert]
 
 @transaction.atomic
 def resolve_alerts(
-    *, kind: str, subject: str, occurrences_prefix: str, occurrences_suffix: str = "", now: datetime
+    *,
+    kind: str,
+    subject: str,
+    occurrences_prefix: str,
+    occurrences_suffix: str = "",
+    told_before: datetime | None = None,
+    now: datetime,
 ) -> list[Alert]:
-    """End the open alerts about a subject whose occurrence begins and ends so, tell who was told, and return them."""
+    """End the open alerts about a subject whose occurrence begins and ends so, tell who was told, and return them.
+
+    What was raised at `told_before` or later was over from its beginning: of its end nobody has to hear.
+    """
     asked = {"occurrence__startswith": occurrences_prefix, "occurrence__endswith": occurrences_suffix}
-    return _end(Alert.objects.filter(kind=kind, subject=subject, **asked), now)
+    return _end(Alert.objects.filter(kind=kind, subject=subject, **asked), now, told_before)
 
 
 @transaction.atomic
@@ -62,7 +71,7 @@ def resolve_alerts_of_budget(*, kind: str, budget_id: int, now: datetime) -> lis
     return _end(Alert.objects.filter(kind=kind, budget_id=budget_id), now)
 
 
-def _end(alerts: AlertQuerySet, now: datetime) -> list[Alert]:
+def _end(alerts: AlertQuerySet, now: datetime, told_before: datetime | None = None) -> list[Alert]:
     ended = list(alerts.open().select_for_update().order_by("id"))
     Alert.objects.filter(id__in=[alert.pk for alert in ended]).update(
         state=AlertState.RESOLVED, resolved_at=now, changed_at=now
@@ -70,7 +79,11 @@ def _end(alerts: AlertQuerySet, now: datetime) -> list[Alert]:
     for alert in ended:
         alert.state, alert.resolved_at, alert.changed_at = AlertState.RESOLVED, now, now
     Announcement.objects.bulk_create(
-        [Announcement(alert=alert, event=Event.RESOLVED, made_at=now) for alert in ended if alert.mails],
+        [
+            Announcement(alert=alert, event=Event.RESOLVED, made_at=now)
+            for alert in ended
+            if alert.mails and (told_before is None or alert.raised_at < told_before)
+        ],
         ignore_conflicts=True,
     )
     return ended

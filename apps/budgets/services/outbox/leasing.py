@@ -1,11 +1,11 @@
 """Leases on deliveries, and how they end. A lease is known by the number of the try: a later one makes it void."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
 from apps.budgets.models import Channel, Delivery, DeliveryItem, DeliveryState, Event, Purpose
 from apps.budgets.models.channels import DeliveryQuerySet
@@ -84,15 +84,19 @@ def _fold_over(delivery: Delivery, now: datetime) -> None:
     over = [alert_id for alert_id, event in mine if event == Event.RESOLVED]
     if not over:
         return
-    others = DeliveryItem.objects.filter(delivery=OuterRef("pk")).exclude(announcement__alert__in=over)
-    waiting = _others_of(delivery, now).filter(~Exists(others), items__announcement__alert__in=over)
-    _fold(delivery, waiting.values_list("id", flat=True))
+    early = DeliveryItem.objects.filter(announcement__alert__in=over)
+    found = _others_of(delivery, now).filter(id__in=early.values("delivery"))
+    ids = list(found.select_for_update(skip_locked=True).values_list("id", flat=True))
+    early.filter(delivery__in=ids).update(delivery=delivery)
+    _mark_folded(delivery, [one for one in ids if not DeliveryItem.objects.filter(delivery=one).exists()])
 
 
 def _fold_stale(delivery: Delivery, now: datetime) -> None:
     """Mails that waited for a day, because the server was away, go out as one."""
     stale = _others_of(delivery, now).filter(due_at__lte=now, made_at__lt=now - STALE)
-    _fold(delivery, stale.values_list("id", flat=True))
+    ids = list(stale.select_for_update(skip_locked=True).values_list("id", flat=True))
+    DeliveryItem.objects.filter(delivery__in=ids).update(delivery=delivery)
+    _mark_folded(delivery, ids)
 
 
 def _others_of(delivery: Delivery, now: datetime) -> DeliveryQuerySet:
@@ -101,15 +105,10 @@ def _others_of(delivery: Delivery, now: datetime) -> DeliveryQuerySet:
     found = Delivery.objects.filter(
         free, address=delivery.address, channel=None, purpose=Purpose.ALERTS, state=DeliveryState.WAITING
     )
-    return found.exclude(id=delivery.pk)
+    return found.exclude(id=delivery.pk).order_by("id")
 
 
-def _fold(delivery: Delivery, found: Iterable[int]) -> None:
-    """Let these go out with this one, as far as nobody holds them."""
-    ids = list(
-        Delivery.objects.filter(id__in=list(found)).select_for_update(skip_locked=True).values_list("id", flat=True)
-    )
-    DeliveryItem.objects.filter(delivery__in=ids).update(delivery=delivery)
+def _mark_folded(delivery: Delivery, ids: Collection[int]) -> None:
     Delivery.objects.filter(id__in=ids).update(
         state=DeliveryState.FOLDED, folded_into=delivery, leased_until=None, error=""
     )
