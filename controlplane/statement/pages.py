@@ -18,7 +18,7 @@ from apps.costs.selectors.reporting import reporting_zone
 from controlplane import exports
 from controlplane.statement.months import Month, month_of, running_month
 from controlplane.statement.reading import Statement, statement
-from controlplane.viewstate import ViewState, filter_words, read
+from controlplane.viewstate import KNOWN, ViewState, filter_words, read
 
 
 @page(role=Role.ANALYST)
@@ -65,9 +65,11 @@ def _page(request: PageRequest, key: str, found: Statement | None = None) -> Htt
 
 @page(role=Role.ANALYST)
 @require_GET
-def month_csv(request: PageRequest, key: str) -> StreamingHttpResponse:
+def month_csv(request: PageRequest, key: str) -> HttpResponse | StreamingHttpResponse:
     """Every group of every table, exact; the lines of each section add up to the total."""
-    asked, state, _ = _asked(request, key)
+    asked, state, notices = _asked(request, key)
+    if refusal := exports.unless_understood(notices):
+        return refusal
     pieces = exports.written(_lines(asked, _found(request, asked, state)))
     response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="bursar-statement_{asked.key}.csv"'
@@ -75,7 +77,8 @@ def month_csv(request: PageRequest, key: str) -> StreamingHttpResponse:
 
 
 def _asked(request: PageRequest, key: str) -> tuple[Month, ViewState, list[str]]:
-    given = {name: values for name, values in request.GET.lists() if name in ("project", "demo")}
+    # The month says when; links bring along what other pages show of it. A filter that is none here is told.
+    given = {name: values for name, values in request.GET.lists() if name == "demo" or name not in KNOWN}
     state, notices = read(given, reporting_zone(), path=request.path, dimensions=("project",))
     asked = month_of(key, reporting_zone())
     if asked is None:

@@ -104,6 +104,7 @@ def test_a_budget_is_made_read_changed_raised_paused_and_deleted(admin_key: Held
     budget = made.json()
     assert budget["limit_usd"] == "500.00"
     assert budget["thresholds"][1] == {"percent": "100", "on": "actual", "action": "downgrade", "tier": "simple"}
+    assert budget["created_at"].endswith("Z")
     path = f"/api/budgets/{budget['id']}"
     assert send(admin_key, path, {"limit_usd": "600"}, method="patch").status_code == 428
     changed = send(
@@ -126,6 +127,14 @@ def test_a_budget_is_made_read_changed_raised_paused_and_deleted(admin_key: Held
     assert list(acts) == [
         f"budget.{verb}" for verb in ("created", "changed", "raised", "paused", "resumed", "deleted", "restored")
     ]
+
+
+def test_a_budget_tells_money_and_times_as_everything_does(admin_key: HeldKey) -> None:
+    made = send(admin_key, "/api/budgets", {**SENT, "thresholds": [{"usd": "7.5", "action": "notify"}]}).json()
+    assert made["thresholds"] == [{"usd": "7.50", "on": "actual", "action": "notify"}]
+    told = send(admin_key, f"/api/budgets/{made['id']}/raise", {"amount_usd": "5"}).json()
+    times = [told["created_at"], told["changed_at"], told["raises"][0]["starts_at"], told["raises"][0]["ends_at"]]
+    assert [time[-1] for time in times] == ["Z"] * 4
 
 
 def test_a_misspelt_field_is_refused_and_what_was_told_may_come_back(admin_key: HeldKey) -> None:

@@ -100,3 +100,15 @@ def test_limited_people_get_that_of_their_projects(carol: User, support: Project
         assert "Projects you may not see are not in it." in page
         assert "Subscriptions are not in it: they belong to the whole installation, and you see some" in page
     assert "$0" in read(browser, "/statement/2026-11?project=secret")
+
+
+def test_what_it_cannot_filter_by_is_told_and_its_file_is_refused(ann: User, signed_in: SignIn) -> None:
+    report([call(NOW, project="support", cost_usd="2")], NOW)
+    browser = signed_in(ann)
+    for wrong in ("agent=coder", "tag:team=x", "modell=m"):
+        name = wrong.partition("=")[0]
+        page = read(browser, f"/statement/2026-11?{wrong}&period=7d&compare=none")
+        assert f"by {name}; it is left out" in page or f"\u201c{name}\u201d; it is left out" in page, wrong
+        assert browser.get(f"/statement/2026-11.csv?{wrong}").status_code == 422, wrong
+    assert "left out" not in read(browser, "/statement/2026-11?project=support&period=7d&demo=1")
+    assert browser.get("/statement/2026-11.csv?project=support&demo=1&from=2026-01-01").status_code == 200

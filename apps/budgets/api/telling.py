@@ -1,5 +1,6 @@
 """Budgets as the API writes and reads them."""
 
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -142,7 +143,7 @@ def replay_told(found: Replay, draft: Draft) -> list[dict[str, Any]]:
         {
             **_span(one.span),
             f"used_{unit}": amount_text(one.total, unit),
-            "would_have": [reached.threshold.told() | {"at": reached.at.isoformat()} for reached in one.reached],
+            "would_have": [reached.threshold.told() | {"at": reached.at} for reached in one.reached],
             "words": replay_words(one, cycle, unit),
         }
         for one in found.periods
@@ -161,8 +162,8 @@ def replay_told(found: Replay, draft: Draft) -> list[dict[str, Any]]:
     return told[::-1]
 
 
-def _span(span: Span) -> dict[str, str | None]:
-    return {"starts_at": span.start.isoformat(), "ends_at": span.end.isoformat() if span.end else None}
+def _span(span: Span) -> dict[str, datetime | None]:
+    return {"starts_at": span.start, "ends_at": span.end}
 
 
 def told(budget: Budget) -> dict[str, Any]:
@@ -189,8 +190,8 @@ def told(budget: Budget) -> dict[str, Any]:
             {
                 "amount": str(amount_text(one.amount, unit)),
                 "periods": one.periods,
-                "starts_at": one.starts_at.isoformat(),
-                "ends_at": one.ends_at.isoformat() if one.ends_at else None,
+                "starts_at": one.starts_at,
+                "ends_at": one.ends_at,
                 "reason": one.reason,
                 "created_by": one.created_by,
             }
@@ -198,6 +199,6 @@ def told(budget: Budget) -> dict[str, Any]:
         ],
         "origin": budget.origin or None,
         "created_by": budget.created_by,
-        "created_at": budget.created_at.isoformat(),
-        "changed_at": budget.changed_at.isoformat(),
+        "created_at": budget.created_at,
+        "changed_at": budget.changed_at,
     }
