@@ -199,6 +199,8 @@ def test_reservations_take_their_types_alone_and_name_what_is_no_field(make_held
         refused = send(agent, "/api/reservations", {"amount_usd": "1", **wrong})
         assert refused.status_code == 422, wrong
         assert refused.json()["errors"][0]["path"].startswith(next(iter(wrong)))
+    nothing = dict.fromkeys(("id", "tokens", "ttl_s", "tags", "agent", "parent_reservation_id"))
+    assert send(agent, "/api/reservations", {"amount_usd": "1", **nothing}).status_code == 201
     made = send(agent, "/api/reservations", {"amount_usd": "1", "agnt": "coder"}).json()
     assert [(one["path"], one["code"]) for one in made["warnings"]] == [("agnt", "unknown_field")]
 

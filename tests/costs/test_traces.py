@@ -158,7 +158,16 @@ def test_what_is_no_call(attributes: dict[str, Any]) -> None:
     assert record_of(span(attributes)) is None
 
 
-@pytest.mark.parametrize("ids", [{"trace_id": "00"}, {"span_id": ""}, {"trace_id": f"{TRACE}\n"}])
+@pytest.mark.parametrize(
+    "ids",
+    [
+        {"trace_id": "00"},
+        {"span_id": ""},
+        {"trace_id": f"{TRACE}\n"},
+        {"trace_id": "0" * 32},
+        {"span_id": "0" * 16},
+    ],
+)
 def test_a_call_needs_its_ids(ids: dict[str, Any]) -> None:
     with pytest.raises(BadSpan, match="is none"):
         record_of(span(MINIMAL, **ids))
@@ -290,7 +299,7 @@ def test_a_key_of_one_agent_speaks_for_it(make_held_key: Callable[..., HeldKey],
 
 def test_many_spans_are_recorded_in_batches(writer: HeldKey, settings: Any) -> None:
     settings.INGEST_MAX_RECORDS = 2
-    told = send(writer, otlp(*(now_span(MINIMAL, number) for number in range(5))))
+    told = send(writer, otlp(*(now_span(MINIMAL, number) for number in range(1, 6))))
     assert told["spans"] == "accepted=5, duplicates=0, ignored=0, rejected=0"
 
 

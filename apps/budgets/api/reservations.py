@@ -32,19 +32,19 @@ def _name() -> Text:
 
 
 class ReservationIn(serializers.Serializer[Any]):
-    id = serializers.RegexField(_ID, required=False, help_text="makes a retry harmless")
+    id = serializers.RegexField(_ID, required=False, allow_null=True, help_text="makes a retry harmless")
     amount_usd = MoneyField(help_text="a decimal string: the most the call may cost")
-    tokens = Whole(required=False, min_value=0, max_value=10**12, help_text="for budgets of tokens")
+    tokens = Whole(required=False, allow_null=True, min_value=0, max_value=10**12, help_text="for budgets of tokens")
     project, agent, user, role, task_type = _name(), _name(), _name(), _name(), _name()
     tool, provider, model, tier, conversation_id = _name(), _name(), _name(), _name(), _name()
-    tags = serializers.DictField(child=Text(max_length=128, allow_blank=True), required=False)
+    tags = serializers.DictField(child=Text(max_length=128, allow_blank=True), required=False, allow_null=True)
     parent_reservation_id = serializers.RegexField(_ID, required=False, allow_null=True)
-    ttl_s = Whole(required=False, min_value=1, max_value=3600)
+    ttl_s = Whole(required=False, allow_null=True, min_value=1, max_value=3600)
 
 
 class ExtendIn(serializers.Serializer[Any]):
     project = _name()
-    ttl_s = Whole(required=False, min_value=1, max_value=3600)
+    ttl_s = Whole(required=False, allow_null=True, min_value=1, max_value=3600)
 
 
 class ReleaseIn(serializers.Serializer[Any]):
@@ -100,7 +100,7 @@ class ReservationsView(APIView):
             id=sent.get("id"),
             parent_id=sent.get("parent_reservation_id"),
             ttl_seconds=sent.get("ttl_s"),
-            tokens=sent.get("tokens", 0),
+            tokens=sent.get("tokens") or 0,
             key_id=request.auth.key_id,
         )
         return Response(_told(made), status=201)

@@ -58,7 +58,8 @@ _FIRST_TOKEN_SECONDS = ("gen_ai.response.time_to_first_chunk", "gen_ai.server.ti
 _SERVICE_TIERS = ("openai.response.service_tier", "gen_ai.openai.response.service_tier")
 _OWN_TEXTS = ("project", "agent", "user", "role", "task_type", "task_id", "run_id", "conversation_id", "request_id",
               "decision_id", "reservation_id", "tier")  # fmt: skip
-_TRACE_ID, _SPAN_ID = re.compile(r"[0-9a-f]{32}\Z"), re.compile(r"[0-9a-f]{16}\Z")
+# An id of zeroes alone is none, says OpenTelemetry: it would be the id of every such span.
+_TRACE_ID, _SPAN_ID = re.compile(r"(?!0+\Z)[0-9a-f]{32}\Z"), re.compile(r"(?!0+\Z)[0-9a-f]{16}\Z")
 
 
 @dataclass(frozen=True, slots=True)
