@@ -57,7 +57,7 @@ def test_the_bell_counts_in_words(three: list[Alert], alice: User, carol: User, 
     assert "2 alerts" in signed_in(alice).get("/alerts/bell").content.decode()
     assert "1 alert<" in signed_in(carol).get("/").content.decode()
     Alert.objects.update(state="acknowledged")
-    assert "No alerts" in signed_in(alice).get("/keys").content.decode()
+    assert "No new alerts" in signed_in(alice).get("/keys").content.decode()
 
 
 def test_an_analyst_acknowledges_and_takes_back_but_does_not_silence(
