@@ -166,6 +166,16 @@ def test_limits_of_the_last_minute(key: HeldKey) -> None:
     assert ask(key.client, message="hi")["tier"] == "simple", "old sums say nothing of the last minute"
 
 
+def test_demo_data_moves_no_breaker(key: HeldKey) -> None:
+    posted(key, failed(acts.MINI, "503", 9, project="toys"))
+    Project.objects.filter(name="toys").update(is_demo=True)
+    watch()
+    assert breakers() == {}
+    Project.objects.filter(name="toys").update(is_demo=False)
+    watch()
+    assert breakers() == {acts.MINI[1]: "open"}
+
+
 def test_health_that_says_nothing_is_forgotten(key: HeldKey) -> None:
     posted(key, [call()])
     watch()

@@ -32,6 +32,7 @@ _READ = """
         coalesce(sum(r.output_tokens) FILTER (WHERE r.received_at > %(minute)s), 0)
     FROM costs_usagerecord r
     JOIN costs_cell c ON c.id = r.cell_id
+    JOIN access_project p ON p.id = c.project_id AND NOT p.is_demo
     JOIN costs_usedmodel m ON m.id = c.model_id
     LEFT JOIN costs_label e ON e.id = r.error_type_id
     LEFT JOIN routing_modelhealth h ON h.provider = m.provider AND h.model = m.name
@@ -63,7 +64,10 @@ class Reported:
 def reported(
     *, now: datetime, window: timedelta, project_ids: frozenset[int] | None = None
 ) -> dict[ModelKey, Reported]:
-    """What agents reported of each model in the window before now, by canonical provider and name."""
+    """What agents reported of each model in the window before now, by canonical provider and name.
+
+    Demo data says nothing of the models it names: their breakers hold for every agent.
+    """
     found: dict[ModelKey, Reported] = {}
     bounds = {
         "from": now - window,
