@@ -135,7 +135,7 @@ def test_a_blocked_draft_says_which_price_broke_which_cap(browser: Client) -> No
     url = f"/routing/drafts/{acts.draft(policy)}/publish"
     assert browser.get(f"/api/policies/{url.split('/')[3]}/preview").status_code == 404, "none is in force"
     shown = text(browser, url)
-    assert "costs $0.4 in and $1.6 out per million tokens" in shown
+    assert "costs $0.40 in and $1.60 out per million tokens" in shown
     assert "over the cap of $0.0001" in shown
     assert ">Publish</button>" not in shown
     assert browser.post(url, follow=True).content.decode().count("Nothing was published.") == 1

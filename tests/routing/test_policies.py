@@ -85,7 +85,7 @@ def test_problems_are_named_and_only_some_block() -> None:
     }
     (said,) = [one.message for one in checked(policy, now=NOW)[1] if one.code == "over_cap"]
     # 1,200 x 0.40 + 300 x 1.60 per million = 0.00096 for 1,500 tokens
-    assert "costs $0.4 in and $1.6 out per million tokens, $0.00064 per 1k tokens" in said
+    assert "costs $0.40 in and $1.60 out per million tokens, $0.00064 per 1k tokens" in said
     assert "over the cap of $0.0001" in said
 
 
@@ -117,7 +117,7 @@ def test_a_tier_without_a_model_cannot_be_published() -> None:
     with pytest.raises(CannotPublish) as refusal:
         publish(caller="alice", draft_id=draft, now=NOW)
     assert refusal.value.code == "cannot_publish_empty_tier"
-    assert "claude-opus-5-5 costs $4 in and $20 out" in refusal.value.message
+    assert "claude-opus-5-5 costs $4.00 in and $20.00 out" in refusal.value.message
     assert in_force() is None
 
 
@@ -149,7 +149,7 @@ def test_the_agents_block_becomes_a_draft_that_names_what_cannot_work(tmp_path: 
     ]
     assert draft.document["model_routing_budget_per_conversation"] == "0.5"
     told = said.getvalue()
-    assert "openai/gpt-4.1-mini costs $0.4 in and $1.6 out" in told
+    assert "openai/gpt-4.1-mini costs $0.40 in and $1.60 out" in told
     assert "over the cap of $0.001" in told
     assert "anthropic/claude-3-opus was retired on 2026-01-05" in told
     assert "The tier premium is left without a model" in told

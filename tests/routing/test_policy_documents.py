@@ -144,6 +144,17 @@ def test_the_editor_refuses_parameters_that_are_no_json(bob: User, signed_in: An
 
 
 @pytest.mark.django_db
+def test_looking_at_the_editor_leaves_one_draft(bob: User, signed_in: Any) -> None:
+    page = signed_in(bob)
+    acts.published()
+    places = {page.post("/routing/drafts/new")["Location"] for _ in range(2)}
+    assert len(places) == 1
+    page.post(places.pop(), acts.form(note="mine"))
+    page.post("/routing/drafts/new")
+    assert PolicyVersion.objects.drafts().count() == 2
+
+
+@pytest.mark.django_db
 def test_a_discarded_draft_can_be_brought_back_for_a_while(bob: User, signed_in: Any) -> None:
     page, kept, draft = signed_in(bob), acts.published().pk, acts.draft()
     page.post(f"/routing/drafts/{draft}", acts.form(note="cheaper at night"))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from apps.costs.domain.money_format import format_money
 from apps.costs.domain.pricing.plain import rate_text
 
 from .conversation_budget import has_budget
@@ -130,4 +131,4 @@ def _of_tier(tier: Tier, prices: Prices) -> Iterator[Problem]:
 
 
 def _rate(rate: Decimal | None) -> str:
-    return "?" if rate is None else rate_text(rate)
+    return "?" if rate is None else format_money(rate)

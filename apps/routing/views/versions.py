@@ -87,7 +87,10 @@ def roll_back(request: PageRequest, version: int) -> HttpResponse:
 @page(role=Role.ADMIN)
 @require_POST
 def new_draft(request: PageRequest) -> HttpResponse:
-    """A draft of the version in force, or of another that is named, ready to be edited."""
+    """A draft of the version in force, or of another that is named, ready to be edited.
+
+    One that the same person made before, and changed nothing in, is opened again.
+    """
     wanted = request.POST.get("of", "")
     found = (
         PolicyVersion.objects.filter(version=int(wanted)).first()
@@ -96,7 +99,10 @@ def new_draft(request: PageRequest) -> HttpResponse:
     )
     if found is None:
         raise Http404
-    draft = policies.make_draft(caller=request.caller, document=found.document, based_on=found.version)
+    same = PolicyVersion.objects.drafts().filter(
+        made_by=request.caller.actor, based_on=found.version, document=found.document, note=""
+    )
+    draft = same.first() or policies.make_draft(caller=request.caller, document=found.document, based_on=found.version)
     return see_other("routing:draft", draft.pk)
 
 
