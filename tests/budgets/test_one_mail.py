@@ -77,6 +77,15 @@ def test_words_of_levels() -> None:
         assert level_words(key) == expected, key
 
 
+def test_a_subject_says_what_happened_however_long_the_name_is() -> None:
+    short = "[Bursar] Support: 80 % of $10.00 is spent"
+    assert mail._one_line(f" {short}\r\nBcc: x@example.org ") == f"{short} Bcc: x@example.org"
+    long = mail._one_line(f"[Bursar] Resolved: {'n' * 128} ({'c' * 128}): 100 % of $10.00 is spent, and 80 %")
+    assert len(long) <= 200
+    assert long.startswith("[Bursar] Resolved: nnn")
+    assert long.endswith("ccc): 100 % of $10.00 is spent, and 80 %")
+
+
 def test_a_flood_is_a_mail_of_bounded_length_that_begins_with_what_is_gravest(
     alice: User, clock: Clock, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

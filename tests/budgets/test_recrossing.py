@@ -83,6 +83,18 @@ def test_a_rolling_budget_tells_once_however_many_midnights_it_lasts() -> None:
     assert Announcement.objects.filter(alert__budget_id=budget.pk).count() == 2
 
 
+def test_a_pause_ends_what_holds_and_it_is_told_anew_after() -> None:
+    budget = make_budget("10", thresholds=[{"percent": 100, "action": "block"}])
+    spend("11")
+    editing.set_paused(caller=OWNER, budget_id=budget.pk, paused=True)
+    spend("1")
+    tending.tend(now=datetime.now(UTC))
+    assert [state for state, _ in alerts()] == ["resolved"]
+    editing.set_paused(caller=OWNER, budget_id=budget.pk, paused=False)
+    assert [state for state, _ in alerts()] == ["resolved", "firing"]
+    assert dict(Alert.objects.latest("id").facts)["Spent"] == "$12.00"
+
+
 def test_a_forecast_that_rises_and_falls_about_one_limit_is_told_once() -> None:
     budget = make_budget("10", thresholds=[{"percent": 100, "action": "notify", "on": "forecast"}])
     spend("1")
@@ -95,3 +107,8 @@ def test_a_forecast_that_rises_and_falls_about_one_limit_is_told_once() -> None:
         note_crossings(states=states, rules={rule.id: rule}, now=datetime.now(UTC), forecasts=told)
         assert len(alerts()) == expected, (forecast, limit)
     assert {state for state, _ in alerts()} == {"resolved"}
+    facts = [dict(one.facts) for one in Alert.objects.order_by("id")]
+    assert [(one["Spent"], one["Forecast"], one["Limit"]) for one in facts] == [
+        ("$1.00", "$11.00", "$10.00"),
+        ("$1.00", "$25.00", "$20.00"),
+    ]

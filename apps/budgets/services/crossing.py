@@ -40,18 +40,18 @@ def note_crossings(
 
     Gives the states as they are then.
 
-    Levels of the forecast move only where `forecasts` says it, by counter. With `afresh`, as after a raise or an edit,
-    what held before does not hold on until the spending has fallen somewhat below. `silent` counters raise no alert.
-    Alerts say `because` of what it is, where that is not what was spent.
+    While a budget is paused nothing holds. Levels of the forecast move only where `forecasts` says it, by counter.
+    With `afresh`, as after a raise or an edit, what held before does not hold on until the spending has fallen somewhat
+    below. `silent` counters raise no alert. Alerts say `because` of what it is, where that is not what was spent.
     """
     changes: dict[int, tuple[str, ...]] = {}
     begun: list[tuple[BudgetState, Threshold]] = []
     now_held: list[BudgetState] = []
     for state in states:
-        if state.paused or state.counter_id is None:
+        if state.counter_id is None:
             now_held.append(state)
             continue
-        held = _held(state, forecasts, afresh)
+        held = () if state.paused else _held(state, forecasts, afresh)
         now_held.append(replace(state, in_force=held))
         if set(held) == set(state.in_force):
             continue
@@ -67,9 +67,15 @@ def note_crossings(
     _keep(changes)
     news = told_anew(begun, rules)
     raise_alerts(
-        crossings=[crossing(state, one, rules[state.budget_id], now, times, because) for state, one, times in news],
+        crossings=[
+            crossing(
+                state, one, rules[state.budget_id], now, times=times, because=because,
+                forecast=(forecasts or {}).get(state.counter_id or 0) if one.on == "forecast" else None,
+            )
+            for state, one, times in news
+        ],
         now=now,
-    )
+    )  # fmt: skip
     return now_held
 
 
@@ -96,7 +102,14 @@ def _keep(changes: Mapping[int, Sequence[str]]) -> None:
 
 
 def crossing(
-    state: BudgetState, threshold: Threshold, rule: Rule, now: datetime, times: int = 1, because: str = ""
+    state: BudgetState,
+    threshold: Threshold,
+    rule: Rule,
+    now: datetime,
+    *,
+    times: int = 1,
+    because: str = "",
+    forecast: Decimal | None = None,
 ) -> Crossing:
     """The alert of one threshold. A period that was over before the last one began is noted, not mailed."""
     limit = amount_words(state.limit, state.unit)
@@ -115,6 +128,7 @@ def crossing(
             "Budget": f"{state.name}{whose}",
             "Period": period_words(rule, state),
             "Spent": amount_words(state.spent, state.unit),
+            **({} if forecast is None else {"Forecast": amount_words(forecast, state.unit)}),
             "Limit": limit,
             **({"Because": because} if because else {}),
             **(_LATE if is_late else _standing(threshold)),

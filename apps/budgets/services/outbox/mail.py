@@ -17,6 +17,7 @@ from apps.budgets.services.outbox.errors import SendError
 MOST_WHOLE, MOST_LINES = 25, 200
 """So many alerts of one mail are told whole, and so many more in a line each: mail servers take no book."""
 MOST_THREADS = 12
+LONGEST_SUBJECT = 200
 TOO_LARGE = 552
 POLICY = " 5.7."
 """Begins codes that say what a server lets us do (RFC 3463), as "relaying denied": that is no fault of the address."""
@@ -56,8 +57,7 @@ def compose(delivery: Delivery) -> EmailMultiAlternatives:
     context["may_be_again"] = delivery.was_interrupted
     host = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     message = EmailMultiAlternatives(
-        # A name may hold anything; a header is one line.
-        subject=" ".join(f"[Bursar] {subject}".split())[:200],
+        subject=_one_line(f"[Bursar] {subject}"),
         body=render_to_string(f"mail/{name}.txt", context),
         to=[delivery.address],
         headers={
@@ -71,6 +71,13 @@ def compose(delivery: Delivery) -> EmailMultiAlternatives:
     )
     message.attach_alternative(render_to_string(f"mail/{name}.html", context), "text/html")
     return message
+
+
+def _one_line(text: str) -> str:
+    """A name may hold anything; a header is one line. What happened comes after the name, so the middle goes."""
+    line = " ".join(text.split())
+    half = LONGEST_SUBJECT // 2 - 2
+    return line if len(line) <= LONGEST_SUBJECT else f"{line[:half].rstrip()} … {line[-half:].lstrip()}"
 
 
 def _thread(told: list[Told], host: str) -> dict[str, str]:
