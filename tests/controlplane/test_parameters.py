@@ -37,6 +37,12 @@ def test_a_parameter_that_is_not_known_is_warned_of(admin_key: HeldKey) -> None:
             ("modell", "unknown_parameter"),
         ], path
         assert told.keys() == plain.keys()
+    for _ in range(2):  # the second time by the short way
+        told = client.get("/api/routing/config?projct=x").json()
+        assert [one["path"] for one in told["warnings"]] == ["projct"]
+        assert "warnings" not in client.get("/api/routing/config?project=x&agent=a").json()
+        told = client.post("/api/routing/decisions?projct=x", {"message": "hi"}, "application/json").json()
+        assert [one["path"] for one in told["warnings"]] == ["projct"]
     for path, body in (("/api/usage?reslts=all", call()), ("/api/prices/estimate?tz=UTC", call())):
         told = client.post(path, body, "application/json").json()
         assert told["warnings"][-1]["code"] == "unknown_parameter"

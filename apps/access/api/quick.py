@@ -32,12 +32,14 @@ class QuickView(APIView):
 
 
 def _is_plain(request: HttpRequest) -> bool:
-    """Whether it sends and takes JSON, and nothing that is packed."""
+    """Whether it sends and takes JSON, nothing that is packed, and no parameters beside a body."""
     meta = request.META
     accepted = meta.get("HTTP_ACCEPT", "*/*")
     if "*/*" not in accepted and _JSON not in accepted:
         return False
     if request.method == "GET":
         return True
+    if meta.get("QUERY_STRING"):
+        return False
     sent = meta.get("CONTENT_TYPE", "").partition(";")[0].strip()
     return sent == _JSON and not meta.get("HTTP_CONTENT_ENCODING")

@@ -1,10 +1,13 @@
 """`/api/routing/config`: the routing policy, for agents."""
 
+from http import HTTPStatus
 from typing import ClassVar
 
+import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.response import Response
 
 from apps.access.api.quick import QuickView
 from apps.access.authentication import ApiRequest
@@ -15,9 +18,10 @@ from apps.access.services.places import DEFAULT_PROJECT
 from apps.routing.api import schema
 from apps.routing.selectors.config import config_for
 
+_WHOSE = frozenset({"project", "agent"})
 _PARAMETERS = [
     OpenApiParameter(name, str, description=f"whose configuration; default: the {name} of the key")
-    for name in ("project", "agent")
+    for name in sorted(_WHOSE)
 ]
 
 
@@ -28,12 +32,18 @@ class ConfigView(QuickView):
 
     def quick(self, request: HttpRequest, known: KnownKey) -> HttpResponse | None:
         """The configuration, or 304, for a key that the database knows as it was."""
+        if not _WHOSE.issuperset(request.GET):
+            return None
         return _told(known.caller, request) if confirmed(known, holder_of(known.digest)) else None
 
     @extend_schema(operation_id="routing_config", parameters=_PARAMETERS, responses=schema.CONFIG)
     def get(self, request: ApiRequest) -> HttpResponse:
         """Tiers, models, prices, limits and settings, with a strong `ETag`; `If-None-Match` gives 304."""
-        return _told(request.auth, request._request)
+        answer = _told(request.auth, request._request)
+        if _WHOSE.issuperset(request.GET) or answer.status_code != HTTPStatus.OK:
+            return answer
+        # With a warning of what is misspelt it is another representation than the one of the tag.
+        return Response(msgspec.json.decode(answer.content), headers={"Cache-Control": "no-store"})
 
 
 def _told(caller: Caller, request: HttpRequest) -> HttpResponse:
