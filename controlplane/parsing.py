@@ -1,6 +1,7 @@
 """JSON in: bounded gzip, and a plain 400 for whatever is not JSON."""
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -27,10 +28,13 @@ class JSONParser(BaseParser):
         try:
             return msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if body.startswith(BOM_UTF8):
+                raise ParseError("The body begins with a byte order mark, which JSON does not have.") from error
             if parser_context and getattr(parser_context["view"], "judges_each_record", False):
                 parser_context["request"]._request.body_has_odd_text = True
                 return odd_json(body)
-            raise ParseError(f"The body is not JSON: {error}") from error
+            why = "is nested too deeply." if isinstance(error, RecursionError) else f"is not JSON: {error}"
+            raise ParseError(f"The body {why}") from error
 
 
 def odd_json(body: bytes) -> Any:
@@ -41,7 +45,9 @@ def odd_json(body: bytes) -> Any:
     """
     try:
         return json.loads(body.decode(), parse_constant=_refuse_constant, parse_int=_whole_number)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise ParseError("The body is nested too deeply.") from error
+    except ValueError as error:
         raise ParseError(f"The body is not JSON: {error}") from error
 
 

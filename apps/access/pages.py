@@ -1,11 +1,12 @@
 """Declares who may open a page. A view without a declaration is refused, and fails the matrix test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache, wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec, cast
 from urllib.parse import urlsplit, urlunsplit
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -16,6 +17,8 @@ from django_htmx.middleware import HtmxDetails
 from apps.access.domain.identity import Caller, Role
 from apps.access.models import User
 from apps.access.services import audit
+
+MOST_TOLD = 5
 
 P = ParamSpec("P")
 
@@ -63,6 +66,18 @@ def lowest_role(name: str) -> Role:
     """The lowest role that may open the page with this name."""
     declared: Role = getattr(resolve(reverse(name)).func, "required_role", Role.ANALYST)
     return declared
+
+
+def unknown_words(request: HttpRequest, known: Collection[str]) -> list[str]:
+    """A sentence for each parameter of the address that the page does not know, as a filter that is misspelt."""
+    names = sorted(request.GET.keys() - set(known))
+    return [f"This page does not know \u201c{name[:40]}\u201d; it is left out." for name in names[:MOST_TOLD]]
+
+
+def tell_unknown(request: HttpRequest, known: Collection[str]) -> None:
+    """Says so above the page."""
+    for sentence in unknown_words(request, known):
+        messages.warning(request, sentence)
 
 
 def see_other(to: str, *args: Any) -> HttpResponse:

@@ -535,6 +535,17 @@ def test_the_csv_holds_every_entry_and_no_formula(alice: User, signed_in: SignIn
     assert AuditEntry.objects.filter(action="audit.exported").count() == 1
 
 
+def test_a_filter_that_is_misspelt_is_told_and_its_file_refused(alice: User, signed_in: SignIn) -> None:
+    browser = signed_in(alice)
+    assert "does not know \u201cacter\u201d" in browser.get("/audit?acter=ada&action=x").content.decode()
+    assert "does not know" not in browser.get("/audit?actor=ada&action=x&start=&end=&before=9").content.decode()
+    answer = browser.get("/audit.csv?acter=ada")
+    assert (answer.status_code, answer.content.decode()) == (
+        422, "This page does not know \u201cacter\u201d; it is left out.\n",
+    )  # fmt: skip
+    assert not AuditEntry.objects.filter(action="audit.exported").exists()
+
+
 def test_an_ended_invitation_stays_in_the_log(world: World) -> None:
     Invitation.objects.all().delete()
     assert AuditEntry.objects.filter(action="invitation.created").exists()

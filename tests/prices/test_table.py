@@ -46,6 +46,12 @@ def test_it_works(browser: Client) -> None:
     assert [row[0] for row in rows(browser)[1:]] == ["claude-sonnet-4-5", "gemini-2.5-pro", "gift"]
 
 
+def test_what_its_address_does_not_know_is_told(browser: Client) -> None:
+    load_prices()
+    assert "does not know \u201cprovider\u201d" in browser.get("/prices?provider=openai").content.decode()
+    assert "does not know" not in browser.get("/prices?q=gpt&sort=name&page=1").content.decode()
+
+
 def test_a_price_of_the_future_is_not_in_force(browser: Client) -> None:
     load_prices()
     dearer = Rates({"input_tokens": Decimal(3), "output_tokens": Decimal(9)})

@@ -16,11 +16,12 @@ from apps.access.domain.csv_cells import cell
 from apps.access.domain.identity import Role
 from apps.access.forms import AuditFilterForm
 from apps.access.models import AuditEntry
-from apps.access.pages import PageRequest, page
+from apps.access.pages import PageRequest, page, tell_unknown, unknown_words
 from apps.access.selectors.audit import AuditFilter, audit_entries, batches, known_actions
 from apps.access.services import audit
 
 PAGE_SIZE = 50
+KNOWN = (*AuditFilterForm.base_fields, "before")
 COLUMNS = ("id", "at", "actor", "action", "object_type", "object_id", "before", "after", "address", "request_id")
 
 
@@ -28,6 +29,7 @@ COLUMNS = ("id", "at", "actor", "action", "object_type", "object_id", "before", 
 @require_safe
 def audit_log(request: PageRequest) -> HttpResponse:
     """One page of the entries the filter of the address finds, newest first."""
+    tell_unknown(request, KNOWN)
     form, wanted = _filter(request)
     rows = audit_entries(request.caller, wanted)
     before = request.GET.get("before", "")
@@ -45,8 +47,10 @@ def audit_log(request: PageRequest) -> HttpResponse:
 
 @page(role=Role.ADMIN)
 @require_safe
-def audit_csv(request: PageRequest) -> StreamingHttpResponse:
+def audit_csv(request: PageRequest) -> HttpResponse | StreamingHttpResponse:
     """Everything the same filter finds. The export itself is in the log."""
+    if told := unknown_words(request, KNOWN):
+        return HttpResponse("\n".join(told) + "\n", status=422, content_type="text/plain; charset=utf-8")
     _, wanted = _filter(request)
     audit.record(caller=request.caller, action="audit.exported", after=request.GET.dict())
     lines = _lines(batches(audit_entries(request.caller, wanted)))

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apps.access.domain.identity import Role
-from apps.access.pages import PageRequest, page
+from apps.access.pages import PageRequest, page, tell_unknown
 from apps.costs.selectors.price_table import ModelRow
 from apps.costs.selectors.price_table import price_table as read_table
 from apps.costs.views.prices.previewing import may_change
@@ -55,6 +55,7 @@ class Heading:
 @require_safe
 def price_table(request: PageRequest) -> HttpResponse:
     """Models by what they cost lately, or as the address says; found by any part of provider and name."""
+    tell_unknown(request, ("q", "sort", "page"))
     typed = request.GET.get("q", "")[:128].strip()
     sort = request.GET.get("sort", DEFAULT_SORT)
     sort = sort if sort.removeprefix("-") in _SORTS else DEFAULT_SORT
