@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.budgets.domain.crossings import Crossing
-from apps.budgets.models import Alert, Audience, Channel
+from apps.budgets.models import Alert, Audience, Budget, Channel
 from apps.budgets.services.alerting.raising import raise_alerts
 
 
@@ -39,3 +39,8 @@ def channel(url: str = "https://example.org/hook", **values: Any) -> Channel:
     made = Channel.objects.create(**{"kind": "webhook", "name": "Ops", "url": url, "nonce": "n1", **values})
     (Audience.objects.first() or audience(roles=[])).channels.add(made)
     return made
+
+
+def budget_with_page(number: int = 1) -> Budget:
+    """The budget that `crossing(number)` is about."""
+    return Budget.objects.create(id=number, name=f"Budget {number}", limit="500", period="month")

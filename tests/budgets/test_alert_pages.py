@@ -10,10 +10,10 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.access.models import AuditEntry, Project, User
-from apps.budgets.models import Alert, MailAddress
+from apps.budgets.models import Alert, Budget, MailAddress
 from apps.budgets.services.alerting import addresses
 from apps.budgets.services.alerting.links import acknowledge_url, agree_url
-from tests.budgets.alerting import raised
+from tests.budgets.alerting import budget_with_page, raised
 from tests.cast import HeldKey
 
 SignIn = Callable[[User], Client]
@@ -51,6 +51,19 @@ def test_the_inbox_shows_what_is_open_and_filters(
         "Support is at 80 %",
     ]
     assert titles(signed_in(carol)) == ["Support is at 80 %"]
+
+
+def test_an_alert_leads_to_its_budget_while_that_has_a_page(alice: User, signed_in: SignIn) -> None:
+    budget, browser = budget_with_page(), signed_in(alice)
+    told, silent = raised(timezone.now()), raised(timezone.now(), 2, mails=False)
+    late = raised(timezone.now(), 3, mails=False, facts={"Late": "calls of this period were reported after its end"})
+    assert "Open the budget" in browser.get(f"/alerts/{told.pk}").content.decode()
+    Budget.objects.filter(pk=budget.pk).update(deleted_at=timezone.now())
+    page = browser.get(f"/alerts/{told.pk}").content.decode()
+    assert "Open the budget" not in page
+    assert "Nobody yet." in page
+    assert "is kept by a routing policy" in browser.get(f"/alerts/{silent.pk}").content.decode()
+    assert "it came too late" in browser.get(f"/alerts/{late.pk}").content.decode()
 
 
 def test_the_bell_counts_in_words(three: list[Alert], alice: User, carol: User, signed_in: SignIn) -> None:

@@ -21,7 +21,7 @@ from apps.budgets.services.outbox import sweeping
 from apps.budgets.services.outbox.leasing import lease_next, mark_failed, mark_sent
 from apps.budgets.services.outbox.mail import compose
 from apps.budgets.services.outbox.sweeping import sweep
-from tests.budgets.alerting import audience, crossing, raised
+from tests.budgets.alerting import audience, budget_with_page, crossing, raised
 from tests.budgets.conftest import Clock, use_mail_server
 from tests.budgets.smtp import MailServer, mail_server, parts
 
@@ -41,6 +41,7 @@ def sweep_until_empty(clock: Clock, seconds: float = 5) -> int:
 
 
 def test_a_crossing_reaches_the_owner_in_plain_text_and_html(alice: User, mails: MailServer, clock: Clock) -> None:
+    budget_with_page(7)
     alert = raised(clock(), title="Budget <Support> & co\nis at 80 %", budget_id=7)
     run = sweep(clock=clock)
     assert run is not None

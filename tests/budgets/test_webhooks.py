@@ -11,13 +11,13 @@ import pytest
 
 from apps.access.models import User
 from apps.budgets.domain.webhooks import is_signed, secret_bytes, secret_text, signature
-from apps.budgets.models import Alert, Channel, Delivery
+from apps.budgets.models import Alert, Budget, Channel, Delivery
 from apps.budgets.services.alerting.raising import resolve_alerts
 from apps.budgets.services.outbound import Answer, OutboundError
 from apps.budgets.services.outbox import posts
 from apps.budgets.services.outbox.posts import secret_of
 from apps.budgets.services.outbox.sweeping import sweep
-from tests.budgets.alerting import channel, raised
+from tests.budgets.alerting import budget_with_page, channel, raised
 from tests.budgets.conftest import Clock
 
 # The vector that the libraries of Standard Webhooks are tested with.
@@ -80,9 +80,10 @@ def test_the_published_vector_and_everything_that_differs_from_it() -> None:
 
 
 def test_an_alert_is_posted_signed_and_so_is_its_end(db: None, receiver: Receiver, clock: Clock) -> None:
-    hook = channel()
+    hook, budget = channel(), budget_with_page()
     alert = raised(clock())
     sweep(clock=clock)
+    Budget.objects.filter(pk=budget.pk).update(deleted_at=clock())
     resolve_alerts(kind="budget_threshold", subject="budget:1", occurrences_prefix="", now=clock.move(minutes=5))
     sweep(clock=clock)
     assert [body["type"] for body in receiver.bodies] == ["alert.raised", "alert.resolved"]
@@ -91,6 +92,7 @@ def test_an_alert_is_posted_signed_and_so_is_its_end(db: None, receiver: Receive
     assert data["facts"] == [{"name": "Spent", "value": "$401.20"}, {"name": "Limit", "value": "$500.00"}]
     assert data["url"] == f"http://localhost:8000/alerts/{alert.pk}"
     assert data["budget_url"] == f"http://localhost:8000/budgets/{data['budget_id']}"
+    assert receiver.bodies[1]["data"]["budget_url"] is None  # it is deleted
     assert receiver.bodies[0]["timestamp"] == "2026-11-25T12:00:00Z"
     for headers, body in receiver.got:
         assert receiver.verifies(headers, body, secret_of(hook.nonce))
@@ -182,6 +184,7 @@ def test_a_channel_that_fails_does_not_keep_the_others(db: None, receiver: Recei
 
 def test_slack_gets_a_text_with_nothing_to_obey_in_it(db: None, receiver: Receiver, clock: Clock) -> None:
     channel(kind="slack")
+    budget_with_page()
     alert = raised(clock(), title="<!channel> is at 80 % & more")
     sweep(clock=clock)
     (headers, _), (body,) = receiver.got[0], receiver.bodies

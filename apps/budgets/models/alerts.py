@@ -94,6 +94,11 @@ class Alert(models.Model):
         """True if its budget sends calls to cheaper models while it is open."""
         return self.kind == "budget" and self.budget_id is not None and self.occurrence.rpartition(":")[2] in LOWERING
 
+    @property
+    def came_late(self) -> bool:
+        """True if its period was over when it was raised."""
+        return any(name == "Late" for name, _ in self.facts)
+
 
 class Event(models.TextChoices):
     RAISED = "raised", "Raised"

@@ -8,6 +8,7 @@ from decimal import Decimal
 from apps.budgets.domain.lowering import Lowered
 from apps.budgets.domain.thresholds import level_of_key, level_words
 from apps.budgets.models import Alert, AlertState, Delivery, Event
+from apps.budgets.selectors.budgets import with_a_page
 
 EVENT_WORDS = {Event.RAISED: "", Event.REMINDER: "Still firing: ", Event.RESOLVED: "Resolved: "}
 _LEVELS = ("danger", "warning", "info", "ok")
@@ -24,6 +25,8 @@ class Told:
     made_at: datetime
     every_lowered: Sequence[Lowered] = ()
     lowered_since: datetime | None = None
+    budget_id: int | None = None
+    """Its budget, if that has a page still."""
 
     @property
     def line(self) -> str:
@@ -89,7 +92,12 @@ def told_in(delivery: Delivery) -> list[Told]:
     """What a message tells, the gravest and highest first, then the oldest; a resolved one only as resolved."""
     items = delivery.items.select_related("announcement__alert").order_by("announcement_id")
     newest = {item.announcement.alert_id: item.announcement for item in items}
+    shown = with_a_page(one.alert.budget_id for one in newest.values())
     told = [
-        Told(one.alert, one.event, one.made_at, Lowered.of(one.lowered), one.lowered_since) for one in newest.values()
-    ]
+        Told(
+            one.alert, one.event, one.made_at, Lowered.of(one.lowered), one.lowered_since,
+            budget_id=one.alert.budget_id if one.alert.budget_id in shown else None,
+        )
+        for one in newest.values()
+    ]  # fmt: skip
     return sorted(told, key=lambda one: one._gravity, reverse=True)

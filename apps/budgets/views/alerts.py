@@ -18,6 +18,7 @@ from apps.access.pages import PageRequest, page, see_other
 from apps.budgets.forms.alerts import AlertFilterForm, SilenceForm
 from apps.budgets.models import Alert, AlertState
 from apps.budgets.selectors import inbox
+from apps.budgets.selectors.budgets import with_a_page
 from apps.budgets.services.alerting import acting
 from apps.budgets.services.alerting.lowering import lowered_while
 
@@ -103,6 +104,7 @@ def _shown(request: PageRequest, alert_id: int, form: SilenceForm) -> HttpRespon
         "alert": alert,
         "kind": inbox.kind_words(alert.kind),
         "form": form,
+        "budget_id": alert.budget_id if with_a_page([alert.budget_id]) else None,
         "lowered": lowered_while(alert, now=timezone.now()),
         "deliveries": inbox.deliveries_of(alert)[:100],
         "may_silence": request.caller.has_role(Role.ADMIN),

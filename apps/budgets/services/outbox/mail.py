@@ -107,7 +107,7 @@ def _row(one: Told, before: Told | None, address: str) -> dict[str, Any]:
         "told": one,
         "facts": [fact for fact in one.alert.facts if fact not in said],
         "url": alert_url(one.alert.pk),
-        "budget": "" if said else budget_url(one.alert.budget_id),
+        "budget": "" if said else budget_url(one.budget_id),
         "acknowledge": acknowledge_url(one.alert.pk, address) if one.can_be_acknowledged else "",
     }
 

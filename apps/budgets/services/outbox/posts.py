@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from apps.budgets.domain.webhooks import signature
-from apps.budgets.models import Alert, Channel, ChannelKind, Delivery, Purpose
+from apps.budgets.models import Channel, ChannelKind, Delivery, Purpose
 from apps.budgets.selectors.messages import Told, told_in
 from apps.budgets.services.alerting.links import alert_url, budget_url
 from apps.budgets.services.outbound import OutboundError, post
@@ -63,7 +63,7 @@ def payload(delivery: Delivery, now: datetime) -> Mapping[str, Any]:
     if delivery.purpose == Purpose.TEST:
         return {"type": "test", "timestamp": _text(now), "data": {"message": "A test from Bursar."}}
     told = told_in(delivery)[0]
-    data = alert_data(told.alert) | ({"downgrades": _downgrades(told)} if told.every_lowered else {})
+    data = alert_data(told) | ({"downgrades": _downgrades(told)} if told.every_lowered else {})
     return {"type": f"alert.{told.event}", "timestamp": _text(told.made_at), "data": data}
 
 
@@ -85,8 +85,9 @@ def _downgrades(told: Told) -> dict[str, Any]:
     }
 
 
-def alert_data(alert: Alert) -> dict[str, Any]:
+def alert_data(told: Told) -> dict[str, Any]:
     """An alert for programs."""
+    alert = told.alert
     return {
         "id": alert.pk,
         "kind": alert.kind,
@@ -97,7 +98,7 @@ def alert_data(alert: Alert) -> dict[str, Any]:
         "title": alert.title,
         "facts": [{"name": name, "value": value} for name, value in alert.facts],
         "budget_id": alert.budget_id,
-        "budget_url": budget_url(alert.budget_id) or None,
+        "budget_url": budget_url(told.budget_id) or None,
         "raised_at": _text(alert.raised_at),
         "resolved_at": _text(alert.resolved_at) if alert.resolved_at else None,
         "url": alert_url(alert.pk),
@@ -117,7 +118,7 @@ def _slack_words(told: Told) -> str:
     facts += "".join(f"\n{_escaped(one.words)}" for one in told.lowered)
     severity = "" if told.level == "ok" else f"{told.alert.get_severity_display()}: "
     links = f"<{alert_url(told.alert.pk)}|Open in Bursar>"
-    budget = f" · <{budget_url(told.alert.budget_id)}|The budget>" if told.alert.budget_id else ""
+    budget = f" · <{budget_url(told.budget_id)}|The budget>" if told.budget_id else ""
     return f"*{severity}{_escaped(told.line)}*\n{facts}\n{links}{budget}"
 
 
