@@ -1,7 +1,6 @@
 """Exploring and pacing: what may be tried with which chance, the laws of it, and what a decision tells and keeps."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from apps.access.domain.identity import Scope
 from apps.routing.domain.candidates import BudgetLimit, Candidate, Wanted

@@ -1,10 +1,10 @@
 """Selection: a table of cases with exact answers, and the laws that hold for any candidates."""
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from apps.routing.domain.candidates import BudgetLimit, Candidate, Quality, Wanted
 from apps.routing.domain.reasons import sentence

@@ -6,6 +6,8 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
+import msgspec
+
 from apps.costs.domain.calendars import QUARTER_HOUR, Unit, add_months, day_of, day_start, unit_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,8 +30,7 @@ class Period(StrEnum):
 ENDLESS = frozenset({Period.CONVERSATION, Period.ONCE})
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A half-open span of time; an end of None never comes."""
 
     start: datetime

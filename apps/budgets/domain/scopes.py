@@ -1,8 +1,10 @@
 """What a budget covers: the conjunction of the fields it names, and the field each of whose values has a counter."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from apps.access.domain.errors import Refused
 from apps.costs.domain.providers import canonical_provider
@@ -20,8 +22,7 @@ OF_RECORD = frozenset({"user", "tool", "conversation"})
 """Fields in which they differ, beside the key and the tags."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What is known of a call, or of one that is to come. None is unknown, and matches no budget that asks for it.
 
     `provider` is canonical. A record without a user, tool, … has none: that is the same as unknown here.
@@ -41,7 +42,7 @@ class Facts:
     tier: str | None = None
     conversation: str | None = None
     is_demo: bool = False
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

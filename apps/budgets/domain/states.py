@@ -1,10 +1,13 @@
 """How one counter of a budget stands, and what an agent is told of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+import msgspec
+from msgspec.structs import force_setattr
 
 from apps.budgets.domain.thresholds import Action, Threshold, strictest
 from apps.costs.domain.money_format import format_money
@@ -22,8 +25,7 @@ class Unit:
     ALL = (USD, TOKENS, CALLS)
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetState:
+class BudgetState(msgspec.Struct, frozen=True):
     """One counter in its present period. Amounts are in `unit`; `limit` includes temporary raises.
 
     `spent` is what counts against the limit, so of a rolling budget it includes the days before. `ceiling` is what
@@ -49,16 +51,16 @@ class BudgetState:
     paused: bool = False
     exempt: bool = False
     counter_id: int | None = None
-    is_blocked: bool = field(init=False, compare=False, repr=False)
-    """True once nothing more may be spent."""
-    action: str = field(init=False, compare=False, repr=False)
+    is_blocked: bool = False
+    """True once nothing more may be spent; as `action`, made from the others."""
+    action: str = "none"
     """What to do: none, advise, cheapest, downgrade or block."""
 
     def __post_init__(self) -> None:
         # Both are asked for again and again at every decision.
         used = self.ceiling is not None and not self.paused and self.spent + self.reserved >= self.ceiling
-        object.__setattr__(self, "is_blocked", used)
-        object.__setattr__(self, "action", self._action())
+        force_setattr(self, "is_blocked", used)
+        force_setattr(self, "action", self._action())
 
     @property
     def remaining(self) -> Decimal:

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from django.db import connection
 
 from apps.budgets.domain.cycles import Cycle, Period, Span
@@ -75,8 +76,7 @@ class Rule:
         return bool(self.exempt) and any(one.covers(facts) for one in self.exempt)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """One counter, named before it is opened."""
 
     budget_id: int
@@ -137,7 +137,7 @@ class Matcher:
         if not self.former_names or facts.agent is None or facts.project_id is None:
             return facts
         present = self.former_names.get((facts.project_id, facts.agent))
-        return facts if present is None else replace(facts, agent=present)
+        return facts if present is None else msgspec.structs.replace(facts, agent=present)
 
 
 _memory: Matcher | None = None

@@ -1,9 +1,10 @@
 """How budgets stand for a call: one statement, read fresh."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from apps.access.statements import prepared
 from apps.budgets.domain.cycles import Span
@@ -25,8 +26,7 @@ STATES = """
 COLUMNS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(msgspec.Struct, frozen=True):
     """The budgets that apply to a call by what this process knows of them: what STATES is asked, and what it means."""
 
     facts: Facts

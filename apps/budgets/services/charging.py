@@ -6,7 +6,7 @@ the reservations and counters, and thresholds that are crossed raise their alert
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from operator import itemgetter
@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
+from msgspec.structs import replace
 
 from apps.access.domain.identity import Caller
 from apps.access.statements import Rows, prepared, wait_for_log

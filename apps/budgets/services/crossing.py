@@ -1,11 +1,11 @@
 """Thresholds that begin or cease to hold: what is in force is kept, and each beginning raises its alert."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
+from msgspec.structs import replace
 
 from apps.budgets.domain import thresholds
 from apps.budgets.domain.crossings import Crossing

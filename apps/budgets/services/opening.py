@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -25,8 +26,7 @@ _of_version = 0
 """The version of the budgets for which they are remembered: counters that go raise it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """A counter that is to be there: its budget, value with the words for it, and period."""
 
     rule: Rule

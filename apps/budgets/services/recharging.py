@@ -5,11 +5,11 @@ re-rating is undone, hold it again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 from django.db import connection
 from django.utils import timezone
+from msgspec.structs import replace
 
 from apps.budgets.domain.scopes import Facts, each_label, each_value
 from apps.budgets.domain.states import Unit

@@ -8,7 +8,6 @@ when something else does not fit.
 import hashlib
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -37,8 +36,7 @@ REFUSED = "BU402"
 _TRIES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(msgspec.Struct, frozen=True):
     """A reservation that stands. `is_new` is false for one that was made before with the same id."""
 
     id: str
@@ -47,8 +45,7 @@ class Reserved:
     is_new: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Together:
+class Together(msgspec.Struct, frozen=True):
     """What is written in the statement that reserves: both are kept, or neither is.
 
     `procedure` reserves, writes and waits for the log in one trip. It takes what `budgets_reserve` takes, then these
@@ -61,8 +58,7 @@ class Together:
     values: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True):
     public_id: str
     project_id: int
     fingerprint: str
@@ -131,8 +127,7 @@ class _Denied(Exception):
         self.counter_id = counter_id
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """A counter, what is held there in its unit, what `held` says of that, and whether it may refuse."""
 
     counter: int

@@ -1,9 +1,12 @@
 """What selection chooses from: a model of a tier with its cost, quality and state; and what is asked of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
+from msgspec.structs import force_setattr
 
 from .policy import ModelKey, Strategy
 
@@ -27,8 +30,7 @@ class Quality:
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A model of a tier. `rank` counts tiers from the cheapest, `position` models within one.
 
     `cost` is what the call is expected to cost there in femto-dollars, cached tokens as they are billed; None is
@@ -47,20 +49,19 @@ class Candidate:
     is_rate_limited: bool = False
     quality: Quality | None = None
     quality_floor: float = 0.0
-    spot: Spot = field(init=False, compare=False, repr=False)
-    """Where it stands."""
-    known: Quality | None = field(init=False, compare=False, repr=False)
+    spot: Spot = ("", "", "")
+    """Where it stands; as `known`, made from the others."""
+    known: Quality | None = None
     """The quality, if it stands on enough outcomes."""
 
     def __post_init__(self) -> None:
         # Both are asked for all the time.
         is_known = self.quality is not None and self.quality.n >= KNOWN_FROM
-        object.__setattr__(self, "known", self.quality if is_known else None)
-        object.__setattr__(self, "spot", (self.tier, *self.model))
+        force_setattr(self, "known", self.quality if is_known else None)
+        force_setattr(self, "spot", (self.tier, *self.model))
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetLimit:
+class BudgetLimit(msgspec.Struct, frozen=True):
     """What a budget asks of the choice: no tier above `most_rank`, and no call above `left` femto-dollars.
 
     `is_cheapest` asks for the strategy cost_optimized, whatever the policy or the question says. `name` is for the
@@ -76,8 +77,7 @@ class BudgetLimit:
     ends_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """What a call needs, and what the policy and the conversation say about it.
 
     `bounds` are the lowest and the highest rank that a rule lets it go to; None is no upper one.
@@ -93,7 +93,7 @@ class Wanted:
     requires: frozenset[str] = frozenset()
     providers: frozenset[str] = frozenset()
     max_cost: int | None = None
-    failed: Mapping[ModelKey, str] = field(default_factory=dict)
+    failed: Mapping[ModelKey, str] = {}
     held: ModelKey | None = None
     held_rank: int | None = None
     is_user_turn: bool = True

@@ -1,9 +1,10 @@
 """What is known of a conversation: the model it holds, what it spent, and how its last calls went."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+import msgspec
 
 from apps.costs.domain.kinds import Status
 
@@ -16,8 +17,7 @@ Call = tuple[int, int, int, int]
 """One record, newest first: tool, status, attempt, output tokens."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """The last model a conversation was sent to; `has_failed` when an outcome said since that it did not succeed."""
 
     model: ModelKey
@@ -28,8 +28,7 @@ class Held:
     has_failed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(msgspec.Struct, frozen=True):
     """A conversation as selection sees it."""
 
     held: Held | None = None

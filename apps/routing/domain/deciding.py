@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 
+import msgspec
+
 from apps.costs.domain.pricing import femto_of
 from apps.costs.domain.providers import canonical_provider
 
@@ -41,8 +43,7 @@ CostOf = Callable[[ModelKey, int, int, int], int | None]
 """Model, input, output and cached tokens: femto-dollars, None when unpriced."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """What Bursar knows when a question comes."""
 
     now: datetime
@@ -55,8 +56,7 @@ class Known:
     pace: Pace = STEADY
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(msgspec.Struct, frozen=True):
     """The tokens of the call as expected: `context_tokens` must fit, `history_tokens` may be in a cache."""
 
     input_tokens: int
@@ -65,8 +65,7 @@ class Sizes:
     history_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """The selection with what it was made from, and with what else might have been drawn."""
 
     selection: Selection

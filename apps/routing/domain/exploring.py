@@ -10,7 +10,9 @@ the lowest numbers pick the usual choice.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from .candidates import Candidate, Wanted
 from .policy import ModelKey
@@ -23,16 +25,14 @@ ABLE = frozenset({"dearer", "another_tier", "not_preferred"})
 """Verdicts on models that could have taken the call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exploring:
+class Exploring(msgspec.Struct, frozen=True):
     """The share of decisions that may explore, in millionths, and the femto-dollars such a call may cost more."""
 
     share: int = 0
     most_extra: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Chance:
+class Chance(msgspec.Struct, frozen=True):
     """A choice, and in how many of a million decisions it is taken."""
 
     selection: Selection

@@ -6,9 +6,10 @@ Both odds begin with a twentieth, so that the first calls of a period say little
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+import msgspec
 
 PRIOR = 0.05
 SLOWEST, FASTEST = 0.25, 4.0
@@ -16,8 +17,7 @@ NOTED = 1.25
 """From this pace on, or from its inverse down, the decision says so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(msgspec.Struct, frozen=True):
     """A budget in its present period: its limit, what is spent and held of it, and when the period began and ends."""
 
     name: str
@@ -27,8 +27,7 @@ class Used:
     ends_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """What money weighs: 1 when the fastest of the budgets is on its pace, 4 at most, a quarter at least."""
 
     value: float = 1.0

@@ -10,15 +10,16 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from .candidates import DETECTED, Candidate, Spot, Wanted, is_provider_fault, refusal
 
 MOST_FALLBACKS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """The choice, or None where no model can serve the call; why; and what became of every candidate.
 
     `expected` is what the choice costs in femto-dollars, tries on the next tier after failures included; `costs` is the
@@ -34,12 +35,11 @@ class Selection:
     is_below_quality: bool = False
     is_sticky: bool = False
     wanted_tier: str = ""
-    costs: Mapping[Spot, int] = field(default_factory=dict)
+    costs: Mapping[Spot, int] = {}
     lowered_from: Candidate | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(msgspec.Struct, frozen=True):
     wanted: Wanted
     feasible: tuple[Candidate, ...]
     every: tuple[Candidate, ...]

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from apps.access.selectors import callers
 from apps.access.selectors.callers import KeyHolder, holder_from
@@ -27,8 +28,7 @@ _READ_WITH_KEY = f"""
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """What one statement found. `before` is the fingerprint and the answer of the decision of this id."""
 
     states: Sequence[BudgetState]

@@ -1,10 +1,12 @@
 """What budgets say of a call before it is made: the limit on the choice, the block, and the amount to hold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from apps.budgets.domain.scopes import Facts
 from apps.budgets.domain.states import BudgetRefused, BudgetState, Denial, Unit
@@ -24,8 +26,7 @@ HELD_PERCENT = 150
 """A reservation is so much of the expected cost: answers are sometimes longer than expected."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """How budgets stand for a question: the binding one, why nothing may be spent, and what the choice must keep to."""
 
     told: dict[str, Any] | None = None
@@ -34,8 +35,7 @@ class Standing:
     pace: Pace = STEADY
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """A reservation as the answer tells it; or the sentence of why there is none."""
 
     told: dict[str, Any] | None = None

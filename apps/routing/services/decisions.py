@@ -7,7 +7,7 @@ which keeps the decision and, if it is asked for, holds what the call may cost.
 import hashlib
 import hmac
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -98,7 +98,7 @@ def _with_ask(asking: Asking, conversation: Conversation) -> Asking:
     """A question without a message is about the ask that the conversation is at: the next one is told from that."""
     if asking.ask_hash is not None or conversation.held is None:
         return asking
-    return replace(asking, ask_hash=conversation.held.ask_hash)
+    return msgspec.structs.replace(asking, ask_hash=conversation.held.ask_hash)
 
 
 def _kept_once(asking: Asking, answer: dict[str, Any], reached: Reached) -> Decided:

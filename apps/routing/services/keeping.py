@@ -1,7 +1,6 @@
 """Keeps a decision with the numbers it stood on, but not the message: alone, or together with what it holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -53,8 +52,7 @@ _TOGETHER = "routing_hold_and_keep"
 _NAMED = ", ".join(f"%(decision_{name})s::{kind}" for name, kind in _COLUMNS.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(msgspec.Struct, frozen=True):
     """A question with where it belongs, and what budgets may be scoped by."""
 
     asked: Asked
@@ -68,8 +66,7 @@ class Asking:
     facts: Facts
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(msgspec.Struct, frozen=True):
     """What was chosen, and from what; both None where a person or a switch decided."""
 
     choice: Choice | None = None

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
+
 from apps.routing.domain.complexity.reading import Reading
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """One ask: the newest human message, and what the agent said of the call. None is "not said"."""
 
     message: str
@@ -19,8 +20,7 @@ class Ask:
     failed_attempts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ConversationState:
+class ConversationState(msgspec.Struct, frozen=True):
     """What is known of the conversation so far. `failures` and `retries` count since the last success."""
 
     tools_used: int = 0

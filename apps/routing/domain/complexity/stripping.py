@@ -13,7 +13,8 @@ Every step takes time linear in the text: blocks are found with `str.find`, neve
 """
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 _INJECTED = (
     "system-reminder", "system_reminder", "system", "system_prompt", "systemprompt", "instructions", "tools",
@@ -42,8 +43,7 @@ _SCHEMA = re.compile(r'^[ \t]*[\[{][ \t\r\n]{0,80}[{"].*', re.MULTILINE)
 _SCHEMA_WORDS = ('"parameters"', '"properties"', '"input_schema"', '"tool_name"')
 
 
-@dataclass(frozen=True, slots=True)
-class Stripped:
+class Stripped(msgspec.Struct, frozen=True):
     """`ask` is what is read; the rest is only measured, in characters."""
 
     ask: str

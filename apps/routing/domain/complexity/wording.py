@@ -11,6 +11,8 @@ from array import array
 from dataclasses import dataclass
 from zlib import crc32
 
+import msgspec
+
 from apps.routing.domain.complexity.reading import Reading
 
 VERSION = "crc32-pairs-1"
@@ -30,8 +32,7 @@ class Wording:
     usual_known: float
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """What the words add to the log-odds, the share of them that the table knows, and which ones speak."""
 
     log_odds: float
