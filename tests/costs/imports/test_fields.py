@@ -102,3 +102,17 @@ def test_names_are_cut_and_cleaned() -> None:
     assert fields.text("x" * 200) == "x" * 128
     assert fields.text("  ") is None
     assert fields.text(7) == "7"
+
+
+def test_numbers_of_any_size_cost_no_time() -> None:
+    for huge in (Decimal("1e999999999"), "1e999999999", Decimal("-1e99999999999"), "1" + "0" * 15):
+        with pytest.raises(ValueError, match="not a whole number"):
+            fields.whole(huge, "input_tokens")
+    with pytest.raises(ValueError, match="not a time"):
+        fields.moment(Decimal("1e9999999999"), "start_time")
+    assert fields.whole("999999999999999", "input_tokens") == 10**15 - 1
+
+
+def test_half_an_emoji_becomes_a_question_mark() -> None:
+    assert fields.text("team \ud83d") == "team ?"
+    assert fields.text("team \U0001f600") == "team \U0001f600"

@@ -253,5 +253,5 @@ def test_what_a_spreadsheet_saved_is_read_as_well(tmp_path: Path) -> None:
     report = run(path, format="openai-usage-csv", provider="", model="")
 
     assert (report.calls, report.cost_usd, report.refused) == (2, 2 * EACH, {"damaged": 1})
-    assert report.examples[0].message == "The row has 4 cells, the first line 5."
+    assert report.examples[0].message == "The row (line 3 of the file) has 4 cells, the first line 5."
     assert report.first_at == datetime(2026, 11, 1, 12, 30, tzinfo=UTC)

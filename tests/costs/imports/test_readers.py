@@ -347,6 +347,41 @@ def test_openai_counts_by_kind_decide_what_the_input_is(total: int) -> None:
     assert found["service_tier"] == "batch"
 
 
+def openai_result(**changes: Any) -> dict[str, Any]:
+    """A result as the usage API gives it today: counts by kind leave out what the cache gave or took."""
+    return {"object": "organization.usage.completions.result", "model": "gpt-5.6", "num_model_requests": 4,
+            "input_tokens": 10_000, "input_uncached_tokens": 1_000, "input_cached_tokens": 8_000,
+            "input_cache_write_tokens": 700, "input_cache_write_12h_tokens": 300,
+            "input_text_tokens": 900, "input_audio_tokens": 60, "input_image_tokens": 40,
+            "input_cached_text_tokens": 7_900, "input_cached_audio_tokens": 100, "input_cached_image_tokens": 0,
+            "output_tokens": 500, "output_text_tokens": 480, "output_audio_tokens": 20, "output_image_tokens": 0,
+            "batch": None, "service_tier": None} | changes  # fmt: skip
+
+
+def test_openai_counts_by_kind_leave_out_what_the_cache_gave_and_took() -> None:
+    page = {"object": "page", "data": [{"object": "bucket", "start_time": 1793836800, "results": [openai_result()]}]}
+    found = record("openai-usage-csv", json.dumps(page))
+    assert {name: found[name] for name in found if name.endswith("_tokens")} == {
+        "input_tokens": 10_000,
+        "cache_read_input_tokens": 8_000,
+        "cache_creation_input_tokens": 1_000,
+        "input_audio_tokens": 160,
+        "input_image_tokens": 40,
+        "cache_read_input_audio_tokens": 100,
+        "output_tokens": 500,
+        "output_audio_tokens": 20,
+    }
+
+
+def test_openai_values_of_other_kinds_touch_no_other() -> None:
+    buckets = [7, {"start_time": 1793836800, "results": [8, openai_result()]}, {"results": "x"}]
+    *broken, found, last = read("openai-usage-csv", json.dumps({"data": buckets}))
+    assert [type(item) for item in (*broken, last)] == [Unreadable, Unreadable, LeftOut]
+    assert isinstance(found, Read)
+    for odd in ("[1, null]", '{"data": null}', '{"data": 5}'):
+        assert all(isinstance(item, Unreadable) for item in read("openai-usage-csv", odd))
+
+
 def test_openai_empty_buckets_are_left_out_and_ungrouped_rows_refused() -> None:
     empty = csv_line(OPENAI, start_time=1759881600)
     assert read("openai-usage-csv", empty) == [LeftOut(1, "a bucket without requests")]
@@ -593,3 +628,22 @@ def test_an_observation_without_a_known_cost_is_left_to_the_price_book() -> None
     for unknown in (None, 0):
         row = langfuse(total_cost=unknown, cost_details={})
         assert "cost_usd" not in record("langfuse-observations", json.dumps(row))
+
+
+def test_langfuse_calls_without_counts_are_refused_unless_they_failed_or_have_a_cost() -> None:
+    bare = {"id": "o", "type": "GENERATION", "startTime": "2026-11-01T00:00:00Z", "model": "gpt-4o"}
+    for nothing in ({}, {"usageDetails": {"total": 55}}, {"usage": {"input": 0, "output": 0, "total": 0}}):
+        (item,) = read("langfuse-observations", json.dumps(bare | nothing))
+        assert isinstance(item, Unreadable)
+        assert "neither counts" in item.message
+    assert record("langfuse-observations", json.dumps(bare | {"totalCost": 0.25}))["cost_usd"] == "0.250000000000000"
+    assert record("langfuse-observations", json.dumps(bare | {"level": "ERROR"}))["status"] == "error"
+    old = record("langfuse-observations", json.dumps(bare | {"usage": {"promptTokens": 5, "completionTokens": 3}}))
+    assert (old["input_tokens"], old["output_tokens"]) == (5, 3)
+
+
+def test_litellm_awaited_calls_are_the_same_operations() -> None:
+    kinds = {"acompletion": "chat", "anthropic_messages": "chat", "aresponses": "chat", "aembedding": "embeddings",
+             "add_message": "add_message", "_arealtime": "realtime", "arerank": "rerank"}  # fmt: skip
+    for kind, operation in kinds.items():
+        assert record("litellm-spendlogs", json.dumps(litellm(call_type=kind)))["operation"] == operation

@@ -92,11 +92,52 @@ def test_csv_is_read_with_commas_tabs_or_semicolons() -> None:
 def test_a_row_whose_cells_are_not_those_of_the_header_is_refused_by_itself() -> None:
     rows = list(csv_rows(StringIO("a,b\n1,2,3\n1,2,\n1,\n1\n")))
     assert [row if isinstance(row, dict) else row.message for row in rows] == [
-        "The row has 3 cells, the first line 2.",
+        "The row (line 2 of the file) has 3 cells, the first line 2.",
         {"a": "1", "b": "2"},
         {"a": "1", "b": ""},
-        "The row has 1 cells, the first line 2.",
+        "The row (line 5 of the file) has 1 cells, the first line 2.",
     ]
+
+
+def test_a_quotation_mark_that_never_closes_is_told_with_the_lines_it_swallowed() -> None:
+    swallowed = list(csv_rows(StringIO('\na,b\n1,"x\ny"\n2,"\n3,4\n5,6\n')))
+    assert swallowed[0] == {"a": "1", "b": "x\ny"}
+    (broken,) = swallowed[1:]
+    assert isinstance(broken, Broken)
+    assert broken.message == "A quotation mark opens in line 5 and never closes: lines 5 to 7 are lost."
+
+    # One inside a cell is a character like others.
+    assert list(csv_rows(StringIO('a,b\n1,5" disk\n'))) == [{"a": "1", "b": '5" disk'}]
+
+
+def test_a_header_may_follow_empty_lines_and_what_excel_writes_before_it() -> None:
+    for before in ("\n\r\n", "sep=;\r\n", '"sep=;"\n'):
+        assert list(csv_rows(StringIO(f"{before}a;b\n1;2\n", newline=""), ("a",))) == [{"a": "1", "b": "2"}]
+
+
+def test_columns_without_a_name_are_no_columns() -> None:
+    (row,) = csv_rows(StringIO("a,b,,\n1,2,,\n"), ("a",))
+    assert isinstance(row, dict)
+    assert (row["a"], row["b"]) == ("1", "2")
+
+
+def test_a_column_that_stands_twice_is_refused_by_name() -> None:
+    with pytest.raises(BadFile, match="names 'cost' twice"):
+        list(csv_rows(StringIO("cost,model,cost\n1,m,2\n"), ("cost",)))
+
+
+def test_a_broken_first_line_touches_no_other() -> None:
+    broken, last = values('{"a": \n{"a": 3}\n')
+    assert isinstance(broken, Broken)
+    assert last == {"a": 3}
+
+
+def test_nesting_without_end_is_told_and_breaks_nothing() -> None:
+    first, broken = values('{"a": 1}\n' + "[" * 100_000 + "\n")
+    assert first == {"a": 1}
+    assert isinstance(broken, Broken)
+    with pytest.raises(BadFile, match="nested too deeply"):
+        values("[" * 100_000)
 
 
 def test_a_csv_of_another_kind_is_refused_by_its_header() -> None:

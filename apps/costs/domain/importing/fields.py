@@ -14,6 +14,7 @@ SERVICE_TIERS = {"batch": "batch", "flex": "flex", "priority": "priority", "fast
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,2})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_NUMBER = Decimal("1e20")
+_MOST_DIGITS = 15
 _UNITS_SINCE_1970 = (
     (Decimal("1e17"), Decimal("0.001")),
     (Decimal("1e14"), Decimal(1)),
@@ -31,7 +32,10 @@ def whole(value: Any, name: str) -> int:
         return 0
     try:
         number = Decimal(str(value))
-        if isinstance(value, bool) or not number.is_finite() or number != number.to_integral_value():
+        # The size is looked at before all else: "1e999999999" as an int would fill the memory.
+        if isinstance(value, bool) or not number.is_finite() or number.adjusted() >= _MOST_DIGITS:
+            raise ValueError
+        if number != number.to_integral_value():
             raise ValueError
     except (InvalidOperation, ValueError) as error:
         raise ValueError(f"{name} is not a whole number: {_shown(value)}") from error
@@ -68,7 +72,7 @@ def moment(value: Any, name: str) -> datetime:
         if found.year > _MAX_YEAR:
             raise ValueError
         return found.astimezone(UTC)
-    except (ValueError, OverflowError, OSError) as error:
+    except (ValueError, ArithmeticError, OSError) as error:
         raise ValueError(f"{name} is not a time: {_shown(value)}") from error
 
 
@@ -89,10 +93,13 @@ def milliseconds(start: datetime, end: Any, name: str) -> int | None:
 
 
 def text(value: Any) -> str | None:
-    """A name of at most 128 characters; None when there is none. Longer ones are cut."""
+    """A name of at most 128 characters; None when there is none. Longer ones are cut.
+
+    Half a pair of UTF-16, as a cut-off emoji leaves it in JSON, becomes a question mark: no database takes it.
+    """
     if value is None:
         return None
-    found = str(value).replace("\0", "").strip()
+    found = str(value).replace("\0", "").encode(errors="replace").decode().strip()
     return found[:LONGEST] or None
 
 

@@ -13,6 +13,7 @@ old the integration is, so it is taken from the times. The conversation is the s
 """
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from .fields import first, listed, mapping, milliseconds, moment, money, money_text, present, tags, text, whole
@@ -74,7 +75,11 @@ def _call(row: Mapping[str, Any], options: Options) -> Record:
     named = text(first(row, "provided_model_name", "providedModelName", "model")) or ""
     hint = mapping(row.get("metadata")).get("ls_provider")
     provider, model = provider_and_model(options.provider or text(hint) or "", options.model or named)
-    return {"provider": provider, "model": model, **_tokens(_usage(row))}
+    tokens = _tokens(_usage(row))
+    # Nothing counted is not nothing used: without a cost either, the call would be booked as free.
+    if not (any(tokens.values()) or _cost(row, options) or row.get("level") == "ERROR"):
+        raise ValueError("the observation has neither counts of input and output tokens nor a cost")
+    return {"provider": provider, "model": model, **tokens}
 
 
 def _usage(row: Mapping[str, Any]) -> dict[str, int]:
@@ -94,7 +99,7 @@ def _tokens(usage: Mapping[str, int]) -> Record:
     if "prompt_tokens" in usage or "completion_tokens" in usage:
         return {"input_tokens": usage.get("prompt_tokens", 0), "output_tokens": usage.get("completion_tokens", 0)}
     made = {name: usage[name] for name in usage if _names(name, "output", "reasoning", "completion")}
-    taken = {name: usage[name] for name in usage if name not in made and _names(name, "input", "cache")}
+    taken = {name: usage[name] for name in usage if name not in made and _names(name, "input", "cache", "prompt")}
     cached = {name: usage[name] for name in taken if "cache" in name}
     writes = {name: usage[name] for name in cached if _names(name, "creation", "write")}
     reads = {name: usage[name] for name in cached if name not in writes}
@@ -116,9 +121,13 @@ def _names(usage_type: str, *words: str) -> bool:
     return any(word in usage_type for word in words)
 
 
-def _cost(row: Mapping[str, Any], options: Options) -> Record:
+def _recorded_cost(row: Mapping[str, Any]) -> Decimal | None:
     details = mapping(first(row, "cost_details", "costDetails"))
-    total = money(first(row, "total_cost", "totalCost", "calculatedTotalCost") or details.get("total"), "total_cost")
+    return money(first(row, "total_cost", "totalCost", "calculatedTotalCost") or details.get("total"), "total_cost")
+
+
+def _cost(row: Mapping[str, Any], options: Options) -> Record:
+    total = _recorded_cost(row)
     return {"cost_usd": money_text(total)} if total and options.keep_costs else {}
 
 

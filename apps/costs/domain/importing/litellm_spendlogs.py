@@ -33,7 +33,13 @@ from .rows import items, opened, table
 from .shapes import Format, Item, Options, Read, Record, TextSource
 
 OPERATIONS = {"completion": "chat", "responses": "chat", "anthropic_messages": "chat", "embedding": "embeddings",
-              "text_completion": "text_completion", "generate_content": "generate_content"}  # fmt: skip
+              "text_completion": "text_completion", "generate_content": "generate_content",
+              "generate_content_stream": "generate_content"}  # fmt: skip
+ASYNCHRONOUS = ("atext_completion", "acompletion", "aresponses", "aanthropic_messages", "aembedding",
+                "agenerate_content", "agenerate_content_stream", "aimage_generation", "aimage_edit", "amoderation",
+                "atranscription", "aspeech", "arerank", "asearch", "aocr", "allm_passthrough_route", "_arealtime",
+                "_aresponses_websocket", "avideo_generation")  # fmt: skip
+"""Spellings that LiteLLM gives the same call when it is awaited; other names may begin with an "a" of their own."""
 NEEDED = ("request_id", "startTime", "prompt_tokens", "completion_tokens", "model")
 KEY_HASH_SHOWN = 16
 
@@ -92,7 +98,8 @@ def _call(row: Mapping[str, Any], metadata: Mapping[str, Any], options: Options)
     provider, model = provider_and_model(
         options.provider or text(row.get("custom_llm_provider")) or "", options.model or text(row.get("model")) or ""
     )
-    kind = str(row.get("call_type") or "acompletion").removeprefix("a").removeprefix("_")
+    kind = str(row.get("call_type") or "completion")
+    kind = kind.removeprefix("_").removeprefix("a") if kind in ASYNCHRONOUS else kind
     usage = mapping(metadata.get("usage_object")) or mapping(metadata.get("additional_usage_values"))
     return {
         "provider": provider,

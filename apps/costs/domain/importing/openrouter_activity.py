@@ -29,7 +29,7 @@ def read(stream: TextSource, options: Options) -> Iterator[Item]:
     """One call for each row."""
 
     def one(number: int, row: Mapping[str, Any]) -> Item:
-        record = {"provider": options.provider or "openrouter", "model": options.model or _model(row)}
+        record = {"provider": options.provider or "openrouter", "model": options.model or text(_model(row))}
         record |= _tokens(row) | _ending(row) | _who(row, options)
         return Read(
             number, moment(row["created_at"], "created_at"), record | (_cost(row) if options.keep_costs else {})

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
 from typing import Any
@@ -14,6 +14,9 @@ _CHUNK = 64 * 1024
 # Exports of observability tools put whole prompts into one cell.
 _MAX_CELL_CHARACTERS = 16 * 1024 * 1024
 
+_BEYOND = "\0"
+"""Where a row keeps what it has beyond the header: no column has this name."""
+
 _decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda _: None)
 
 
@@ -24,27 +27,92 @@ class Broken:
         self.message, self.code = message, code
 
 
+class _KeptLines:
+    """Lines, and those of them since the last row, so that a quotation mark that never closes is found out."""
+
+    def __init__(self, first: str, rest: TextSource) -> None:
+        self._lines = chain([first], rest)
+        self.kept: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.kept.append(line)
+            yield line
+
+    def taken(self) -> list[str]:
+        """The lines of the row that was read just now."""
+        taken, self.kept = self.kept, []
+        return taken
+
+
 def csv_rows(stream: TextSource, needed: tuple[str, ...] = ()) -> Iterator[dict[str, str] | Broken]:
     """The rows of a CSV by column name, with commas, tabs, or the semicolons of spreadsheets in half of Europe.
 
-    A row with fewer or more cells than the header is Broken: it was cut off, or its cells stand under other names.
-    Raises BadFile without a header that has the needed columns.
+    A row with fewer or more cells than the header is Broken: it was cut off, or its cells stand under other names. So
+    is a last row whose quotation mark never closes: all behind the mark went into one cell.
+    Raises BadFile without a header that has the needed columns, each once.
     """
     csv.field_size_limit(_MAX_CELL_CHARACTERS)
-    header = stream.readline()
-    reader = csv.DictReader(chain([header], stream), delimiter=max(",\t;", key=header.count), restkey="")
+    header, skipped = _header(stream)
+    lines, delimiter = _KeptLines(header, stream), max(",\t;", key=header.count)
+    reader = csv.DictReader(lines, delimiter=delimiter, restkey=_BEYOND)
     try:
-        missing = [name for name in needed if name not in (reader.fieldnames or ())]
-        if missing:
-            raise BadFile(f"The first line names no column {', '.join(missing)}: is this the right format?")
-        wanted = len(reader.fieldnames or ())
+        _check_header(reader.fieldnames or (), needed)
+        wanted, last, text = len(set(reader.fieldnames or ())), None, lines.taken()
         for row in reader:
-            cells = sum(value is not None for name, value in row.items() if name != "")
-            beyond = [value for value in row.pop("", None) or () if value]
-            is_whole = cells == wanted and not beyond
-            yield row if is_whole else Broken(f"The row has {cells + len(beyond)} cells, the first line {wanted}.")
+            if last is not None:
+                yield last
+            text = lines.taken()
+            end = reader.line_num + skipped
+            last = _whole_row(row, wanted, (end - len(text) + 1, end))
+        if last is not None:
+            yield _unclosed((end - len(text) + 1, end)) if _is_open(text, delimiter) else last
     except csv.Error as error:
-        raise BadFile(f"The CSV is damaged near line {reader.line_num}: {error}.") from error
+        raise BadFile(f"The CSV is damaged near line {reader.line_num + skipped}: {error}.") from error
+
+
+def _header(stream: TextSource) -> tuple[str, int]:
+    """The first line with something on it, and how many stood before it: empty ones, and Excel's `sep=;`."""
+    skipped = 0
+    for line in iter(lambda: stream.readline(_MAX_CELL_CHARACTERS), ""):
+        if line.strip() and not line.lower().startswith(("sep=", '"sep=')):
+            return line, skipped
+        skipped += 1
+    return "", skipped
+
+
+def _check_header(names: Sequence[str], needed: tuple[str, ...]) -> None:
+    missing = [name for name in needed if name not in names]
+    if missing:
+        raise BadFile(f"The first line names no column {', '.join(missing)}: is this the right format?")
+    # Spreadsheets leave columns without a name behind the others.
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise BadFile(f"The first line names {', '.join(map(repr, twice))} twice: which of them counts?")
+
+
+def _whole_row(row: dict[Any, Any], wanted: int, lines: tuple[int, int]) -> dict[str, str] | Broken:
+    beyond = [value for value in row.pop(_BEYOND, ()) if value]
+    cells = sum(value is not None for value in row.values())
+    if cells == wanted and not beyond:
+        return row
+    first, last = lines
+    where = f" (lines {first:,} to {last:,} of the file)" if last > first else f" (line {first:,} of the file)"
+    return Broken(f"The row{where} has {cells + len(beyond)} cells, the first line {wanted}.")
+
+
+def _is_open(text: list[str], delimiter: str) -> bool:
+    """Whether a row ends inside quotation marks. One in the middle of a plain cell opens none."""
+    try:
+        list(csv.reader(text, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "end of data" in str(error)
+    return False
+
+
+def _unclosed(lines: tuple[int, int]) -> Broken:
+    first, last = lines
+    return Broken(f"A quotation mark opens in line {first:,} and never closes: lines {first:,} to {last:,} are lost.")
 
 
 def json_values(stream: TextSource) -> Iterator[Any]:
@@ -55,10 +123,15 @@ def json_values(stream: TextSource) -> Iterator[Any]:
     head = _head(stream)
     if not head:
         return
-    if not head.startswith("[") and _is_json(head):
-        yield from _lines(chain([head], stream))
-    else:
+    if head.startswith("["):
         yield from _sequence(head, stream)
+        return
+    second = "" if _is_json(head) else _head(stream)
+    # A first line that is damaged must not cost the others: a second one that is a value by itself tells lines.
+    if _is_json(head) or (second.startswith("{") and _is_json(second)):
+        yield from _lines(chain([head, second], stream))
+    else:
+        yield from _sequence(head + second, stream)
 
 
 def table(stream: TextSource, needed: tuple[str, ...] = ()) -> Iterator[Any]:
@@ -88,7 +161,7 @@ def items(rows: Iterator[Any], read: Callable[[int, Mapping[str, Any]], Item]) -
         else:
             try:
                 yield read(number, row)
-            except (ValueError, TypeError, AttributeError) as error:
+            except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
                 yield Unreadable(number, "unreadable", f"{error}.")
 
 
@@ -103,7 +176,7 @@ def _head(stream: TextSource) -> str:
 def _is_json(line: str) -> bool:
     try:
         _decoder.decode(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
@@ -113,7 +186,7 @@ def _lines(lines: Iterator[str]) -> Iterator[Any]:
         if line.strip():
             try:
                 yield _decoder.decode(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield Broken(f"The line is not JSON: {error}.", "not_json")
 
 
@@ -127,6 +200,8 @@ def _sequence(text: str, stream: TextSource) -> Iterator[Any]:
             return
         try:
             value, place = _decoder.raw_decode(text, place)
+        except RecursionError as error:
+            raise BadFile("One value is nested too deeply.") from error
         except ValueError as error:
             more = stream.read(step)
             if not more:
