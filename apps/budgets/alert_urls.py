@@ -4,10 +4,11 @@ from django.urls import path
 
 from apps.budgets.api import alerts as alerts_api
 from apps.budgets.api import channels as channels_api
-from apps.budgets.views import alerts, by_mail, channels, deliveries
+from apps.budgets.views import alerts, alerts_file, by_mail, channels, deliveries
 
 patterns = [
     path("alerts", alerts.alert_list, name="alerts"),
+    path("alerts.csv", alerts_file.alerts_csv, name="alerts-csv"),
     path("alerts/bell", alerts.bell, name="bell"),
     path("alerts/<int:alert_id>", alerts.alert_page, name="alert"),
     path("alerts/<int:alert_id>/acknowledge", alerts.acknowledge, name="alert-acknowledge"),

@@ -1,7 +1,10 @@
 """The inbox, the bell, the links of mails, and the API of alerts."""
 
+import csv
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from io import StringIO
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -64,6 +67,28 @@ def test_an_alert_leads_to_its_budget_while_that_has_a_page(alice: User, signed_
     assert "Nobody yet." in page
     assert "is kept by a routing policy" in browser.get(f"/alerts/{silent.pk}").content.decode()
     assert "it came too late" in browser.get(f"/alerts/{late.pk}").content.decode()
+
+
+def test_the_inbox_is_exported_as_it_is_filtered(
+    three: list[Alert], alice: User, carol: User, signed_in: SignIn
+) -> None:
+    raised(timezone.now(), 9, title="=1+1 is at 80 %", severity="critical")
+
+    def exported(person: User, query: str = "") -> list[dict[str, str]]:
+        answer: Any = signed_in(person).get(f"/alerts.csv{query}")
+        assert answer["Content-Disposition"] == 'attachment; filename="alerts.csv"'
+        return list(csv.DictReader(StringIO(b"".join(answer.streaming_content).decode())))
+
+    rows = exported(alice, "?state=all")
+    assert [row["id"] for row in rows] == [str(one.pk) for one in Alert.objects.order_by("-raised_at", "-id")]
+    (odd,) = exported(alice, "?severity=critical&kind=budget_threshold")
+    assert odd["title"] == "'=1+1 is at 80 %"
+    assert odd["facts"] == "Spent: $401.20; Limit: $500.00"
+    assert datetime.fromisoformat(odd["raised_at"]) == Alert.objects.get(subject="budget:9").raised_at
+    visible = Alert.objects.visible_to(carol.caller())
+    assert {row["id"] for row in exported(carol, "?state=all")} == {str(one.pk) for one in visible}
+    page = signed_in(alice).get("/alerts?severity=critical").content.decode()
+    assert "/alerts.csv?state=open&amp;severity=critical" in page
 
 
 def test_the_bell_counts_in_words(three: list[Alert], alice: User, carol: User, signed_in: SignIn) -> None:
