@@ -46,9 +46,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def cost(*names: str) -> dict[str, Decimal]:
+def cost(*names: str, project: str = "") -> dict[str, Decimal]:
     """What each agent cost, of all or of those of these names."""
-    filters = {"agent": names} if names else {}
+    filters = ({"agent": names} if names else {}) | ({"project": (project,)} if project else {})
     query = UsageQuery(now() - timedelta(days=40), now() + timedelta(hours=1), filters=filters)
     return {row.values[0]: row.totals.cost_usd for row in metrics.grouped(query, ["agent"], edges=())}
 
@@ -85,6 +85,21 @@ def test_a_chain_of_merges_and_a_rename_after_it(merge: Merge) -> None:
     rename_agent(caller=OWNER, agent_id=agent("d").pk, name="a")
     spend("1", agent="b")
     assert cost() == {"a": 8}
+
+
+def test_a_name_means_who_has_it_and_only_else_who_had_it(merge: Merge) -> None:
+    """A row of a table leads to a filter by its name: both say the same, though elsewhere another had that name."""
+    spend("3", agent="Bot")
+    spend("4", agent="bot")
+    spend("5", agent="Bot", project="elsewhere")
+    merge("Bot", "bot")
+    assert cost() == {"bot": 7, "Bot": 5}
+    for name, told in cost().items():
+        assert cost(name) == {name: told}
+    assert cost("Bot", project="default") == {"bot": 7}
+    assert cost("Bot", project="elsewhere") == {"Bot": 5}
+    rename_agent(caller=OWNER, agent_id=agent("Bot", "elsewhere").pk, name="planner")
+    assert cost("Bot") == {"bot": 7, "planner": 5}
 
 
 def test_what_cannot_be_merged(merge: Merge) -> None:
@@ -280,10 +295,10 @@ def test_agents_report_under_both_names_meanwhile() -> None:
     def report(number: int) -> None:
         try:
             name = ("Bot", "bot")[number % 2]
-            for turn in range(6):
+            for turn in range(20):
                 held = reserve(facts=told[name], amount_usd=Decimal("0.5"), id=f"r{number}-{turn}")
                 spend("0.25", agent=name, id=f"u{number}-{turn}", reservation_id=held.id)
-                if turn == 2 and number == 1:
+                if turn == 7 and number == 1:
                     merge_agent(caller=OWNER, agent_id=merging_now[0], into_id=merging_now[1])
         finally:
             connection.close()
@@ -291,12 +306,12 @@ def test_agents_report_under_both_names_meanwhile() -> None:
     told: dict[str, Facts] = {name: facts(agent=name) for name in ("Bot", "bot")}
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(report, range(4)))
-    assert cost() == {"bot": 8}
+    assert cost() == {"bot": 22}
     for moment in (now(), now() + LATER):
         settle_merges(now=moment)
-    assert [state(budget, agent="Bot").spent for budget in (of_each, named)] == [8, 8]
+    assert [state(budget, agent="Bot").spent for budget in (of_each, named)] == [22, 22]
     assert [state(budget, agent="Bot").reserved for budget in (of_each, named)] == [0, 0]
-    assert Reservation.objects.filter(state=1).count() == 24
+    assert Reservation.objects.filter(state=1).count() == 80
     assert AgentMerge.objects.get().settled_at is not None
     assert_ledger_balances()
     assert proving.prove_books(now=now()).is_balanced

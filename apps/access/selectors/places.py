@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db import connection
 from django.db.models import Prefetch, Q, QuerySet
@@ -41,19 +42,37 @@ def own_agent_ids(caller: Caller) -> list[int]:
     return sorted({*standing, *merged})
 
 
-def agent_ids_named(names: Collection[str]) -> set[int]:
-    """The ids of all agents of these names, or that had one before, with those that were merged into them."""
+def agent_ids_named(names: Collection[str], project_ids: Collection[int]) -> set[int]:
+    """The ids of the agents of these names in some projects, with those that were merged into them.
+
+    A name that no agent has there means those that had it before, so that old links go on. One that an agent has means
+    that one alone: what is told of a name and what a filter by it finds are the same.
+    """
+    return _ids(_NAMED_AGENTS, {"names": list(names), "projects": list(project_ids)})
+
+
+def project_ids_named(names: Collection[str]) -> set[int]:
+    """The ids of the projects that have one of these names, or had it before they were renamed."""
+    return _ids(_NAMED_PROJECTS, {"names": list(names)})
+
+
+def _ids(sql: str, parameters: dict[str, Any]) -> set[int]:
     with connection.cursor() as cursor:
-        cursor.execute(NAMED_AGENTS, {"names": list(names)})
+        cursor.execute(sql, parameters)
         return {row[0] for row in cursor.fetchall()}
 
 
-NAMED_AGENTS = """
-    SELECT id FROM access_agent WHERE name = ANY(%(names)s)
+_NAMED_AGENTS = """
+    WITH named AS (
+        SELECT id, name FROM access_agent WHERE name = ANY(%(names)s) AND project_id = ANY(%(projects)s)
+    )
+    SELECT id FROM named
     UNION SELECT a.id FROM access_formeragentname f
-    JOIN access_agent a ON a.id = f.agent_id OR a.merged_into_id = f.agent_id WHERE f.name = ANY(%(names)s)
+    JOIN access_agent a ON a.id = f.agent_id OR a.merged_into_id = f.agent_id
+    WHERE f.name = ANY(%(names)s) AND f.project_id = ANY(%(projects)s)
+        AND NOT EXISTS (SELECT FROM named n WHERE n.name = f.name)
 """
-NAMED_PROJECTS = """
+_NAMED_PROJECTS = """
     SELECT id FROM access_project WHERE name = ANY(%(names)s)
     UNION SELECT project_id FROM access_formerprojectname WHERE name = ANY(%(names)s)
 """

@@ -90,9 +90,11 @@ def names_of_agent(project: str, agent: str) -> frozenset[str]:
 
     By the version of projects and agents that this process saw last, as with every authenticated request.
     """
-    known = _memory.synonyms
+    known, version = _memory.synonyms, _memory.version
     if known is None:
-        known = _memory.synonyms = _read_synonyms()
+        known = _read_synonyms()
+        if _memory.version == version:
+            _memory.synonyms = known
     return known.get((project, agent)) or frozenset((agent,))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from time import monotonic
 
 from django.db import transaction
 
@@ -23,7 +24,7 @@ from apps.budgets.services.crossing import action_words
 from apps.budgets.services.recounting import differences
 
 _NONE = Decimal(0)
-_MOST_COUNTED = 50
+_COUNT_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,13 @@ def _after(
     rules: Mapping[int, Rule], before: Mapping[int, Collection[Counter]], agent: Agent, into: Agent
 ) -> dict[int, Decimal]:
     """What there is after it, by budget; those that take too long are missing."""
-    found = {}
+    found, until = {}, monotonic() + _COUNT_SECONDS
     with transaction.atomic():
         take_name(Agent.objects.get(pk=agent.pk), into)
         for one, rule in rules.items():
             if rule.each == "agent":
                 found[one] = sum((row.carried + row.spent for row in before[one]), _NONE)
-            elif before[one] and len(found) < _MOST_COUNTED:
+            elif before[one] and monotonic() < until:
                 try:
                     found[one] = _counted(one, next(iter(before[one])))
                 except TooMuch:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from django.db import connection, transaction
@@ -32,6 +33,7 @@ from apps.budgets.services.tending import RECENT, begin_counting, evaluate
 SETTLES_AFTER = RECENT + timedelta(minutes=1)
 """By then nobody charges by what was known before a merge."""
 _CHUNK = 1_000
+_COUNT_SECONDS = 5
 _PAIRS = """
     SELECT o.id AS old_id, n.id AS new_id, o.spent, o.unpriced_calls, b.unit
     FROM budgets_counter o JOIN budgets_budget b ON b.id = o.budget_id AND b.each = 'agent'
@@ -157,12 +159,20 @@ def _concerned() -> list[Budget]:
 
 
 def _count_now(because: str, *, patient: bool = False) -> None:
-    """The present period of the budgets concerned; what takes long is left to the sweep."""
+    """The present period of the budgets concerned; what takes longer than people wait for is left to the sweep.
+
+    Of those with a counter for every agent, which were added up already, it is enough to say what holds now.
+    """
     matching.forget()
-    for budget in _concerned():
-        Budget.objects.filter(id=budget.pk).update(changed_at=timezone.now(), recounted_at=None)
-        budget.refresh_from_db()
-        if begin_counting(budget=budget, patient=patient):
+    until = monotonic() + _COUNT_SECONDS
+    concerned = Budget.objects.filter(id__in=[budget.pk for budget in _concerned()]).order_by("id")
+    named = [budget.pk for budget in concerned if "agent" in budget.scope]
+    concerned.update(changed_at=timezone.now())
+    concerned.filter(id__in=named).update(recounted_at=None)
+    for budget in concerned.all():
+        if not patient and monotonic() > until:
+            break
+        if budget.pk not in named or begin_counting(budget=budget, patient=patient):
             evaluate(budget=budget, because=because)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from apps.access.selectors.places import NAMED_AGENTS, NAMED_PROJECTS
+from apps.access.selectors.places import agent_ids_named, project_ids_named
 from apps.costs.domain.kinds import LabelKind, Status
 from apps.costs.domain.providers import canonical_provider
 from apps.costs.domain.slices import EVERY
@@ -54,15 +54,14 @@ def conditions(query: UsageQuery, *, without: Collection[str] = ()) -> Condition
     """The conditions of a query's cube filters, less some. Raises BadQuery for a dimension the cube does not have."""
     ids: dict[str, set[int]] = {}
     projects = _visible_projects(query)
+    if "project" in query.filters and "project" not in without:
+        projects &= project_ids_named(query.filters["project"])
     for name, values in query.filters.items():
-        if name in without:
+        if name in without or name == "project":
             continue
         if name not in COLUMNS:
             raise BadQuery(name, f"{name} is not a dimension of the cube.")
-        if name == "project":
-            projects &= _called(NAMED_PROJECTS, values)
-            continue
-        found, column = _ids(name, values), COLUMNS[name]
+        found, column = _ids(name, values, projects), COLUMNS[name]
         ids[column] = ids[column] & found if column in ids else found
     real = _projects(include_demo=False)
     every = (EVERY, *sorted(projects - real)) if real and real <= projects else None
@@ -79,7 +78,7 @@ def _projects(*, include_demo: bool) -> frozenset[int]:
     return once(("projects", include_demo), lambda: frozenset(_rows(sql, [include_demo])))
 
 
-def _ids(name: str, values: tuple[str, ...]) -> set[int]:
+def _ids(name: str, values: tuple[str, ...], projects: Collection[int]) -> set[int]:
     none = {0} if "" in values else set()
     if name == "status":
         known = {status.name.lower(): int(status) for status in Status}
@@ -89,18 +88,11 @@ def _ids(name: str, values: tuple[str, ...]) -> set[int]:
             "SELECT id FROM costs_label WHERE kind = %s AND name = ANY(%s)", [int(LABELLED[name]), list(values)]
         )
     if name == "agent":
-        return none | _called(NAMED_AGENTS, values)
+        return none | agent_ids_named(values, projects)
     if name == "provider":
         named = [canonical_provider(value) for value in values]
         return none | _rows("SELECT id FROM costs_usedmodel WHERE provider = ANY(%s)", [named])
     return none | _rows("SELECT id FROM costs_usedmodel WHERE name = ANY(%s)", [list(values)])
-
-
-def _called(sql: str, values: tuple[str, ...]) -> set[int]:
-    """What has one of these names or had it before: links and agents that use an old name go on."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, {"names": list(values)})
-        return {row[0] for row in cursor.fetchall()}
 
 
 def _named(table: str, values: tuple[str, ...]) -> set[int]:

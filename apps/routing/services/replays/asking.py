@@ -10,7 +10,7 @@ from django.db import transaction
 
 from apps.access.domain.errors import Conflict, Refused
 from apps.access.domain.identity import Caller
-from apps.access.models import Agent, Project
+from apps.access.models import Project
 from apps.access.selectors.places import agent_ids_named
 from apps.access.services import audit
 from apps.costs.selectors import metrics
@@ -152,8 +152,7 @@ def _only(wanted: WhatIf, project_ids: Sequence[int]) -> Only:
     """Whose calls count. Raises Refused for an agent or a task type that no call here can have."""
     ids = None
     if wanted.agent:
-        found = Agent.objects.filter(id__in=agent_ids_named([wanted.agent]), project_id__in=project_ids)
-        ids = frozenset(found.values_list("id", flat=True))
+        ids = frozenset(agent_ids_named([wanted.agent], project_ids))
         if not ids:
             raise Refused(f"No agent is called {wanted.agent[:80]} there.", code="unknown", path="agent")
     if wanted.task_type and not task_types_of(project_ids).filter(name=wanted.task_type).exists():
