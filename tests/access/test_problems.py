@@ -73,6 +73,7 @@ def test_who_is_signed_in_keeps_the_top_bar_where_nothing_is(alice: User, signed
         (b" " * 5_300_000, "application/json", "", 413),
         (b"{}", "application/json", "br", 400),
         (gzip.compress(b"{}", mtime=0), "application/json", "gzip", 422),
+        (gzip.compress(b"{}", mtime=0), "application/json", "X-GZip", 422),
         (b'{"name": "\\ud800", "scopes": ["admin"]}', "application/json", "", 400),
     ],
 )

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rest_framework.exceptions import ValidationError
 
+from apps.access.api import fields
 from apps.access.domain import tokens
 from apps.access.domain.addresses import client_address, neighbourhood, parse_networks
 from apps.access.domain.csv_cells import cell, text_of
@@ -164,3 +166,21 @@ def test_one_time_secrets() -> None:
     password = tokens.make_password()
     assert len(password) == 20
     assert not set(password) & set("0O1lI")
+
+
+def test_fields_take_what_they_say_alone() -> None:
+    table: list[tuple[Any, list[Any], list[Any]]] = [
+        (fields.DecimalText(r"^\d{1,3}$"), ["0", "123"], ["\u0663", 5, 0.5, None, True, ["1"], "1234"]),
+        (
+            fields.MoneyField(),
+            ["0", "1.5", "9" * 12 + "." + "9" * 15],
+            ["1e3", "-1", "1.", ".5", "\u0663", 1, "9" * 13],
+        ),
+        (fields.Text(max_length=3), ["a", "\u0663"], [5, True, None, ["a"], "abcd"]),
+        (fields.Whole(min_value=0), [0, 7], ["7", 7.0, True, -1, None]),
+    ]
+    for field, taken, refused in table:
+        assert [field.run_validation(value) for value in taken] == taken
+        for value in refused:
+            with pytest.raises(ValidationError):
+                field.run_validation(value)

@@ -35,7 +35,7 @@ def read_body(stream: IO[bytes], encoding: str) -> bytes:
         raise RequestDataTooBig(f"more than {limit} bytes")
     if encoding.strip().lower() in ("", "identity"):
         return body
-    if encoding.strip().lower() != "gzip":
+    if encoding.strip().lower() not in ("gzip", "x-gzip"):
         raise ParseError(f"The content encoding {encoding[:40]!r} is not known; gzip is.")
     try:
         return inflate(body, max_bytes=limit)

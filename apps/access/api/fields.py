@@ -26,10 +26,13 @@ class Whole(serializers.IntegerField):
 
 
 class DecimalText(serializers.RegexField):
-    """A decimal number as a string; a JSON number is refused, which may have lost digits on its way."""
+    """A decimal number as a string; a JSON number is refused, which may have lost digits on its way.
+
+    Digits are those from 0 to 9: a pattern's own `\\d` is any of Unicode's.
+    """
 
     def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
+        if not (isinstance(data, str) and data.isascii()):
             self.fail("invalid")
         return str(super().to_internal_value(data))
 
