@@ -16,7 +16,7 @@ from apps.access.selectors.callers import holder_of
 from apps.access.services import merges, places
 from apps.access.services.merges import merge_agent
 from apps.access.services.places import ensure_agents
-from apps.access.services.renames import rename_agent
+from apps.access.services.renames import rename_agent, rename_project
 from apps.budgets.domain.scopes import Facts
 from apps.budgets.domain.states import BudgetRefused
 from apps.budgets.models import Alert, Counter, Reservation, UnpricedHold
@@ -207,6 +207,75 @@ def test_a_key_bound_to_it_goes_by_either_name(merge: Merge, make_held_key: Call
     assert told["totals"]["cost_usd"] == "8.50"
     for name in ("Bot", "bot"):
         assert held.client.get(f"/api/metrics/cost?agent={name}").json()["totals"]["cost_usd"] == "4.50"
+
+
+def test_a_key_bound_to_a_renamed_project_goes_by_either_name(make_held_key: Callable[..., HeldKey]) -> None:
+    spend("1", agent="bot")
+    project = Project.objects.get(name="default")
+    held = make_held_key(Scope.USAGE_WRITE, Scope.ROUTING_USE)
+    ApiKey.objects.filter(id=held.key.pk).update(project=project)
+    rename_project(caller=OWNER, project_id=project.pk, name="helpdesk")
+    sent = {"provider": "openai", "model": "m", "input_tokens": 1, "output_tokens": 1, "cost_usd": "0.5"}
+    held_back = {"amount_usd": "0.01"}
+    for name, status in (("default", 200), ("helpdesk", 200), ("other", 422)):
+        answer = held.client.post(
+            "/api/usage", sent | {"project": name, "agent": "bot"}, content_type="application/json"
+        )
+        assert answer.status_code == status, answer.content
+        answer = held.client.post("/api/reservations", held_back | {"project": name}, content_type="application/json")
+        assert answer.status_code == (201 if status == 200 else 403), answer.content
+        told = {"task_id": "t", "project": name, "success": True, "source": "user"}
+        answer = held.client.post("/api/outcomes", told, content_type="application/json")
+        assert answer.status_code == status, answer.content
+        asked = {"project": name, "message": "hello"}
+        answer = held.client.post("/api/routing/decisions", asked, content_type="application/json")
+        assert answer.status_code == (201 if status == 200 else 403), answer.content
+    assert cost() == {"bot": 2}
+
+
+def test_a_key_that_is_bound_to_it_does_not_merge_it_away(make_held_key: Callable[..., HeldKey]) -> None:
+    for name in ("bot", "bot/sub"):
+        spend("1", agent=name)
+    held = make_held_key(Scope.ADMIN)
+    ApiKey.objects.filter(id=held.key.pk).update(project=agent("bot").project_id, agent=agent("bot").pk)
+    codes = {}
+    for name, into in (("bot", "bot/sub"), ("bot/sub", "bot")):
+        path, body = f"/api/agents/{agent(name).pk}/merge", {"into": agent(into).pk}
+        seen = held.client.post(path, body | {"dry_run": True}, content_type="application/json").json()
+        wanted = body | {"fingerprint": seen["fingerprint"]}
+        codes[name] = held.client.post(path, wanted, content_type="application/json").status_code
+    assert codes == {"bot": 409, "bot/sub": 200}
+    assert cost() == {"bot": 2}
+
+
+def test_what_holds_something_yet_stays_until_it_is_freed(merge: Merge) -> None:
+    """A reservation that slipped in while counters were added up keeps that of the former name for as long."""
+    budget = make_budget("10", each="agent", period="once")
+    for name in ("Bot", "bot"):
+        spend("1", agent=name)
+    merge("Bot", "bot")
+    old = Counter.objects.get(budget=budget, each_value__endswith=":Bot")
+    held = reserve(facts=facts(agent="bot"), amount_usd=Decimal("0.5"), id="late")
+    Reservation.objects.filter(public_id=held.id).update(counters=[old.pk])
+    with connection.cursor() as cursor:
+        for counter in Counter.objects.filter(budget=budget):
+            amount = "0.5" if counter.pk == old.pk else "-0.5"
+            cursor.execute(
+                "UPDATE budgets_counter SET reserved = reserved + %s WHERE id = %s", [Decimal(amount), counter.pk]
+            )
+            cursor.execute(
+                "INSERT INTO budgets_entry (counter_id, kind, spent, reserved, unpriced_calls)"
+                " VALUES (%s, 1, 0, %s, 0)",
+                [counter.pk, Decimal(amount)],
+            )
+    settle_merges(now=now() + LATER)
+    assert AgentMerge.objects.get().settled_at is None
+    assert_ledger_balances()
+    spend("0.25", agent="Bot", reservation_id="late")
+    settle_merges(now=now() + LATER)
+    assert AgentMerge.objects.get().settled_at is not None
+    assert [one.spent for one in Counter.objects.filter(budget=budget)] == [Decimal("2.25")]
+    assert_ledger_balances()
 
 
 def test_the_policy_means_it_by_either_name(merge: Merge) -> None:

@@ -43,8 +43,8 @@ class Caller:
     """The key or person behind a request.
 
     `actor` is the name the audit log keeps. `project_ids` None means every project. `project_*` and `agent_*` are
-    the binding of a key; the agent's former names are those it had, or agents that were merged into it had. `role` is
-    the person's; for a key it is its maker's, since a key never exceeds its maker.
+    the binding of a key; `…_former_names` are those they had, or agents that were merged into it had. `role` is the
+    person's; for a key it is its maker's, since a key never exceeds its maker.
     """
 
     kind: Literal["key", "person"]
@@ -59,6 +59,7 @@ class Caller:
     agent_id: int | None = None
     agent_name: str | None = None
     agent_former_names: tuple[str, ...] = ()
+    project_former_names: tuple[str, ...] = ()
 
     def has_role(self, role: Role) -> bool:
         """True if this caller holds `role` or a higher one."""
@@ -82,6 +83,10 @@ class Caller:
         if self.is_limited:
             message = f"{what} for every project: only who sees all of them may change it."
             raise NotAllowed(message, code="all_projects")
+
+    def may_name_project(self, name: str) -> bool:
+        """True if a record may name this project: that of a bound key, by its name or one it had before."""
+        return self.project_name in (None, name) or name in self.project_former_names
 
     def may_report_as(self, agent_name: str) -> bool:
         """True if a record may name this agent: a bound key speaks for its agent and the subordinates `name/…`."""

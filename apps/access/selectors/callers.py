@@ -14,6 +14,9 @@ SELECT k.id, k.name, k.scopes, k.created_by_id, m.role,
        k.project_id, p.name, k.agent_id, a.name,
        CASE WHEN k.agent_id IS NOT NULL THEN (
            SELECT array_agg(f.name ORDER BY f.name) FROM access_formeragentname f WHERE f.agent_id = k.agent_id) END,
+       CASE WHEN k.project_id IS NOT NULL THEN (
+           SELECT array_agg(f.name ORDER BY f.name) FROM access_formerprojectname f WHERE f.project_id = k.project_id
+       ) END,
        k.last_used_at IS NULL OR k.last_used_at < statement_timestamp() - interval '1 minute',
        (SELECT version FROM access_placesversion)
 FROM access_apikey k
@@ -25,7 +28,7 @@ WHERE k.digest = %(digest)s
   AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
   AND (NOT 'admin' = ANY(k.scopes) OR m.role IN ('owner', 'admin'))
 """
-COLUMNS = 12
+COLUMNS = 13
 """How many a row of it has."""
 
 
@@ -47,19 +50,19 @@ def holder_of(digest: bytes) -> KeyHolder | None:
 def holder_from(row: Sequence[Any]) -> KeyHolder:
     """The holder as a row of BY_DIGEST tells it."""
     *of_caller, stale, version = row
-    for place in (_SCOPES, _FORMER_NAMES):
+    for place in (_SCOPES, *_FORMER_NAMES):
         of_caller[place] = tuple(of_caller[place] or ())
     return KeyHolder(caller=_caller(*of_caller), use_is_stale=stale, places_version=version or 0)
 
 
-_SCOPES, _FORMER_NAMES = 2, 9
+_SCOPES, _FORMER_NAMES = 2, (9, 10)
 
 
 @lru_cache(maxsize=1024)
 def _caller(
     key_id: int, name: str, scopes: Sequence[str], maker_id: int | None, role: str | None,
     project_id: int | None, project_name: str | None, agent_id: int | None, agent_name: str | None,
-    agent_former_names: Sequence[str],
+    agent_former_names: Sequence[str], project_former_names: Sequence[str],
 ) -> Caller:  # fmt: skip
     """The same object for the same key as long as nothing of it changes: it is made anew at every request otherwise."""
     return Caller(
@@ -75,4 +78,5 @@ def _caller(
         agent_id=agent_id,
         agent_name=agent_name,
         agent_former_names=tuple(agent_former_names),
+        project_former_names=tuple(project_former_names),
     )

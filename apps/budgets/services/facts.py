@@ -36,7 +36,7 @@ def facts_of(*, told: Told, caller: Caller, only_look: bool = False) -> Facts:
     """
     project = told.project or caller.project_name or places.DEFAULT_PROJECT
     agent = told.agent or caller.agent_name or None
-    if caller.project_name is not None and project != caller.project_name:
+    if not caller.may_name_project(project):
         message = f'This key speaks for project "{caller.project_name}" only, not for "{project}".'
         raise NotAllowed(message, code="forbidden_project", path="project")
     if agent is not None and not caller.may_report_as(agent):

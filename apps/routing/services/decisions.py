@@ -145,7 +145,7 @@ def _named(caller: Caller, asked: Asked) -> Asked:
     """The question with the project and agent of the key. Raises NotAllowed for others."""
     project = asked.project or caller.project_name or places.DEFAULT_PROJECT
     agent = asked.agent or caller.agent_name
-    if caller.project_name is not None and project != caller.project_name:
+    if not caller.may_name_project(project):
         message = f'This key asks for project "{caller.project_name}" only, not for "{project}".'
         raise NotAllowed(message, code="forbidden_project", path="project")
     if not caller.may_report_as(agent or ""):

@@ -126,7 +126,7 @@ def _resolve(missing: Iterable[RawKey], caller: Caller, known: dict[RawKey, Plac
 
 
 def _binding_errors(project: str, agent: str, caller: Caller) -> list[FieldError]:
-    if caller.project_name is not None and project != caller.project_name:
+    if not caller.may_name_project(project):
         message = f'This key writes to project "{caller.project_name}" only, not to "{project}".'
         return [FieldError("project", "forbidden_project", message)]
     if not caller.may_report_as(agent):

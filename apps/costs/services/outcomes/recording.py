@@ -123,7 +123,7 @@ def _place(judged: Sequence[Judged], caller: Caller) -> None:
 
 
 def _binding_error(project: str, caller: Caller) -> FieldError | None:
-    if caller.project_name is None or project == caller.project_name:
+    if caller.may_name_project(project):
         return None
     message = f'This key writes to project "{caller.project_name}" only, not to "{project}".'
     return FieldError("project", "forbidden_project", message)
