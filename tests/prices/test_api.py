@@ -21,12 +21,12 @@ Send = Callable[..., Any]
 NOW = datetime.now(UTC)
 TIERED = {
     "rates": {
-        "input_tokens": {"base": "1.25", "above": [[200_000, "2.5"]]},
-        "output_tokens": "10",
-        "web_searches": "14",
+        "input_tokens": {"base": "1.25", "above": [[200_000, "2.50"]]},
+        "output_tokens": "10.00",
+        "web_searches": "14.00",
     },
     "service_tiers": {"batch": {"multiplier": "0.5", "rates": {}}},
-    "windows": [{"start": "16:30", "end": "00:30", "rates": {"output_tokens": "5"}}],
+    "windows": [{"start": "16:30", "end": "00:30", "rates": {"output_tokens": "5.00"}}],
 }
 
 
@@ -125,7 +125,7 @@ def test_what_is_no_price_is_refused_by_name(send: Send) -> None:
 
 def test_a_model_no_list_has(send: Send) -> None:
     acts.model()
-    body = {"provider": "Acme", "model": "m-1", "rates": {"input_tokens": "1", "output_tokens": "2"}}
+    body = {"provider": "Acme", "model": "m-1", "rates": {"input_tokens": "1.00", "output_tokens": "2.00"}}
     assert send("POST", "/api/models", 200, **body, dry_run=True)["model"] is None
     assert not LanguageModel.objects.filter(name="m-1").exists()
     made = send("POST", "/api/models", 201, **body)["model"]

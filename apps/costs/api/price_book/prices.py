@@ -238,7 +238,7 @@ def refuse_doubts(typed: dict[str, Any], looked: Preview) -> None:
 def told_preview(looked: Preview) -> dict[str, Any]:
     """A preview as an answer has it."""
     return {
-        "units": [{"label": one.label, "was": _rate(one.was), "will_be": _rate(one.will_be)} for one in looked.units],
+        "units": [{"label": one.label, "was": _money(one.was), "will_be": _money(one.will_be)} for one in looked.units],
         "typical_call": {
             "input_tokens": TYPICAL_INPUT,
             "output_tokens": TYPICAL_OUTPUT,
@@ -246,7 +246,7 @@ def told_preview(looked: Preview) -> dict[str, Any]:
             "will_be_usd": _money(looked.typical_will_be),
         },
         "doubts": [
-            {"unit": one.unit, "code": one.code, "message": one.message, "instead": _rate(one.instead)}
+            {"unit": one.unit, "code": one.code, "message": one.message, "instead": _money(one.instead)}
             for one in looked.doubts
         ],
         "effect": told_effect(looked.effect),
@@ -271,10 +271,6 @@ def told_price(row: Price) -> dict[str, Any]:
 
 def _money(usd: Decimal | None) -> str | None:
     return None if usd is None else format_money(usd)
-
-
-def _rate(usd: Decimal | None) -> str | None:
-    return None if usd is None else rate_text(usd)
 
 
 def _prices(request: ApiRequest) -> QuerySet[Price]:

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from apps.access.api.fields import DecimalText
 from apps.costs.api import schema
+from apps.costs.domain.money_format import format_money
 from apps.costs.domain.price_words import FEE_UNITS
 from apps.costs.domain.pricing import Rate, Rates, ServiceTier, Tiered, Window
 from apps.costs.domain.pricing.plain import plain_rates
@@ -140,7 +141,25 @@ def rates_of(typed: Mapping[str, Any]) -> Rates:
 def told_rates(rates: Rates) -> dict[str, Any]:
     """Rates as an answer has them, and as a request may send them again."""
     plain = plain_rates(rates)
-    return {"rates": plain["base"], "service_tiers": plain["service_tiers"], "windows": plain["windows"]}
+    return {
+        "rates": _told(plain["base"]),
+        "service_tiers": {
+            name: {**tier, "rates": _told(tier["rates"])} for name, tier in plain["service_tiers"].items()
+        },
+        "windows": [{**window, "rates": _told(window["rates"])} for window in plain["windows"]],
+    }
+
+
+def _told(rates: Mapping[str, Any]) -> dict[str, Any]:
+    """Rates as the API writes money."""
+    return {unit: _told_rate(rate) for unit, rate in rates.items()}
+
+
+def _told_rate(rate: Any) -> Any:
+    if not isinstance(rate, dict):
+        return rate and format_money(Decimal(rate))
+    above = [[threshold, _told_rate(one)] for threshold, one in rate["above"]]
+    return {"base": _told_rate(rate["base"]), "above": above}
 
 
 def _minute(clock: str) -> int:
