@@ -119,6 +119,8 @@ def test_what_cannot_be_is_said_beside_its_field(bob: User, signed_in: Any) -> N
     browser = signed_in(bob)
     table = [
         ({"limit": "much"}, "limit"),
+        ({"limit": "0,50"}, "limit"),
+        ({"level_0": "$12,5"}, "level_0"),
         ({"timezone": "Mars/Olympus"}, "timezone"),
         ({"action_0": "downgrade"}, "tier_0"),
         ({"level_0": "0%"}, "level_0"),

@@ -131,6 +131,9 @@ def test_an_export_comes_back_unchanged(admin: Caller) -> None:
         ("openai,gpt-4.1,,,1e-10,1,", "Input is no amount"),
         ("openai,gpt-4.1,,,NaN,1,", "Input is no amount"),
         ("openai,gpt-4.1,,,,,", "0 is a price"),
+        ('openai,gpt-4.1,,,"0,25",1,', "Input is no amount"),
+        ('openai,gpt-4.1,,,"12,34,567",1,', "Input is no amount"),
+        ("openai,gpt-4.1,,,0,25,1,x", "It has more cells than the heading."),
         ("openai,gpt-4.1,soon,,1,1,", "From is neither a day"),
         ("openai,gpt-4.1,2026-11-01T00:00:00,,1,1,", "From has no offset"),
         ("openai,gpt-4.1,2026-11-02,2026-11-01,1,1,", "It must end after it begins."),
@@ -154,6 +157,12 @@ def test_odd_files(admin: Caller) -> None:
     assert "no column model" in first_error("provider\nopenai\n")
     assert "No column is called 'price'" in first_error("provider,model,price\n")
     assert "More than 1 lines" in first_error(file("openai,a,,,1,1,", "openai,b,,,1,1,"), most=1)
+    limit = csv.field_size_limit(1000)
+    try:
+        assert "This is no CSV: field larger" in first_error(file('openai,a,,,1,1,"' + "x" * 1001 + '"'))
+    finally:
+        csv.field_size_limit(limit)
+    assert "has input twice" in first_error("provider,model,input,input\nopenai,a,1,2\n")
     assert "more is not" in first_error('provider,model,input,more\nopenai,a,1,"[1]"\n').lower()
 
 

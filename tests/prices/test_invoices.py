@@ -161,6 +161,21 @@ def test_a_file_with_a_wrong_line_is_not_saved(browser: Client) -> None:
     assert not InvoiceLine.objects.exists()
 
 
+def test_commas_that_are_not_between_thousands_are_not_taken_away(browser: Client) -> None:
+    head = "provider,first_day,last_day,amount_usd\n"
+    for cells in ('"412,80"', '"0,250"', "412,80", '"1,25,000"'):
+        line = f"{head}openai,2026-10-01,2026-10-01,{cells}\n"
+        assert "0 new, 0 changed, 0 as they stand, 1 wrong" in text(
+            browser.post("/prices/invoices/import", {"text": line, "step": "save"})
+        )
+    browser.post(
+        "/prices/invoices/import", {"text": f'{head}openai,2026-10-01,2026-10-01,"$1,234,567.89"\n', "step": "save"}
+    )
+    assert InvoiceLine.objects.get().amount_usd == Decimal("1234567.89")
+    twice = "provider,first_day,last_day,amount_usd,amount_usd\nopenai,2026-10-02,2026-10-02,1,2\n"
+    assert "amount_usd twice" in text(browser.post("/prices/invoices/import", {"text": twice, "step": "preview"}))
+
+
 def test_what_is_exported_can_be_imported(browser: Client) -> None:
     entered(browser, note="=cmd()")
     exported = text(browser.get("/prices/invoices.csv"))

@@ -14,6 +14,7 @@ from apps.budgets.domain.scopes import EACH, FIELDS, MAX_NAME, TAG
 from apps.budgets.domain.states import Unit
 from apps.budgets.domain.thresholds import Action, Threshold
 from apps.costs.domain.pricing.plain import rate_text
+from apps.costs.domain.typed_numbers import plain_number
 
 ROWS = 5
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -158,7 +159,7 @@ class BudgetForm(ServiceForm):
     def _sent(self) -> dict[str, Any]:
         typed = self.cleaned_data
         scope = {name: typed[f"scope_{name}"] for name in FIELDS if typed[f"scope_{name}"]}
-        unit, limit = typed["unit"], typed["limit"].replace(",", "").removeprefix("$").strip()
+        unit, limit = typed["unit"], plain_number(typed["limit"])
         rolling = typed["period"] == Period.ROLLING
         return {
             "name": typed["name"],
@@ -179,11 +180,11 @@ class BudgetForm(ServiceForm):
 
     def _threshold(self, row: int) -> dict[str, Any] | None:
         typed = self.cleaned_data
-        level, action = typed[f"level_{row}"].replace(",", ""), typed[f"action_{row}"]
+        level, action = typed[f"level_{row}"].strip(), typed[f"action_{row}"]
         if not action:
             return None
         fixed = level.startswith("$")
-        number = level.removeprefix("$").removesuffix("%").strip()
+        number = plain_number(level.removesuffix("%"))
         return {
             ("usd" if fixed else "percent"): number,
             "on": typed[f"on_{row}"] or "actual",

@@ -10,6 +10,7 @@ from io import StringIO
 from apps.access.domain.csv_cells import text_of
 
 from .invoicing import Billed, faults
+from .typed_numbers import plain_number
 
 COLUMNS = ("provider", "model", "first_day", "last_day", "zone", "amount_usd", "note")
 REQUIRED = ("provider", "first_day", "last_day", "amount_usd")
@@ -37,11 +38,15 @@ def read_lines(text: str, *, most: int) -> list[ReadLine]:
             raise CsvError(
                 f"The first line must name the columns {', '.join(REQUIRED)}; missing: {', '.join(missing)}."
             )
+        if twice := [name for name in COLUMNS if (reader.fieldnames or []).count(name) > 1]:
+            raise CsvError(f"The first line names {', '.join(twice)} twice: which of them counts?")
         rows: list[tuple[int, dict[str, str]]] = []
         for row in reader:
             if len(rows) == most:
                 raise CsvError(f"At most {most} lines at once (BURSAR_INVOICE_MAX_LINES).")
-            rows.append((reader.line_num, {key: text_of((value or "").strip()) for key, value in row.items() if key}))
+            beyond = any(row.pop(None, None) or ())
+            cells = {key: text_of((value or "").strip()) for key, value in row.items() if key}
+            rows.append((reader.line_num, {} if beyond else cells))
     except csv.Error as error:
         raise CsvError(f"This is no CSV: {error}.") from error
     return list(_marked(rows))
@@ -59,6 +64,9 @@ def _marked(rows: Sequence[tuple[int, dict[str, str]]]) -> Iterator[ReadLine]:
 
 
 def _line(number: int, row: dict[str, str]) -> ReadLine:
+    if not row:
+        # A comma in an amount that has no quotation marks moves all that follows.
+        return ReadLine(number, None, "The line has more cells than the first one.")
     try:
         billed = Billed(
             provider=row["provider"],
@@ -84,6 +92,6 @@ def _day(text: str, column: str) -> date:
 
 def _amount(text: str) -> Decimal:
     try:
-        return Decimal(text.removeprefix("$").replace(",", ""))
+        return Decimal(plain_number(text))
     except InvalidOperation as error:
         raise CsvError(f"amount_usd {text[:40]!r} is no amount like 412.80.") from error

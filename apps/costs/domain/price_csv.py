@@ -7,7 +7,7 @@ further units) stands in `more` as JSON.
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -30,6 +30,7 @@ from .pricing.units import (
     REQUESTS,
     WEB_SEARCHES,
 )
+from .typed_numbers import plain_number
 
 RATES = {
     "input": INPUT,
@@ -78,19 +79,32 @@ def cells(rates: Rates) -> dict[str, str]:
 
 def read_lines(text: str, zone: ZoneInfo, most: int) -> Iterator[PriceLine | LineError | None]:
     """Each line of a file; None for a price that is not an own one: lists are not imported."""
-    reader = csv.DictReader(StringIO(text.removeprefix("\ufeff")))
-    missing = {"provider", "model"} - set(reader.fieldnames or ())
-    if missing:
-        yield LineError(1, f"The heading has no column {' and '.join(sorted(missing))}.")
-        return
-    if unknown := sorted(set(reader.fieldnames or ()) - set(COLUMNS)):
-        yield LineError(1, f"No column is called {unknown[0][:40]!r}; known are {', '.join(COLUMNS)}.")
-        return
-    for number, row in enumerate(reader):
-        if number == most:
-            yield LineError(reader.line_num, f"More than {most:,} lines at once.")
+    reader = csv.DictReader(StringIO(text.removeprefix("\ufeff"), newline=""))
+    try:
+        if wrong := _heading_error(reader.fieldnames or ()):
+            yield LineError(1, wrong)
             return
-        yield _read(reader.line_num, {name: _plain(value) for name, value in row.items() if name}, zone)
+        for number, row in enumerate(reader):
+            if number == most:
+                yield LineError(reader.line_num, f"More than {most:,} lines at once.")
+                return
+            if any(row.pop(None, None) or ()):
+                # A comma in a number that has no quotation marks moves all that follows.
+                yield LineError(reader.line_num, "It has more cells than the heading.")
+                continue
+            yield _read(reader.line_num, {name: _plain(value) for name, value in row.items()}, zone)
+    except csv.Error as error:
+        yield LineError(reader.line_num + 1, f"This is no CSV: {error}.")
+
+
+def _heading_error(names: Sequence[str]) -> str:
+    if missing := sorted({"provider", "model"} - set(names)):
+        return f"The heading has no column {' and '.join(missing)}."
+    if unknown := sorted(set(names) - set(COLUMNS)):
+        return f"No column is called {unknown[0][:40]!r}; known are {', '.join(COLUMNS)}."
+    if twice := [name for name in COLUMNS if names.count(name) > 1]:
+        return f"The heading has {' and '.join(twice)} twice: which of them counts?"
+    return ""
 
 
 def _read(line: int, row: Mapping[str, str], zone: ZoneInfo) -> PriceLine | LineError | None:
@@ -136,7 +150,7 @@ def _rates(row: Mapping[str, str]) -> Rates:
 
 def _rate(text: str, column: str) -> Decimal:
     try:
-        rate = Decimal(text.removeprefix("$").replace(",", ""))
+        rate = Decimal(plain_number(text))
     except InvalidOperation:
         rate = Decimal("NaN")
     if not rate.is_finite() or not 0 <= rate < _MOST or rate != round(rate, RATE_DECIMALS):

@@ -9,6 +9,7 @@ from apps.costs.domain.price_words import FEE_UNITS, MAIN_UNITS, MEDIA_UNITS
 from apps.costs.domain.pricing import Rate, Rates, ServiceTier, Tiered
 from apps.costs.domain.pricing.plain import RATE_DECIMALS, rate_text
 from apps.costs.domain.pricing.units import CACHE_READ, INPUT, OUTPUT
+from apps.costs.domain.typed_numbers import plain_number
 from apps.costs.forms.term import TermForm
 
 TIERED_UNITS = {INPUT: "Input above it", OUTPUT: "Output above it", CACHE_READ: "Cached input above it"}
@@ -32,8 +33,7 @@ class RateField(forms.DecimalField):
 
     def to_python(self, value: Any) -> Any:
         """What people paste: a dollar sign in front, commas between thousands."""
-        text = value.strip().removeprefix("$").replace(",", "").strip() if isinstance(value, str) else value
-        return super().to_python(text)
+        return super().to_python(plain_number(value) if isinstance(value, str) else value)
 
 
 class OwnPriceForm(TermForm):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import time_machine
@@ -255,3 +256,122 @@ def test_what_a_spreadsheet_saved_is_read_as_well(tmp_path: Path) -> None:
     assert (report.calls, report.cost_usd, report.refused) == (2, 2 * EACH, {"damaged": 1})
     assert report.examples[0].message == "The row (line 3 of the file) has 4 cells, the first line 5."
     assert report.first_at == datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
+
+
+def spend_log(path: Path, ids: list[int], **changes: Any) -> Path:
+    """An export of LiteLLM with these calls, a second apart."""
+    rows = [
+        {"request_id": f"chatcmpl-{n}", "call_type": "acompletion", "spend": 0.5, "prompt_tokens": 1000,
+         "completion_tokens": 100, "startTime": f"2026-11-01T10:00:{n:02}Z", "model": "gpt-4o",
+         "custom_llm_provider": "openai", **changes}
+        for n in ids
+    ]  # fmt: skip
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+def run_spend_log(path: Path, **changes: Any) -> Report:
+    return run(path, **{"format": "litellm-spendlogs", "provider": "", "model": "", **changes})
+
+
+def test_exports_that_overlap_count_no_call_twice(tmp_path: Path) -> None:
+    assert run_spend_log(spend_log(tmp_path / "monday.jsonl", [0, 1, 2])).calls == 3
+
+    wanted = spend_log(tmp_path / "tuesday.jsonl", [4, 2, 3, 1])
+    for dry in (True, False):
+        report = run_spend_log(wanted, dry_run=dry)
+        assert (report.calls, report.elsewhere, report.cost_usd) == (2, 2, Decimal("1.0"))
+    assert stored() == (5, Decimal("2.5"))
+
+    again = run_spend_log(wanted, again=True)
+    assert (again.calls, again.duplicates, again.elsewhere) == (0, 2, 2)
+    # Another project has its own copy, and a call at another time is another call.
+    assert run_spend_log(wanted, project="other").calls == 4
+    later = spend_log(tmp_path / "cache.jsonl", [1], startTime="2026-11-01T11:00:00Z")
+    assert run_spend_log(later).calls == 1
+
+
+def test_a_damaged_file_that_is_mended_counts_no_call_twice(tmp_path: Path) -> None:
+    path = spend_log(tmp_path / "spend.jsonl", [0, 1, 2])
+    whole = path.read_text()
+    path.write_text(whole[:-20])
+    assert run_spend_log(path).calls == 2
+    path.write_text(whole)
+    report = run_spend_log(path)
+    assert (report.calls, report.elsewhere) == (1, 2)
+    assert stored() == (3, Decimal("1.5"))
+
+
+def test_a_file_that_changes_while_it_is_read_is_told_and_not_taken_for_the_other(
+    trace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "BATCH", 2)
+    original = record_usage
+
+    def and_the_file_grows(items: Any, **more: Any) -> Any:
+        with trace.open("a") as file:
+            file.write("2026-11-01 10:00:09,1000,100\n")
+        return original(items, **more)
+
+    monkeypatch.setattr(running, "record_usage", and_the_file_grows)
+    report = run(trace)
+    assert "changed while it was read" in report.error
+    assert (report.calls, ImportRun.objects.get().status) == (2, "failed")
+    assert stored() == (2, 2 * EACH)
+
+
+def test_what_was_stored_before_it_was_stopped_is_in_the_audit_log(
+    trace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "BATCH", 2)
+    told: list[int] = []
+
+    def stop_at_the_second(rows: int, share: float) -> None:
+        told.append(rows)
+        if len(told) == 2:
+            raise KeyboardInterrupt
+
+    wanted = Wanted(path=trace, format="azure-llm", provider="openai", model="gpt-4o")
+    with pytest.raises(KeyboardInterrupt):
+        import_file(wanted, progress=stop_at_the_second)
+    assert stored() == (4, 4 * EACH)
+    assert [(entry.after or {})["calls"] for entry in AuditEntry.objects.filter(action="usage.imported")] == [4]
+    assert run(trace).calls == 1
+    assert AuditEntry.objects.filter(action="usage.imported").count() == 2
+
+
+def test_of_two_imports_that_begin_at_once_one_says_how_far_the_file_moves(
+    trace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = running._moved_by
+
+    def and_another_is_first(wanted: Wanted, *more: Any) -> timedelta:
+        ImportRun.objects.update(moved_by=timedelta(days=3))
+        return original(wanted, *more)
+
+    monkeypatch.setattr(running, "_moved_by", and_another_is_first)
+    with time_machine.travel(NOW, tick=False):
+        assert run(trace, shift_to_now=True).first_at == datetime(2026, 11, 4, 10, tzinfo=UTC)
+
+
+def test_a_zip_of_one_file_is_that_file(trace: Path, tmp_path: Path) -> None:
+    assert run(trace).calls == 5
+    packed = tmp_path / "trace.zip"
+    with ZipFile(packed, "w") as archive:
+        archive.write(trace, "export/trace.csv")
+        archive.writestr("__MACOSX/._trace.csv", "")
+    assert run(packed).already_done == 5
+    with ZipFile(packed, "a") as archive:
+        archive.writestr("more.csv", HEADER)
+    with pytest.raises(BadFile, match="holds 2 files"):
+        run(packed)
+    content = packed.read_bytes()
+    packed.write_bytes(content[: len(content) // 2])
+    with pytest.raises(BadFile, match="damaged"):
+        run(packed)
+
+
+def test_a_start_that_no_call_can_have_is_refused(trace: Path) -> None:
+    for start in (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)):
+        with pytest.raises(Refused, match="between the year 2000 and now"):
+            run(trace, start=start)

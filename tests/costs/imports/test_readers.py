@@ -544,6 +544,7 @@ def test_langfuse_usage_types_exclude_each_other() -> None:
             "user": "u-1",
             "conversation_id": "s-1",
             "task_id": "trace-1",
+            "request_id": "obs-1",
             "parent_id": "obs-0",
             "tags": {"environment": "production", "beta": "yes"},
             "latency_ms": 1037,

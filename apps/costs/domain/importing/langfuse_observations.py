@@ -50,6 +50,7 @@ def _who(row: Mapping[str, Any], options: Options) -> Record:
         user=text(first(row, "user_id", "userId")),
         conversation_id=text(first(row, "session_id", "sessionId")) or trace,
         task_id=trace,
+        request_id=text(row.get("id")),
         parent_id=text(first(row, "parent_observation_id", "parentObservationId")),
         tags=tags(
             {"environment": row.get("environment"), "release": row.get("release")},

@@ -25,8 +25,8 @@ SECONDS_BETWEEN_LINES = 5.0
 
 class Command(BaseCommand):
     help = (
-        "Import usage from a file, packed with gzip or not. Running it again, or after it was killed, stores nothing "
-        "twice. docs/imports.md says what each format means."
+        "Import usage from a file, packed with gzip, as a zip, or not. Running it again, or after it was killed, "
+        "stores nothing twice. docs/imports.md says what each format means."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -70,7 +70,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{wanted.path} cannot be read: {error.strerror or error}.") from error
         except KeyboardInterrupt as error:
-            raise CommandError("Stopped. Run it again to go on where it was.") from error
+            raise CommandError("Stopped. What was stored stays; run it again to go on where it was.") from error
         for line in told(report):
             self.stdout.write(line)
         if report.error:
@@ -125,6 +125,8 @@ def _repeats(report: Report) -> Iterator[str]:
         yield f"  stored by an earlier run: {report.already_done:,} records"
     if report.duplicates:
         yield f"  duplicates: {report.duplicates:,} records were stored before"
+    if report.elsewhere:
+        yield f"  stored before: {report.elsewhere:,} calls came from another file or another way; not stored again"
     if report.conflicts:
         yield f"  conflicts: {report.conflicts:,} records were stored before with other options; those stand"
 

@@ -19,7 +19,7 @@ from apps.access.services import audit
 from apps.costs.domain import tokens
 from apps.costs.domain.importing import FORMATS, BadFile, Format, Item, LeftOut, Options, Read, Unreadable
 from apps.costs.models import ImportRun, ImportStatus
-from apps.costs.selectors.imports import stored_ids, stored_usage
+from apps.costs.selectors.imports import stored_from_elsewhere, stored_ids, stored_usage
 from apps.costs.services.imports.preview import previewed
 from apps.costs.services.imports.report import Report
 from apps.costs.services.imports.source import Source
@@ -73,26 +73,28 @@ def import_file(wanted: Wanted, *, progress: Progress = lambda rows, share: None
     it cannot be opened, django.db.Error when the database is away: what was committed until then stays.
     """
     source, kind = Source(wanted.path), _format(wanted)
-    digest = source.digest()
-    run = _run(wanted, source, digest)
+    run = _run(wanted, source, source.digest())
     if run.moved_by is None:
-        run.moved_by = _moved_by(wanted, source, kind)
-        if not wanted.dry_run:
-            run.save(update_fields=["moved_by"])
-    work = _Import(wanted, kind, run, Report(source.name, wanted.project, wanted.dry_run))
+        _settle_move(run, _moved_by(wanted, source, kind))
+    source.check()
+    work = _Import(wanted, kind, run, Report(source.name, wanted.project, wanted.dry_run), source.check)
     try:
         with source.text() as stream:
             work.go(kind.read(stream, _options(wanted, kind)), lambda rows: progress(rows, source.share_read()))
     except BadFile as error:
         work.fail(str(error))
+    except KeyboardInterrupt:
+        # What was stored until then stays, so it is noted as well.
+        work.note()
+        raise
     return work.finish()
 
 
 class _Import:
     """One run of an import: its batch, its report and the row that remembers how far it is."""
 
-    def __init__(self, wanted: Wanted, kind: Format, run: ImportRun, report: Report) -> None:
-        self.wanted, self.run, self.report = wanted, run, report
+    def __init__(self, wanted: Wanted, kind: Format, run: ImportRun, report: Report, check: Callable[[], None]) -> None:
+        self.wanted, self.run, self.report, self.check = wanted, run, report, check
         self.prefix = f"{kind.name}:{run.file_hash[:HASH_SHOWN]}:"
         self.rows_done = 0 if wanted.again else _trusted_position(run)
         self.moved_by = run.moved_by or timedelta()
@@ -113,8 +115,11 @@ class _Import:
 
     def fail(self, message: str) -> None:
         """Keep what was read until the damage, and say what it is."""
-        self._store()
         self.report.error = message
+        try:
+            self._store()
+        except BadFile as error:
+            self.report.error = str(error)
 
     def finish(self) -> Report:
         """Close the run, note it in the audit log, and add up what is stored of the file."""
@@ -124,14 +129,18 @@ class _Import:
                 _save(self.run, status=ImportStatus.FAILED, error=report.error)
             elif wanted.limit is None:
                 _save(self.run, status=ImportStatus.FINISHED, error="")
-            if report.calls or report.tool_executions:
-                audit.record(caller=CALLER, action="usage.imported", obj=self.run, after=_told(report))
+            self.note()
         project_id = project_id_of(wanted.project)
         if project_id is not None and report.first_at and report.last_at:
             report.in_bursar = stored_usage(
                 self.prefix, project_id=project_id, first_at=report.first_at, last_at=report.last_at
             )
         return report
+
+    def note(self) -> None:
+        """Write down in the audit log what this run stored."""
+        if not self.wanted.dry_run and (self.report.calls or self.report.tool_executions):
+            audit.record(caller=CALLER, action="usage.imported", obj=self.run, after=_told(self.report))
 
     def _take(self, item: Item) -> None:
         if isinstance(item, LeftOut):
@@ -153,12 +162,20 @@ class _Import:
     def _store(self) -> None:
         if not self.batch:
             return
-        records = [self._record(item) for item in self.batch]
-        for outcome in self._outcomes(records):
-            self.report.note_outcome(self.batch[outcome.index], outcome)
-        if not self.wanted.dry_run:
-            _save(self.run, rows_done=self.batch[-1].row, last_id=records[-1]["id"])
-        self.batch = []
+        self.check()
+        batch, self.batch = self.batch, []
+        records = [self._record(item) for item in batch]
+        elsewhere = stored_from_elsewhere(
+            [(one["id"], _source_id(one), item.at) for one, item in zip(records, batch, strict=True)],
+            prefix=self.prefix,
+            project_id=project_id_of(self.wanted.project),
+        )
+        self.report.elsewhere += len(elsewhere)
+        new = [(item, one) for item, one in zip(batch, records, strict=True) if one["id"] not in elsewhere]
+        for outcome in self._outcomes([one for _, one in new]) if new else ():
+            self.report.note_outcome(new[outcome.index][0], outcome)
+        if new and not self.wanted.dry_run:
+            _save(self.run, rows_done=batch[-1].row, last_id=new[-1][1]["id"])
 
     def _outcomes(self, records: list[dict[str, Any]]) -> Sequence[Outcome]:
         if self.wanted.dry_run:
@@ -183,6 +200,8 @@ def _format(wanted: Wanted) -> Format:
     if not (kind.is_dated or wanted.start or wanted.shift_to_now):
         message = f"A {kind.name} file has no dates: give --start, or --shift-to-now."
         raise Refused(message, code="required", path="start")
+    if wanted.start and not EARLIEST <= wanted.start <= timezone.now() + AHEAD:
+        raise Refused("--start has to lie between the year 2000 and now.", code="range", path="start")
     return kind
 
 
@@ -221,6 +240,15 @@ def _moved_by(wanted: Wanted, source: Source, kind: Format) -> timedelta:
     return wanted.start - earliest if wanted.start else timezone.now().replace(microsecond=0) - latest
 
 
+def _settle_move(run: ImportRun, moved_by: timedelta) -> None:
+    """Keep how far the file moves; of two imports that begin at once, the first one to know decides for both."""
+    if run.pk is None:
+        run.moved_by = moved_by
+        return
+    ImportRun.objects.filter(pk=run.pk, moved_by=None).update(moved_by=moved_by)
+    run.refresh_from_db(fields=["moved_by"])
+
+
 def _bounds(times: Iterator[datetime]) -> tuple[datetime | None, datetime | None]:
     earliest = latest = None
     for at in times:
@@ -234,6 +262,11 @@ def _trusted_position(run: ImportRun) -> int:
     if not run.last_id or project_id is None or not stored_ids([run.last_id], project_id=project_id):
         return 0
     return run.rows_done
+
+
+def _source_id(record: dict[str, Any]) -> str | None:
+    """The id by which the source knows a call, whatever file it is exported to."""
+    return record.get("response_id") or record.get("request_id")
 
 
 def _save(run: ImportRun, **values: Any) -> None:

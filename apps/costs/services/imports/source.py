@@ -1,7 +1,8 @@
-"""The file of an import: packed or not, read as a stream, known by the SHA-256 of its content."""
+"""The file of an import: packed with gzip, as a zip, or not, read as a stream, known by the SHA-256 of its content."""
 
 import codecs
 import gzip
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +10,17 @@ from hashlib import sha256
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import IO, cast
+from zipfile import BadZipFile, ZipFile
 
 from apps.costs.domain.importing import BadFile
 
 _GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
 _BLOCK = 1024 * 1024
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """Byte order marks by which spreadsheets name an encoding of their own."""
-_UNPACKING = (EOFError, gzip.BadGzipFile, zlib.error)
+# A zip raises NotImplementedError for what it cannot unpack, and RuntimeError where it needs a password.
+_UNPACKING = (EOFError, gzip.BadGzipFile, zlib.error, BadZipFile, NotImplementedError, RuntimeError)
 
 
 class Source:
@@ -24,8 +28,14 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.size = path.stat().st_size
+        found = path.stat()
+        self.size, self._state = found.st_size, _state(found)
         self._raw: BufferedReader | None = None
+
+    def check(self) -> None:
+        """Raises BadFile when the file is no longer what it was: its rows would be stored as those of another file."""
+        if _state(self.path.stat()) != self._state:
+            raise BadFile("The file changed while it was read. Import a copy that nothing writes to.")
 
     @property
     def name(self) -> str:
@@ -59,8 +69,24 @@ class Source:
     def _opened(self) -> Iterator[IO[bytes]]:
         with self.path.open("rb") as raw:
             self._raw = raw
-            packed = raw.peek(2)[:2] == _GZIP
+            begin = raw.peek(4)[:4]
             try:
-                yield cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if packed else raw
+                if begin == _ZIP:
+                    with ZipFile(raw) as packed, packed.open(_only_file(packed)) as content:
+                        yield content
+                else:
+                    yield cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if begin.startswith(_GZIP) else raw
             except _UNPACKING as error:
                 raise BadFile(f"The packed file is damaged or cut off: {error}.") from error
+
+
+def _state(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _only_file(packed: ZipFile) -> str:
+    """The one file of a zip. Raises BadFile when there are several: which of them is meant?"""
+    names = [one.filename for one in packed.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX/")]
+    if len(names) != 1:
+        raise BadFile(f"The zip holds {len(names):,} files: unpack it, and import each by itself.")
+    return names[0]
