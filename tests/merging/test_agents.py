@@ -157,6 +157,24 @@ def cost_today() -> list[Decimal]:
     return [row.totals.cost_usd for row in metrics.grouped(query, [], edges=())]
 
 
+def test_a_name_that_is_taken_back_at_once_takes_the_counters_along(merge: Merge) -> None:
+    """Those of the merged agent are empty, and still there for some minutes."""
+    budget = make_budget("10", each="agent", period="once")
+    spend("3", agent="Bot")
+    spend("4", agent="bot")
+    merge("Bot", "bot")
+    rename_agent(caller=OWNER, agent_id=agent("bot").pk, name="Bot")
+    for name in ("Bot", "bot"):
+        assert state(budget, agent=name).spent == 7
+    spend("1", agent="bot")
+    assert state(budget, agent="Bot").spent == 8
+    for moment in (now(), now() + LATER):
+        settle_merges(now=moment)
+        assert state(budget, agent="Bot").spent == 8
+        assert proving.prove_books(now=now()).is_balanced
+    assert_ledger_balances()
+
+
 def test_alerts_of_the_present_period_say_why_and_none_is_raised_twice(merge: Merge) -> None:
     budget = make_budget("10", each="agent", period="once")
     spend("8", agent="Bot")

@@ -82,7 +82,22 @@ class _Move:
 
 
 def merge_counters(*, project_id: int, before: str, after: str, **_: Any) -> None:
-    """Add what was counted for an agent to what the other has, in the transaction of the merge.
+    """Add what was counted for an agent to what the other has, in the transaction of the merge."""
+    _move(project_id, before, after)
+    transaction.on_commit(partial(_count_now, f"the agent {before} was merged into {after}"))
+
+
+def follow_renamed(*, project_id: int, before: str, after: str, **_: Any) -> None:
+    """Let what was counted for the former name go on, in the transaction of the renaming.
+
+    There may be counters for the new one still, which it or one that was merged into it had: then they become one.
+    """
+    if before != after and _move(project_id, before, after):
+        transaction.on_commit(partial(_count_now, f"the agent {before} is called {after}"))
+
+
+def _move(project_id: int, before: str, after: str) -> bool:
+    """Let what was counted under one name count under the other; whether there was anything under both.
 
     Locks reservations and then counters by their ids, as everybody does.
     """
@@ -102,10 +117,12 @@ def merge_counters(*, project_id: int, before: str, after: str, **_: Any) -> Non
         resolve_alerts(kind=KIND, subject=f"{budget.pk}:{values['old']}", occurrences_prefix="", now=now)
         if budget.deleted_at is None:
             _carry(budget, values["new"])
-    transaction.on_commit(partial(_count_now, f"the agent {before} was merged into {after}"))
+    return bool(old_ids)
 
 
 def _hand_over(cursor: Any, moves: Sequence[_Move], holding: Sequence[int]) -> None:
+    if not moves:
+        return
     parameters = {
         "old": [one.old_id for one in moves], "new": [one.new_id for one in moves], "holding": list(holding),
     }  # fmt: skip

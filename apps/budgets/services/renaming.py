@@ -19,12 +19,10 @@ _ALERTS = """
 
 
 def follow_agent(*, project_id: int, before: str, after: str, **_: Any) -> None:
-    """Let what was counted for the former name go on, in the transaction of the renaming.
+    """Let what was counted for the former name go on, where nothing is for the new one.
 
     Every process reads budgets again: what was about to be charged to the former name is asked for anew.
     """
-    if before == after:
-        return
     values = {"old": f"{project_id}:{before}", "new": f"{project_id}:{after}", "name": after}
     with connection.cursor() as cursor:
         cursor.execute(_COUNTERS, values)
