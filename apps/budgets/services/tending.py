@@ -219,7 +219,7 @@ def evaluate(*, budget: Budget, because: str = "") -> None:
             states = [state_of(rule, span, counter) for counter in counters]
             note_crossings(states=states, rules={rule.id: rule}, now=now, afresh=True, because=because)
         if rule.each != "conversation":
-            _end_all([one for one in _running(budget, now) if rule.cycle.span(now).start != one.period_start], now)
+            _end_all([one for one in _running(budget, now) if one.period_start != span.start], now)
 
 
 def _running(budget: Budget, now: datetime) -> list[Counter]:

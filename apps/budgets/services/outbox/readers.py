@@ -12,15 +12,16 @@ def why_not(delivery: Delivery) -> str:
     if delivery.channel is not None:
         return OFF if delivery.channel.off_since is not None else ""
     address = MailAddress.objects.filter(address=delivery.address)
-    person = User.objects.filter(email=delivery.address, is_active=True).first()
     if delivery.purpose == Purpose.VERIFY:
         return "" if address.exists() else GONE
+    person = User.objects.filter(email=delivery.address, is_active=True).first()
+    if person is not None and not person.limited:
+        return ""
     if delivery.purpose == Purpose.TEST:
         return "" if person else GONE
     if address.exclude(verified_at=None).exists():
         return ""
     if person is None:
         return GONE
-    if person.limited:
-        delivery.items.exclude(announcement__alert__project_id__in=person.projects.values("id")).delete()
+    delivery.items.exclude(announcement__alert__project_id__in=person.projects.values("id")).delete()
     return "" if delivery.items.exists() else GONE
