@@ -135,7 +135,7 @@ def test_the_page(
         assert browser.post(path, {"into": into, "fingerprint": fingerprint})["Location"] == "/projects"
     listed = browser.get("/projects").content.decode()
     assert "support_bot is support-bot now" in listed
-    assert "support_bot merged; budgets are counted anew" in listed
+    assert "Merged, budgets are counted" in listed
     assert "look like one agent" not in listed
     assert browser.get(path).status_code == 404
     found = browser.get("/search?q=support_b").content.decode()
