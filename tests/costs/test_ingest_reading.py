@@ -86,7 +86,10 @@ FILTERS = [
 def test_each_filter_finds_its_own(admin_key: HeldKey, name: str, value: str, fields: dict[str, Any]) -> None:
     posted(admin_key, [call(id="yes", **fields), call(id="no")])
     assert listed(admin_key, **{name: value}) == ["yes"]
-    assert listed(admin_key, **{name: "never heard of"}) == []
+    if name == "status":  # the words that there are, are few
+        assert admin_key.client.get("/api/usage?status=failed").json()["errors"][0]["path"] == "status"
+    else:
+        assert listed(admin_key, **{name: "never heard of"}) == []
 
 
 def test_a_filter_by_key_finds_what_the_key_wrote(admin_key: HeldKey, writer: HeldKey) -> None:
