@@ -20,6 +20,7 @@ from apps.budgets.selectors.standing import past_counters
 from apps.budgets.services import editing, forecasting, proving, tending, tidying
 from apps.budgets.services.recounting import differences
 from apps.budgets.services.reserving import reserve
+from apps.costs.models import BooksState, UsageRecord
 from apps.costs.services.ingest import record_usage
 from tests.budgets.acts import OWNER, REPORTER, assert_ledger_balances, facts, make_budget, spend, spent, state
 from tests.costs.factories import any_usages
@@ -131,6 +132,35 @@ def test_an_edit_keeps_or_resets_what_was_used() -> None:
     change(budget, period="month", counts_from="now")
     change(budget, period="month", counts_from="period_start")
     assert state(budget).spent == 6
+    assert_ledger_balances()
+
+
+def test_new_terms_count_what_retention_left_and_never_what_the_old_ones_counted() -> None:
+    now = datetime.now(UTC)
+    budget = make_budget("10", period="once", scope={"user": "ada"})
+    sums = make_budget("10", name="Sums", period="once", scope={"agent": "coder"})
+    for user, usd in (("ada", "5"), ("ada", "1"), ("bob", "3"), ("bob", "2")):
+        spend(usd, user=user, at=now - timedelta(days=60) if usd in "53" else now)
+    assert [spent(budget), spent(sums)] == [[6], [11]]
+    BooksState.objects.update_or_create(id=1, defaults={"records_from": now - timedelta(days=30)})
+    UsageRecord.objects.filter(occurred_at__lt=now - timedelta(days=30)).delete()
+
+    # What was counted stands, whatever else changes, and sums outlive records.
+    assert proving.prove_books(now=now).corrected == 0
+    change(budget, period="once", limit_usd="9")
+    assert [spent(budget), spent(sums)] == [[6], [11]]
+    change(sums, period="once", scope={"agent": "coder", "model": "made-up"})
+    assert spent(sums) == [11]
+
+    # Three of the five of the other user are gone, so two are left; the six of the first one were never his.
+    change(budget, period="once", scope={"user": "bob"})
+    assert spent(budget) == [2]
+    change(budget, period="once", usage="reset")
+    assert spent(budget) == [0]
+    spend("1", user="bob")
+    tending.tend(now=now)
+    assert proving.prove_books(now=now).corrected == 0
+    assert spent(budget) == [1]
     assert_ledger_balances()
 
 

@@ -15,6 +15,7 @@ from apps.budgets.domain.cycles import Cycle, Period, Span
 from apps.budgets.domain.drafts import checked_draft
 from apps.budgets.domain.replaying import Replayed
 from apps.budgets.models import Budget, Counter, Entry
+from apps.costs.models import BooksState
 from tests.budgets.acts import TYPED, make_budget, spend
 from tests.cast import make_person
 
@@ -136,6 +137,20 @@ def test_what_cannot_be_is_said_beside_its_field(bob: User, signed_in: Any) -> N
         assert answer.status_code == 422, change
         assert field is None or field in answer.context["form"].errors, (change, answer.context["form"].errors)
     assert Budget.objects.count() == 0
+
+
+def test_the_preview_says_what_retention_dropped(bob: User, signed_in: Any) -> None:
+    browser, gone = signed_in(bob), "Usage before Nov 1, 2022 was dropped by retention and is not counted."
+    BooksState.objects.update_or_create(id=1, defaults={"records_from": datetime(2022, 11, 1, 12, tzinfo=UTC)})
+    ada = TYPED | {"period": "once", "scope_user": "ada"}
+    table = [(ada, True), (ada | {"counts_from": "now"}, False), (ada | {"scope_user": ""}, False),
+             (ada | {"period": "month"}, False), (ada | {"each": "agent"}, True)]  # fmt: skip
+    for typed, told in table:
+        assert (gone in browser.post("/budgets/preview", typed).content.decode()) is told, typed
+    browser.post("/budgets/new", ada)
+    number = Budget.objects.get().pk
+    for typed, told in ((ada | {"limit": "7"}, False), (ada | {"scope_user": "bob"}, True)):
+        assert (gone in browser.post(f"/budgets/preview?budget={number}", typed).content.decode()) is told, typed
 
 
 def test_conversations_are_replayed_by_value(bob: User, signed_in: Any) -> None:

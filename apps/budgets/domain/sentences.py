@@ -1,7 +1,7 @@
 """A budget in one sentence, as its form says it while it is typed."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from apps.budgets.domain.cycles import Cycle, Period, Span
@@ -137,6 +137,12 @@ def covers_words(one: Replayed, agents: int, unit: str) -> str:
         return "Nothing that it covers has been used in this period yet."
     of = f"{count(agents)} agent{'' if agents == 1 else 's'}, which" if agents else "calls without an agent, which"
     return f"It covers {of} used {amount(one.total, unit)} in this period."
+
+
+def gone_words(kept_from: datetime, cycle: Cycle) -> str:
+    """That a period began before all that is still there."""
+    day = kept_from.astimezone(cycle.zone)
+    return f"Usage before {day:%b} {day.day}, {day.year} was dropped by retention and is not counted."
 
 
 def at_once_words(one: Replayed, held: Collection[str], limit: Decimal, unit: str) -> str:

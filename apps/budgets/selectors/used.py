@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.scopes import OF_CELL, Scope
 from apps.budgets.domain.states import Unit
 from apps.budgets.selectors.matching import Rule
 from apps.costs.domain.calendars import QUARTER_HOUR
 from apps.costs.domain.kinds import LabelKind, Operation
+from apps.costs.selectors.horizon import horizon
 
 _SEASONS = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
 _LABELS = {"tier": LabelKind.TIER, "role": LabelKind.ROLE, "task_type": LabelKind.TASK_TYPE}
@@ -65,6 +67,13 @@ def reads_records(rule: Rule) -> bool:
     aligned = aligned and all(day.astimezone(rule.cycle.zone).minute == 0 for day in _SEASONS)
     rest = any(name not in OF_CELL for name, _ in scope.plain)
     return not aligned or rest or bool(scope.tags) or scope.keys is not None or rule.each in ("user", "conversation")
+
+
+def gone_before(rule: Rule, span: Span) -> datetime | None:
+    """Since when all is there that a period of this budget counts, where retention dropped what came before."""
+    books = horizon()
+    kept = books.records_from if reads_records(rule) else books.rollups_from
+    return kept if kept is not None and rule.cycle.window(span).start < kept else None
 
 
 def used(rule: Rule) -> Used:

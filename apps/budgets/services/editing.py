@@ -21,7 +21,7 @@ from apps.budgets.selectors.budgets import budgets_of
 from apps.budgets.selectors.receivers import unreachable
 from apps.budgets.services.converting import hold_by_unit
 from apps.budgets.services.opening import apply_terms
-from apps.budgets.services.tending import begin_counting, evaluate
+from apps.budgets.services.tending import begin_counting, evaluate, forget_what_is_gone
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +81,8 @@ def change_budget(
         budget.recounted_at = None if recount else budget.recounted_at
         budget.version += 1
         budget.save()
+        if recount:
+            forget_what_is_gone(budget=budget)
         if draft.unit != was.unit:
             hold_by_unit(budget)
         apply_terms(budget)

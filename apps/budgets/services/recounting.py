@@ -60,15 +60,44 @@ def differences(rule: Rule, counter_ids: Collection[int]) -> list[Difference]:
     """What these counters of one budget lack against the books, one for each, read in one statement."""
     asked = used(rule)
     with connection.cursor() as cursor:
-        cursor.execute(_statement(asked, rule.each), {**asked.parameters, "counters": list(counter_ids), "far": _FAR})
+        parameters = {"since": None, **asked.parameters, "counters": list(counter_ids), "far": _FAR}
+        cursor.execute(_statement(asked, rule.each), parameters)
         return [Difference(*row) for row in cursor.fetchall()]
+
+
+_IS_KNOWN = """greatest(w.starts, %(since)s::timestamptz)
+            >= coalesce((SELECT {kept} FROM costs_booksstate), '-infinity')"""
+"""Whether all that a counter counts is still there."""
+
+
+def _kept_from(asked: Used) -> str:
+    """Since when the table that answers is whole: sums outlive records."""
+    return "records_from" if asked.table == "costs_usagerecord" else "rollups_from"
+
+
+@transaction.atomic
+def forget_unknown(*, rule: Rule, counter_ids: Collection[int]) -> None:
+    """Empty those of these counters of whose usage retention dropped something: new terms cannot be counted back there.
+
+    A recount then gives them what is left. What they hold was counted by other terms, and says nothing of the new ones.
+    """
+    asked = used(rule)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT w.id FROM (SELECT id, period_start AS starts FROM budgets_counter WHERE id = ANY(%(counters)s)) w"
+            f" WHERE NOT {_IS_KNOWN.format(kept=_kept_from(asked))}",
+            {"counters": list(counter_ids), "since": rule.counted_since},
+        )
+        found = [row[0] for row in cursor.fetchall()]
+    if found:
+        empty(counter_ids=found)
 
 
 _CONVERSATIONS = " AND r.conversation_id IN (SELECT substr(each_value, strpos(each_value, ':') + 1) FROM w)"
 
 
 def _statement(asked: Used, each: str) -> str:
-    """One row a counter. A counter whose records retention may have dropped is left as it is."""
+    """One row a counter. A counter of whose usage retention may have dropped something is left as it is."""
     by_index = _CONVERSATIONS if each == "conversation" else ""
     return f"""
         WITH w AS MATERIALIZED (
@@ -83,8 +112,7 @@ def _statement(asked: Used, each: str) -> str:
         )
         SELECT w.id, coalesce(s.amount, 0) - w.spent, coalesce(s.unpriced, 0) - w.unpriced_calls
         FROM w LEFT JOIN sums s ON s.id = w.id
-        WHERE w.starts >= coalesce((SELECT greatest(records_from, rollups_from) FROM costs_booksstate), '-infinity')
-            OR coalesce(s.amount, 0) > w.spent
+        WHERE {_IS_KNOWN.format(kept=_kept_from(asked))} OR coalesce(s.amount, 0) > w.spent
         ORDER BY w.id"""
 
 

@@ -71,6 +71,13 @@ def begin_counting(*, budget: Budget, patient: bool = False) -> bool:
     return True
 
 
+def forget_what_is_gone(*, budget: Budget) -> None:
+    """Before a budget is counted by new terms: what cannot be counted anew is taken out of the present period."""
+    rule = rules_of([budget])[0]
+    present = Counter.objects.filter(budget=budget, period_start__gte=rule.cycle.span(timezone.now()).start)
+    recounting.forget_unknown(rule=rule, counter_ids=list(present.values_list("id", flat=True)))
+
+
 def _limit_time() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{_COUNT_MS}ms"])

@@ -18,6 +18,7 @@ from apps.budgets.domain.drafts import Draft
 from apps.budgets.domain.sentences import (
     at_once_words,
     covers_words,
+    gone_words,
     replay_values_words,
     replay_words,
     sentence,
@@ -26,9 +27,11 @@ from apps.budgets.domain.sentences import (
 from apps.budgets.forms.budget import BudgetForm, blank, initial, zones
 from apps.budgets.models import Budget
 from apps.budgets.selectors.budgets import budgets_of
+from apps.budgets.selectors.matching import Rule
 from apps.budgets.selectors.replays import Replay, agents_of, replayed
 from apps.budgets.selectors.spending import TooMuch
 from apps.budgets.selectors.standing import standing
+from apps.budgets.selectors.used import gone_before
 from apps.budgets.services import editing
 from apps.budgets.views.budgets import budget_of
 from apps.costs.selectors.known_names import known_names
@@ -156,14 +159,26 @@ def _preview_of(request: PageRequest, form: BudgetForm, changed: Budget | None =
 
 
 def _now_told(draft: Draft, found: Replay, changed: Budget | None, now: datetime, *, is_kept: bool) -> tuple[str, ...]:
-    """What it covers in the running period, and what would begin at once. Raises TooMuch."""
+    """What it covers in the running period, what of it nobody can count, and what would begin at once.
+
+    Raises TooMuch.
+    """
+    gone = _gone_told(draft, found.rule, changed, now) if is_kept else ()
     if not found.periods:
-        return ()
+        return gone
     running = found.periods[-1]
     held = standing(changed, now).state.in_force if changed is not None else ()
     covers = covers_words(running, agents_of(found.rule, running.span, now), draft.unit)
     at_once = at_once_words(running, held, draft.limit, draft.unit) if is_kept and not draft.paused else ""
-    return (covers, at_once) if at_once else (covers,)
+    return (covers, *gone, at_once) if at_once else (covers, *gone)
+
+
+def _gone_told(draft: Draft, rule: Rule, changed: Budget | None, now: datetime) -> tuple[str, ...]:
+    """A counter that stands knows what was dropped meanwhile, as long as it counts the same."""
+    if changed is not None and not draft.counts_otherwise(editing.draft_of(changed)):
+        return ()
+    kept_from = gone_before(rule, rule.cycle.span(now))
+    return (gone_words(kept_from, rule.cycle),) if kept_from is not None else ()
 
 
 def _render(request: PageRequest, form: BudgetForm, preview: Preview | None, found: Budget | None) -> HttpResponse:
