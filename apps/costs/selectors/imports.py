@@ -35,16 +35,17 @@ def stored_ids(usage_ids: Sequence[str], *, project_id: int) -> set[str]:
     return {usage_id for usage_id, hashed in hashes.items() if hashed in stored}
 
 
-def stored_from_elsewhere(
-    calls: Sequence[tuple[str, str | None, datetime]], *, prefix: str, project_id: int | None
-) -> set[str]:
-    """Those of the calls (usage id, id of the source, time) that a record of another file or way tells of.
+def stored_otherwise(calls: Sequence[tuple[str, str | None, datetime]], *, project_id: int | None) -> set[str]:
+    """Those of the calls (usage id, id of the source, time) that another record, or one before them, tells of.
 
-    It has the same id of the source and the very same time: exports that overlap, or the same one written anew.
+    It has the same id of the source and the very same time: a row that stands twice, exports that overlap, or one that
+    was written anew.
     """
     known = [(usage_id, source_id, at) for usage_id, source_id, at in calls if source_id]
+    first = {(source_id, at): usage_id for usage_id, source_id, at in reversed(known)}
+    repeated = {usage_id for usage_id, source_id, at in known if first[source_id, at] != usage_id}
     if project_id is None or not known:
-        return set()
+        return repeated
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -52,19 +53,18 @@ def stored_from_elsewhere(
             FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS w(id, source_id, at)
             JOIN costs_usagerecord r ON r.project_id = %s AND r.occurred_at = w.at
                 AND (r.response_id = w.source_id OR r.request_id = w.source_id)
-                AND NOT starts_with(r.usage_id, %s)
+                AND r.usage_id <> w.id
                 AND r.occurred_at BETWEEN %s AND %s
             """,
             [
                 *map(list, zip(*known, strict=True)),
                 project_id,
-                prefix,
                 # Constants, so that the planner leaves out the other months.
                 min(at for _, _, at in known),
                 max(at for _, _, at in known),
             ],
         )
-        return {usage_id for (usage_id,) in cursor.fetchall()}
+        return repeated | {usage_id for (usage_id,) in cursor.fetchall()}
 
 
 def stored_usage(prefix: str, *, project_id: int, first_at: datetime, last_at: datetime) -> StoredUsage:

@@ -225,7 +225,7 @@ def test_a_damaged_file_keeps_its_good_rows_and_goes_on_once_it_is_whole(tmp_pat
     path = tmp_path / "spans.json"
     row = {"id": "1", "type": "GENERATION", "start_time": "2026-11-01 10:00:00", "provided_model_name": "gpt-4o",
            "usage_details": {"input": 1000, "output": 100}}  # fmt: skip
-    path.write_text(json.dumps([row, row]).removesuffix("]"))
+    path.write_text(json.dumps([row, row | {"id": "2"}]).removesuffix("]"))
     report = run(path, format="langfuse-observations", provider="", model="")
 
     assert "ends early" in report.error
@@ -289,6 +289,16 @@ def test_exports_that_overlap_count_no_call_twice(tmp_path: Path) -> None:
     assert run_spend_log(wanted, project="other").calls == 4
     later = spend_log(tmp_path / "cache.jsonl", [1], startTime="2026-11-01T11:00:00Z")
     assert run_spend_log(later).calls == 1
+
+
+def test_a_call_that_stands_twice_in_a_file_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "BATCH", 3)
+    path = spend_log(tmp_path / "both.jsonl", [0, 1, 1, 2, 0, 3])
+    report = run_spend_log(path)
+    assert (report.calls, report.elsewhere, report.cost_usd) == (4, 2, Decimal("2.0"))
+    again = run_spend_log(path, again=True)
+    assert (again.calls, again.duplicates, again.elsewhere) == (0, 4, 2)
+    assert stored() == (4, Decimal("2.0"))
 
 
 def test_a_damaged_file_that_is_mended_counts_no_call_twice(tmp_path: Path) -> None:

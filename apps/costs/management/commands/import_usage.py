@@ -126,7 +126,7 @@ def _repeats(report: Report) -> Iterator[str]:
     if report.duplicates:
         yield f"  duplicates: {report.duplicates:,} records were stored before"
     if report.elsewhere:
-        yield f"  stored before: {report.elsewhere:,} calls came from another file or another way; not stored again"
+        yield f"  stored before: {report.elsewhere:,} calls came from another row, file or way; not stored again"
     if report.conflicts:
         yield f"  conflicts: {report.conflicts:,} records were stored before with other options; those stand"
 

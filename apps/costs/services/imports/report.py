@@ -38,7 +38,7 @@ class Report:
     conflicts: int = 0
     already_done: int = 0
     elsewhere: int = 0
-    """Calls with an id of their source that are stored already, from another file or as they happened."""
+    """Calls with an id of their source that are stored already, from another row or file, or as they happened."""
     left_out: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     examples: list[RefusedRow] = field(default_factory=list)

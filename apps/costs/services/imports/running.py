@@ -19,7 +19,7 @@ from apps.access.services import audit
 from apps.costs.domain import tokens
 from apps.costs.domain.importing import FORMATS, BadFile, Format, Item, LeftOut, Options, Read, Unreadable
 from apps.costs.models import ImportRun, ImportStatus
-from apps.costs.selectors.imports import stored_from_elsewhere, stored_ids, stored_usage
+from apps.costs.selectors.imports import stored_ids, stored_otherwise, stored_usage
 from apps.costs.services.imports.preview import previewed
 from apps.costs.services.imports.report import Report
 from apps.costs.services.imports.source import Source
@@ -165,9 +165,8 @@ class _Import:
         self.check()
         batch, self.batch = self.batch, []
         records = [self._record(item) for item in batch]
-        elsewhere = stored_from_elsewhere(
+        elsewhere = stored_otherwise(
             [(one["id"], _source_id(one), item.at) for one, item in zip(records, batch, strict=True)],
-            prefix=self.prefix,
             project_id=project_id_of(self.wanted.project),
         )
         self.report.elsewhere += len(elsewhere)
