@@ -11,7 +11,8 @@ import pytest
 from django.test import Client
 
 from apps.access.models import AuditEntry, User
-from apps.costs.models import InvoiceLine
+from apps.costs.models import BooksState, InvoiceLine
+from apps.costs.selectors.invoices import forget
 from tests.cast import HeldKey
 from tests.costs.factories import make_usage, record
 
@@ -159,6 +160,25 @@ def test_a_file_with_a_wrong_line_is_not_saved(browser: Client) -> None:
 
     assert "1 new, 0 changed, 0 as they stand, 1 wrong" in text(answer)
     assert not InvoiceLine.objects.exists()
+
+
+def test_a_line_whose_usage_retention_dropped_says_so_and_bends_no_error_bar(
+    browser: Client, admin_key: HeldKey
+) -> None:
+    line = entered(browser)
+    assert "± 20.0%" in text(browser.get("/prices/invoices"))
+    BooksState.objects.update_or_create(id=1, defaults={"rollups_from": DAY + timedelta(days=3)})
+    forget()
+
+    listed, shown = (text(browser.get(path)) for path in ("/prices/invoices", f"/prices/invoices/{line.pk}"))
+    assert "usage dropped by retention" in listed
+    assert "±" not in listed
+    assert "not known any more" in shown
+    assert "of what was billed" not in shown
+    (row,) = csv.DictReader(StringIO(text(browser.get("/prices/invoices.csv")), newline=""))
+    assert (row["amount_usd"], row["our_usd"], row["difference_usd"]) == ("10.000000000000000", "", "")
+    (told,) = admin_key.client.get("/api/invoices").json()["results"]
+    assert (told["our_usd"], told["difference_usd"], told["difference_percent"]) == (None, None, None)
 
 
 def test_commas_that_are_not_between_thousands_are_not_taken_away(browser: Client) -> None:

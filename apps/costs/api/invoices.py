@@ -49,8 +49,8 @@ class InvoiceOut(serializers.Serializer[Any]):
 
 
 class CheckedInvoiceOut(InvoiceOut):
-    our_usd = serializers.CharField()
-    difference_usd = serializers.CharField(help_text="billed less counted")
+    our_usd = serializers.CharField(allow_null=True, help_text="null where retention dropped sums of its days")
+    difference_usd = serializers.CharField(allow_null=True, help_text="billed less counted")
     difference_percent = serializers.CharField(allow_null=True)
     unpriced_calls = serializers.IntegerField()
     estimated_calls = serializers.IntegerField()
@@ -132,8 +132,8 @@ def _told(line: InvoiceLine) -> dict[str, Any]:
 def _checked(row: CheckedLine) -> dict[str, Any]:
     return {
         **_told(row.line),
-        "our_usd": format_money(row.ours),
-        "difference_usd": format_money(row.difference),
+        "our_usd": None if row.ours is None else format_money(row.ours),
+        "difference_usd": None if row.difference is None else format_money(row.difference),
         "difference_percent": None if row.percent is None else str(row.percent),
         "unpriced_calls": row.totals.unpriced_calls,
         "estimated_calls": row.totals.estimated_calls,

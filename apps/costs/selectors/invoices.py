@@ -15,6 +15,7 @@ from apps.costs.domain.invoicing import ZERO, Compared, ErrorBar, ErrorRates, er
 from apps.costs.domain.kinds import CostSource
 from apps.costs.models import InvoiceLine
 from apps.costs.selectors import metrics
+from apps.costs.selectors.horizon import horizon
 from apps.costs.selectors.metrics import BadQuery, GroupRow, Totals, UsageQuery
 
 MOST_RECORD_DAYS = 31
@@ -25,26 +26,30 @@ _remembered: tuple[object, float, ErrorRates | None] | None = None
 
 @dataclass(frozen=True, slots=True)
 class CheckedLine:
-    """A line with our own total of the same days, and what may explain the difference."""
+    """A line with our own total of the same days, and what may explain the difference.
+
+    `is_gone`: retention dropped sums of its days, so nothing can be said any more of what was counted.
+    """
 
     line: InvoiceLine
     totals: Totals
     is_running: bool
+    is_gone: bool = False
 
     @property
-    def ours(self) -> Decimal:
-        """What was counted, in USD, exact."""
-        return self.totals.cost_usd
+    def ours(self) -> Decimal | None:
+        """What was counted, in USD, exact; None where it is gone."""
+        return None if self.is_gone else self.totals.cost_usd
 
     @property
-    def difference(self) -> Decimal:
+    def difference(self) -> Decimal | None:
         """Billed less counted: above 0 the provider billed more."""
-        return self.line.amount_usd - self.ours
+        return None if self.ours is None else self.line.amount_usd - self.ours
 
     @property
     def percent(self) -> Decimal | None:
-        """The difference in percent of what was billed; None when that is 0."""
-        if not self.line.amount_usd:
+        """The difference in percent of what was billed; None when that is 0, or there is no difference to tell."""
+        if not self.line.amount_usd or self.difference is None:
             return None
         return (Decimal(100) * self.difference / self.line.amount_usd).quantize(Decimal("0.01"))
 
@@ -67,6 +72,7 @@ def checked(lines: Sequence[InvoiceLine], *, now: datetime) -> list[CheckedLine]
     """Lines with our totals: one question for each distinct period."""
     found: dict[Period, list[GroupRow]] = {}
     answer = []
+    kept_from = horizon().rollups_from
     for line in lines:
         billed = line.billed()
         period = (billed.start, billed.end)
@@ -75,7 +81,8 @@ def checked(lines: Sequence[InvoiceLine], *, now: datetime) -> list[CheckedLine]
         meant = [
             row.totals for row in found[period] if row.values[0] == line.provider and line.model in ("", row.values[1])
         ]
-        answer.append(CheckedLine(line, metrics.added(meant), billed.end > now))
+        is_gone = kept_from is not None and billed.start < kept_from
+        answer.append(CheckedLine(line, metrics.added(meant), billed.end > now, is_gone))
     return answer
 
 
@@ -127,7 +134,7 @@ def _compared(now: datetime) -> Iterable[Compared]:
     oldest = now.date() - timedelta(days=settings.INVOICE_CHECK_DAYS)
     lines = list(invoice_lines().filter(last_day__gte=oldest, last_day__lt=now.date()))
     for one in checked(lines, now=now):
-        if not one.is_running:
+        if not one.is_running and one.ours is not None:
             month = one.line.first_day.replace(day=1)
             yield Compared(one.line.provider, month, one.line.amount_usd, one.ours)
 
