@@ -56,7 +56,7 @@ def drop_old(*, now: datetime) -> int:
 def _remind(alerts: list[Alert], now: datetime) -> None:
     """One more reminder each; a number makes it one, however many notice that it is due."""
     mailing = Alert.objects.filter(id__in=[alert.pk for alert in alerts if alert.mails])
-    said = mailing.annotate(said=_reminders()).values_list("id", "said")
+    said = mailing.annotate(said=_reminders()).order_by("id").values_list("id", "said")
     Announcement.objects.bulk_create(
         [Announcement(alert_id=pk, event=Event.REMINDER, number=times + 1, made_at=now) for pk, times in said],
         ignore_conflicts=True,
