@@ -97,10 +97,12 @@ def test_api_by_role(charlie: Client, ann: User, bob: User, alice: User, signed_
 
 
 def test_api_by_scope(make_held_key: Callable[..., HeldKey], bob: User) -> None:
+    """Methods that an endpoint does not have are asked for by role alone: 405 is what everybody hears."""
     wrong = []
+    declared = [(one, method) for one, method in itertools.product(APIS, API_METHODS) if method in one.scopes]
     for scope in Scope:
         of_owner, of_admin = make_held_key(scope), make_held_key(scope, maker=bob)
-        for endpoint, method in itertools.product(APIS, API_METHODS):
+        for endpoint, method in declared:
             for held, role in ((of_owner, Role.OWNER), (of_admin, Role.ADMIN)):
                 wrong += wrong_cell(endpoint, method, held.client, role, {scope})
     assert wrong == []
