@@ -68,12 +68,15 @@ class _Borrowed(threading.local):
 
 
 _borrowed = _Borrowed()
+_may_keep: WeakKeyDictionary[Any, deque[None]] = WeakKeyDictionary()
+"""So many threads may keep a connection of a pool at once: who keeps one and needs another still finds one."""
 
 
 class OneConnection:
     """Statements inside that would each borrow a connection borrow one, at the first of them.
 
-    Only for code that asks two or three times in a millisecond: nobody else has the connection meanwhile.
+    Only for code that asks two or three times in a millisecond: nobody else has the connection meanwhile. Where half of
+    the pool is kept already, each statement borrows one as elsewhere.
     """
 
     def __enter__(self) -> None:
@@ -83,7 +86,25 @@ class OneConnection:
         _borrowed.depth -= 1
         if not _borrowed.depth and (driver := _borrowed.driver) is not None:
             _borrowed.driver = None
-            cast(Any, driver)._pool.putconn(driver)
+            pool = cast(Any, driver)._pool
+            pool.putconn(driver)
+            _may_keep[pool].append(None)
+
+
+def _keeps(pool: Any, driver: psycopg.Connection[Any]) -> bool:
+    """Whether this thread keeps the connection until the end of `OneConnection`, if there may be one more that does."""
+    if not _borrowed.depth:
+        return False
+    if _borrowed.driver is None:
+        left = _may_keep.get(pool)
+        if left is None:
+            left = _may_keep.setdefault(pool, deque([None] * (pool.max_size // 2)))
+        try:
+            left.pop()
+        except IndexError:
+            return False
+        _borrowed.driver = driver
+    return True
 
 
 def numbered(sql: bytes, parameters: Sequence[Any]) -> None:
@@ -104,14 +125,13 @@ def _on_connection(
         here.ensure_connection()
         return run(here.connection, sql, parameters)
     driver = _borrowed.driver or pool.getconn()
-    if _borrowed.depth:
-        _borrowed.driver = driver
+    is_kept = _keeps(pool, driver)
     try:
         if not driver.autocommit:
             driver.autocommit = True
         return run(driver, sql, parameters)
     finally:
-        if not _borrowed.depth:
+        if not is_kept:
             pool.putconn(driver)
 
 

@@ -1,5 +1,7 @@
 """Prepared statements without a cursor: the same rows, plans that end, values that only a cursor knows."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -117,6 +119,29 @@ def test_what_asks_twice_borrows_once() -> None:
             other = pool.getconn()  # nobody else has it meanwhile
             assert prepared("SELECT pg_backend_pid()", []) == [(first,)] != [(other.info.backend_pid,)]
             pool.putconn(other)
+    assert pool.get_stats()["pool_available"] == pool.get_stats()["pool_size"]
+
+
+def test_half_of_the_pool_at_most_is_kept_while_its_keepers_need_more() -> None:
+    """Each keeps a connection and then asks through the framework, which borrows another: nobody waits for ever."""
+    connection.close()
+    pool = cast(Any, connection).pool
+    everybody = threading.Barrier(pool.max_size)
+
+    def ask() -> list[Any]:
+        try:
+            with OneConnection():
+                first = prepared("SELECT 1", [])
+                everybody.wait(10)
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 2")
+                    return [*first, *cursor.fetchall()]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(pool.max_size) as threads:
+        found = [one.result(30) for one in [threads.submit(ask) for _ in range(pool.max_size)]]
+    assert found == [[(1,), (2,)]] * pool.max_size
     assert pool.get_stats()["pool_available"] == pool.get_stats()["pool_size"]
 
 
