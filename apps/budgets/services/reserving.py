@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -187,9 +188,15 @@ def _in_any(
     }
     if together is None:
         return prepared(RESERVE, values)
-    sql = f"CALL {together.procedure}({RESERVE_PLACES}, {together.places}, %(alone)s::bool, NULL, NULL)"
-    rows = prepared(sql, values | together.values | {"alone": not is_within})
+    values |= together.values
+    values["alone"] = not is_within
+    rows = prepared(_call_of(together.procedure, together.places), values)
     return [(*row, is_within) for row in rows]  # It has waited itself where it could.
+
+
+@lru_cache(maxsize=8)
+def _call_of(procedure: str, places: str) -> str:
+    return f"CALL {procedure}({RESERVE_PLACES}, {places}, %(alone)s::bool, NULL, NULL)"
 
 
 def _of_error(error: Error, asked: _Asked) -> Reserved | None:

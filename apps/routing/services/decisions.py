@@ -118,7 +118,9 @@ def preview(*, caller: Caller, asked: Asked, now: datetime, under: InForce | Non
             f'You may not ask for the project "{asked.project}".', code="forbidden_project", path="project"
         )
     facts = _facts(caller, asked, project_id, 0)
-    asking = Asking(asked, caller, project_id, 0, PREVIEW, "", now, _ask_hash(asked.message), facts)
+    asking = Asking(
+        asked, caller, project_id, 0, PREVIEW, "", now, _ask_hash(asked.message, _heard(asked.message)), facts
+    )
     seen = see(asking.facts, role=asked.role or "", decision_id=None, now=now)
     assert seen is not None
     return _answer(asking, under or in_force(), seen)[0]
@@ -137,7 +139,8 @@ def _placed(caller: Caller, asked: Asked, now: datetime) -> Asking:
 def _asking(caller: Caller, asked: Asked, project_id: int, agent_id: int, now: datetime) -> Asking:
     identity = asked.id or new_id()
     facts = _facts(caller, asked, project_id, agent_id)
-    fingerprint, ask_hash = _fingerprint(asked), _ask_hash(asked.message)
+    heard = _heard(asked.message)
+    fingerprint, ask_hash = _fingerprint(asked, heard), _ask_hash(asked.message, heard)
     return Asking(asked, caller, project_id, agent_id, identity, fingerprint, now, ask_hash, facts)
 
 
@@ -324,19 +327,20 @@ def _trial(identity: str) -> int:
     return WHOLE * int.from_bytes(drawn, "big") >> 64
 
 
-def _fingerprint(asked: Asked) -> str:
-    """A keyed hash of the question: nobody without the key can try messages against it."""
-    return str(uuid.UUID(bytes=_keyed("bursar.decision", msgspec.json.encode(asked))[:16]))
+def _heard(message: str) -> bytes:
+    """A keyed hash of the message: nobody without the key can try messages against it."""
+    return hmac.digest(_key_of("bursar.ask", settings.SECRET_KEY), message.encode(), "sha256")
 
 
-def _ask_hash(message: str) -> int | None:
-    if not message.strip():
-        return None
-    return int.from_bytes(_keyed("bursar.ask", message.encode())[:8], "big", signed=True)
+def _fingerprint(asked: Asked, heard: bytes) -> str:
+    """A keyed hash of the question, the message by its own."""
+    rest = msgspec.json.encode(msgspec.structs.replace(asked, message=""))
+    key = _key_of("bursar.decision", settings.SECRET_KEY)
+    return str(uuid.UUID(bytes=hashlib.blake2b(heard + rest, digest_size=16, key=key).digest()))
 
 
-def _keyed(purpose: str, value: bytes) -> bytes:
-    return hmac.digest(_key_of(purpose, settings.SECRET_KEY), value, "sha256")
+def _ask_hash(message: str, heard: bytes) -> int | None:
+    return int.from_bytes(heard[:8], "big", signed=True) if message.strip() else None
 
 
 @lru_cache(maxsize=8)

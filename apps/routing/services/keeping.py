@@ -50,6 +50,7 @@ _ALONE = f"""
 """Does not wait for the disk: a crash of the database may lose its last decisions, but nothing of money."""
 _TOGETHER = "routing_hold_and_keep"
 _NAMED = ", ".join(f"%(decision_{name})s::{kind}" for name, kind in _COLUMNS.items())
+_OWN_NAMES = tuple(f"decision_{name}" for name in _COLUMNS)
 
 
 class Asking(msgspec.Struct, frozen=True):
@@ -83,8 +84,7 @@ def together_with_hold(asking: Asking, answer: Mapping[str, Any], reached: Reach
 
     The statement fails when a decision of this id was kept before.
     """
-    row = _row(asking, answer, reached)
-    return Together(_TOGETHER, _NAMED, {f"decision_{name}": value for name, value in zip(_COLUMNS, row, strict=True)})
+    return Together(_TOGETHER, _NAMED, dict(zip(_OWN_NAMES, _row(asking, answer, reached), strict=True)))
 
 
 def _row(asking: Asking, answer: Mapping[str, Any], reached: Reached) -> list[Any]:

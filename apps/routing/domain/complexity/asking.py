@@ -1,7 +1,6 @@
 """What the analyzer is asked and what it answers."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import msgspec
 
@@ -30,7 +29,7 @@ class ConversationState(msgspec.Struct, frozen=True):
     previous_score: float | None = None
 
 
-class Factor(NamedTuple):
+class Factor(msgspec.Struct, frozen=True):
     """One reason for the score: a value between 0 and 1, and what it adds to the log-odds of "hard"."""
 
     name: str

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
-from typing import NamedTuple
+
+import msgspec
 
 from apps.routing.domain.complexity.asking import Ask, ConversationState
 from apps.routing.domain.complexity.attached import without_attached
@@ -103,7 +104,7 @@ class Lexicons:
         return hits
 
 
-class Reasoned(NamedTuple):
+class Reasoned(msgspec.Struct, frozen=True):
     """What a factor found."""
 
     value: float
