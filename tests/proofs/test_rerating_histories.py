@@ -235,7 +235,7 @@ def _prove(**options: Any) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_rerating_is_exact_and_reversible() -> None:
-    _prove(max_examples=12, stateful_step_count=8, derandomize=True, phases=[Phase.generate])
+    _prove(max_examples=8, stateful_step_count=8, derandomize=True, phases=[Phase.generate])
 
 
 @pytest.mark.prove
