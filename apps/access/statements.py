@@ -8,7 +8,6 @@ does a statement within a transaction, which could not go on after a plan was fo
 
 import re
 import select
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -60,53 +59,6 @@ def prepared(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Rows:
         return _on_connection(here, _rows, sql, parameters)
 
 
-class _Borrowed(threading.local):
-    """What this thread has borrowed for several statements."""
-
-    depth = 0
-    driver: psycopg.Connection[Any] | None = None
-
-
-_borrowed = _Borrowed()
-_may_keep: WeakKeyDictionary[Any, deque[None]] = WeakKeyDictionary()
-"""So many threads may keep a connection of a pool at once: who keeps one and needs another still finds one."""
-
-
-class OneConnection:
-    """Statements inside that would each borrow a connection borrow one, at the first of them.
-
-    Only for code that asks two or three times in a millisecond: nobody else has the connection meanwhile. Where half of
-    the pool is kept already, each statement borrows one as elsewhere.
-    """
-
-    def __enter__(self) -> None:
-        _borrowed.depth += 1
-
-    def __exit__(self, *_: object) -> None:
-        _borrowed.depth -= 1
-        if not _borrowed.depth and (driver := _borrowed.driver) is not None:
-            _borrowed.driver = None
-            pool = cast(Any, driver)._pool
-            pool.putconn(driver)
-            _may_keep[pool].append(None)
-
-
-def _keeps(pool: Any, driver: psycopg.Connection[Any]) -> bool:
-    """Whether this thread keeps the connection until the end of `OneConnection`, if there may be one more that does."""
-    if not _borrowed.depth:
-        return False
-    if _borrowed.driver is None:
-        left = _may_keep.get(pool)
-        if left is None:
-            left = _may_keep.setdefault(pool, deque([None] * (pool.max_size // 2)))
-        try:
-            left.pop()
-        except IndexError:
-            return False
-        _borrowed.driver = driver
-    return True
-
-
 def numbered(sql: bytes, parameters: Sequence[Any]) -> None:
     """Run a statement with places $1, $2 and so on, planned once for each connection; nobody reads its rows.
 
@@ -124,15 +76,13 @@ def _on_connection(
     if pool is None:
         here.ensure_connection()
         return run(here.connection, sql, parameters)
-    driver = _borrowed.driver or pool.getconn()
-    is_kept = _keeps(pool, driver)
+    driver = pool.getconn()
     try:
         if not driver.autocommit:
             driver.autocommit = True
         return run(driver, sql, parameters)
     finally:
-        if not is_kept:
-            pool.putconn(driver)
+        pool.putconn(driver)
 
 
 def _run_numbered(driver: psycopg.Connection[Any], sql: bytes, parameters: Sequence[Any]) -> Rows:

@@ -1,7 +1,5 @@
 """Prepared statements without a cursor: the same rows, plans that end, values that only a cursor knows."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -13,7 +11,7 @@ from django.db import DataError, connection, transaction
 from django.db.utils import ProgrammingError
 
 from apps.access import statements
-from apps.access.statements import OneConnection, numbered, prepared
+from apps.access.statements import numbered, prepared
 from apps.costs.services.ingest.literals import uuid_array
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,44 +103,6 @@ def test_connections_whose_server_went_away_are_not_handed_out() -> None:
         for pid in pids:
             other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     assert prepared("SELECT pg_backend_pid()", [])[0][0] not in pids
-
-
-def test_what_asks_twice_borrows_once() -> None:
-    connection.close()
-    pool = cast(Any, connection).pool
-    prepared("SELECT 1", [])
-    for _ in range(20):  # the pool has eight
-        with OneConnection():
-            ((first,),) = prepared("SELECT pg_backend_pid()", [])
-            with OneConnection(), pytest.raises(DataError):
-                prepared("SELECT 1 / %s::int", [0])
-            other = pool.getconn()  # nobody else has it meanwhile
-            assert prepared("SELECT pg_backend_pid()", []) == [(first,)] != [(other.info.backend_pid,)]
-            pool.putconn(other)
-    assert pool.get_stats()["pool_available"] == pool.get_stats()["pool_size"]
-
-
-def test_half_of_the_pool_at_most_is_kept_while_its_keepers_need_more() -> None:
-    """Each keeps a connection and then asks through the framework, which borrows another: nobody waits for ever."""
-    connection.close()
-    pool = cast(Any, connection).pool
-    everybody = threading.Barrier(pool.max_size)
-
-    def ask() -> list[Any]:
-        try:
-            with OneConnection():
-                first = prepared("SELECT 1", [])
-                everybody.wait(10)
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT 2")
-                    return [*first, *cursor.fetchall()]
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(pool.max_size) as threads:
-        found = [one.result(30) for one in [threads.submit(ask) for _ in range(pool.max_size)]]
-    assert found == [[(1,), (2,)]] * pool.max_size
-    assert len(statements._may_keep[pool]) == pool.max_size // 2, "all of them may keep one again"
 
 
 def test_numbered_values_go_as_text_or_binary(monkeypatch: pytest.MonkeyPatch) -> None:

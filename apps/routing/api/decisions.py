@@ -16,7 +16,6 @@ from apps.access.domain.identity import Scope
 from apps.access.selectors.places import project_id_of
 from apps.access.services.known_keys import KnownKey
 from apps.access.services.places import DEFAULT_PROJECT
-from apps.access.statements import OneConnection
 from apps.costs.api.asking import refusal
 from apps.routing.api import schema
 from apps.routing.domain.asked import FIELDS, Asked, read
@@ -39,8 +38,7 @@ class DecisionsView(QuickView):
         asked = read(raw) if isinstance(raw, dict) else None
         if not isinstance(asked, Asked):
             return None
-        with OneConnection():
-            decided = decide_for_key(known=known, asked=asked, now=timezone.now())
+        decided = decide_for_key(known=known, asked=asked, now=timezone.now())
         if decided is None:
             return None
         told = msgspec.json.encode(_told(decided, raw))
