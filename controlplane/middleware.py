@@ -109,7 +109,7 @@ class ShortWay:
         }
         self._origin_of = RequestIdMiddleware(_nobody).origin_of
         self._security = SecurityMiddleware(_nobody)
-        self._constants: dict[bool, tuple[tuple[str, str], ...]] = {}
+        self._constants: dict[tuple[Any, ...], tuple[tuple[str, str], ...]] = {}
         self._caught = convert_exception_to_response(cast(Any, self._answer))
 
     def answer(self, request: HttpRequest) -> HttpResponse | None:
@@ -138,16 +138,16 @@ class ShortWay:
 
     def _constant(self, request: HttpRequest, answer: HttpResponse) -> Iterable[tuple[str, str]]:
         """What every answer has, as far as this one does not say it itself."""
-        is_secure = request.is_secure()
-        constant = self._constants.get(is_secure)
+        key = (request.is_secure(), *[name for name, _ in answer.items()])
+        constant = self._constants.get(key)
         if constant is None:
             bare = HttpResponse()
             del bare.headers["Content-Type"]
             _set_constant(bare)
-            constant = self._constants[is_secure] = tuple(self._security.process_response(request, bare).items())
-        if len(answer.headers) == 1:  # the type of its content
-            return constant
-        return [(name, value) for name, value in constant if name not in answer.headers]
+            every = self._security.process_response(request, bare).items()
+            constant = tuple([(name, value) for name, value in every if name not in answer.headers])
+            self._constants[key] = constant  # by the names that the views give, which are few
+        return constant
 
     def _answer(self, request: HttpRequest) -> HttpResponse | None:
         request.get_host()  # raises for a host that is not this installation
