@@ -10,11 +10,12 @@ commit waits itself, as commits do, which saves a trip. What others read of a ro
 wait, which is for this one's log too; so nothing that was answered can be lost.
 """
 
-_WAITED = "clock_timestamp() - statement_timestamp() > interval '400 us'"
-"""True in a statement that had to wait for the counter: alone it is there in a tenth of that."""
-_WAITS = """CASE WHEN waited_at > clock_timestamp() - interval '10 ms'
+_WAITED = "clock_timestamp() - statement_timestamp() > interval '1 ms'"
+"""True in a statement that had to wait for the counter: alone it is there in a twentieth of that, and one that only
+lost the processor for a moment is not taken for it."""
+_WAITS = """CASE WHEN waited_at > clock_timestamp() - interval '3 ms'
     THEN set_config('synchronous_commit', 'off', true) = 'off' ELSE false END AS waits"""
-"""A counter counts as wanted by many for ten milliseconds, in which it is changed some dozen times if that is true."""
+"""A counter counts as wanted by many for three milliseconds, in which it is changed a dozen times if that is true."""
 
 RESERVE_PLACES = """
     %(version)s::bigint, %(public_id)s::text, %(project)s::int, %(fingerprint)s::text, %(key)s::bigint,
