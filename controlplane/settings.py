@@ -64,6 +64,7 @@ TRUSTED_PROXIES = env.list("BURSAR_TRUSTED_PROXIES", default=[])
 CSRF_FAILURE_VIEW = "controlplane.problems.csrf_failure"
 
 INSTALLED_APPS = [
+    "apps.access",  # before django.contrib.auth, whose command `changepassword` it has in its own way
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -74,7 +75,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "apps.access",
     "apps.costs",
     "apps.budgets",
     "apps.routing",

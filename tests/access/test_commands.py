@@ -43,3 +43,15 @@ def test_the_first_key(db: None) -> None:
     assert key.scopes == ["metrics:read", "routing:use", "usage:write"]
     assert HeldKey(key, told["key"]).client.get("/api/schema").status_code == 200
     assert json.loads(run("create_first_key", "--if-none", "--json")) == {"created": False}
+
+
+def test_a_forgotten_password(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = iter(["one", "another", "short", "short", "Corr3ct-horse-9", "Corr3ct-horse-9"])
+    monkeypatch.setattr("apps.access.management.commands.changepassword.getpass", lambda _: next(typed))
+    assert "is changed" in run("changepassword", "Alice@example.org")
+    alice.refresh_from_db()
+    assert alice.check_password("Corr3ct-horse-9")
+    told = [(entry.actor, entry.action, entry.object_id) for entry in AuditEntry.objects.all()]
+    assert told == [("command changepassword", "password.changed", str(alice.pk))]
+    with pytest.raises(CommandError, match="Nobody"):
+        run("changepassword", "nobody@example.org")

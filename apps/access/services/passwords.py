@@ -24,10 +24,13 @@ _LEASE = timedelta(minutes=2)
 
 
 @transaction.atomic
-def change_password(*, person: User, password: str) -> None:
-    """Sets a new password, which ends the person's other sessions. Raises Refused for a weak one."""
+def change_password(*, person: User, password: str, by: str | None = None) -> None:
+    """Sets a new password, which ends the person's other sessions. Raises Refused for a weak one.
+
+    `by` says who did it, if it was not the person.
+    """
     _set(person, password)
-    audit.record(caller=person.email, action="password.changed", obj=person)
+    audit.record(caller=by or person.email, action="password.changed", obj=person)
 
 
 @transaction.atomic
