@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from controlplane import settings
+from controlplane.gunicorn_worker import Worker, board
 
 _host = f"[{settings.WEB_HOST}]" if ":" in settings.WEB_HOST else settings.WEB_HOST
 bind = f"{_host}:{settings.WEB_PORT}"
@@ -23,6 +24,11 @@ proc_name = "bursar-web"
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 # The control socket would be shared by every installation of this account.
 control_socket_disable = True
+
+
+def child_exit(_: object, worker: Worker) -> None:
+    """What was killed has no connections left that another worker could have fewer than."""
+    board.leave(worker.age)
 
 
 def post_worker_init(worker: object) -> None:
