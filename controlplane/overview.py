@@ -151,7 +151,7 @@ def _dearest(question: Asked) -> dict[str, Any]:
         tools = figures.tool_rows(metrics.grouped(query, ("tool",), edges=(), only=("cost_usd",)), question.state)
     dear = [] if set(query.filters) - {"project"} else conversation_page(query, limit=MOST_DEAR).conversations
     costs = money_column([one.cost_usd for one in dear])
-    rows = [(one, cost, conversation_url(one.project, one.id)) for one, cost in zip(dear, costs, strict=True)]
+    rows = [(one, cost, conversation_url(one.sent_project, one.id)) for one, cost in zip(dear, costs, strict=True)]
     return {"tools": tools, "dearest": rows}
 
 

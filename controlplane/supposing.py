@@ -8,7 +8,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from apps.access.domain.identity import Caller, Role
-from apps.access.selectors.places import project_id_of
+from apps.access.selectors.places import standing_project_id_of
 from controlplane.viewstate import NO_VALUE
 
 _DAY = timedelta(days=1)
@@ -27,7 +27,7 @@ def what_if_url(caller: Caller, filters: Iterable[tuple[str, Sequence[str]]], *,
     provider, model = single.get("provider"), single.get("model")
     given = {
         "days": days,
-        "project": project_id_of(single["project"]) if "project" in single else None,
+        "project": standing_project_id_of(single["project"]) if "project" in single else None,
         "agent": single.get("agent"),
         "of_task_type": single.get("task_type"),
         "source": f"{provider}/{model}" if provider and model else None,

@@ -180,7 +180,7 @@ class StandingForm(ServiceForm):
         label="Only the chosen projects", required=False, help_text="Every page, answer and CSV then shows only those."
     )
     projects = forms.ModelMultipleChoiceField(
-        Project.objects.order_by("name"), required=False, widget=forms.CheckboxSelectMultiple
+        Project.objects.standing().order_by("name"), required=False, widget=forms.CheckboxSelectMultiple
     )
 
     def clean(self) -> dict[str, Any]:

@@ -24,9 +24,9 @@ def tend_budgets() -> None:
 
 @shared_task(soft_time_limit=240, time_limit=280)
 def settle_merges() -> None:
-    """Counts budgets anew, past periods too, after agents were merged."""
+    """Counts budgets anew, past periods too, after agents or projects were merged."""
     done = merging.settle_merges(now=timezone.now())
-    sweeps.note("settle-merges", words=f"counted budgets anew for {done} merged agents", behind=False)
+    sweeps.note("settle-merges", words=f"counted budgets anew after {done} merges", behind=False)
 
 
 @shared_task(soft_time_limit=50, time_limit=60)

@@ -64,7 +64,7 @@ def _outcome(given: QueryDict, one: Conversation) -> tuple[dict[str, Any], str]:
     task = given.get("task") or one.id
     if task != one.id and task not in {known.id for known in tasks_in(one)}:
         return {}, "This conversation has no such task."
-    sent: dict[str, Any] = {"task_id": task, "project": one.project, "source": "user"}
+    sent: dict[str, Any] = {"task_id": task, "project": one.sent_project, "source": "user"}
     if success is not None:
         sent["success"] = success
     if quality is not None:
@@ -80,7 +80,7 @@ def _answer(request: PageRequest, one: Conversation, words: str, *, undo: str = 
     """The part of the page that shows how it went; without a script the page itself again."""
     if not request.htmx:
         (messages.success if status == 200 else messages.warning)(request, words)
-        return see_other(f"{conversation_url(one.project, one.id)}#outcome")
+        return see_other(f"{conversation_url(one.sent_project, one.id)}#outcome")
     tasks = tasks_in(one)
     told = judgements(one.project_id, {one.id, *(task.id for task in tasks)})
     context = judging(one, tasks, told, request.caller) | {"problem": words if status != 200 else "", "undone": undo}

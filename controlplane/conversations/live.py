@@ -34,11 +34,11 @@ def live_one(one: Conversation, seen: int | None = None) -> dict[str, Any]:
     """Of one conversation: steps that came after those the page knew."""
     steps = one.calls + one.tool_executions
     known = steps if seen is None else seen
-    named = {"project": one.project, "id": one.id, "seen": str(known)}
+    named = {"project": one.sent_project, "id": one.id, "seen": str(known)}
     return {
         "newest": one.last_at,
         "arrived": max(0, steps - known),
-        "show_url": conversation_url(one.project, one.id),
+        "show_url": conversation_url(one.sent_project, one.id),
         "more_url": f"{reverse('conversation-more')}?{urlencode(named)}",
     }
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 from apps.access.domain.identity import Caller, Role
 from apps.access.models import Project
 from apps.access.pages import PageRequest, page
-from apps.access.selectors.places import project_id_of
+from apps.access.selectors.places import project_rows_of
 from apps.budgets.domain.scopes import Facts
 from apps.budgets.domain.states import BudgetState, Unit
 from apps.budgets.selectors.states import budget_state
@@ -84,10 +84,7 @@ def conversation_by_id(request: PageRequest) -> HttpResponse:
 
 def find(caller: Caller, project: str, conversation_id: str) -> Conversation:
     """The conversation, if this caller may see it. Raises Http404."""
-    project_id = project_id_of(project.replace("\0", ""))
-    if project_id is None or not caller.sees_project(project_id):
-        raise Http404
-    found = conversation(project_id, conversation_id.replace("\0", ""))
+    found = conversation(project_rows_of(caller, project.replace("\0", "")), conversation_id.replace("\0", ""))
     if found is None:
         raise Http404
     return found
@@ -127,8 +124,8 @@ def _context(request: PageRequest, one: Conversation) -> dict[str, Any]:
         "lines": _lines(request.caller, one, steps[:ON_A_PAGE], (number - 1) * ON_A_PAGE, _tightest(budgets)),
         "budgets": budgets,
         "is_estimated": any(step.record["usage_source"] == "estimate" and not step.is_tool for step in steps),
-        "earlier": conversation_url(one.project, one.id, page=str(number - 1)) if number > 1 else "",
-        "later": conversation_url(one.project, one.id, page=str(number + 1)) if len(steps) > ON_A_PAGE else "",
+        "earlier": conversation_url(one.sent_project, one.id, page=str(number - 1)) if number > 1 else "",
+        "later": conversation_url(one.sent_project, one.id, page=str(number + 1)) if len(steps) > ON_A_PAGE else "",
         "page_number": number,
         "page_count": -(-records // ON_A_PAGE),
         "models": models,
@@ -190,7 +187,7 @@ def _lines(caller: Caller, one: Conversation, steps: Sequence[Step], before: int
         Line(
             number=before + place + 1,
             step=step,
-            url=f"{reverse('explore-record')}?{urlencode({'project': one.project, 'id': step.record['id']})}",
+            url=f"{reverse('explore-record')}?{urlencode({'project': one.sent_project, 'id': step.record['id']})}",
             at=_clock(step.record["occurred_at"], with_day=one.last_at - one.first_at > timedelta(hours=20)),
             after=_ms(step.record["occurred_at"] - one.first_at),
             cost=costs[place],

@@ -144,7 +144,7 @@ def _listed(question: Asked, found: ConversationPage) -> dict[str, Any]:
     costs = money_column([_known(row) for row in rows])
     return {
         "rows": [
-            {"one": row, "url": conversation_url(row.project, row.id), "cost": cost}
+            {"one": row, "url": conversation_url(row.sent_project, row.id), "cost": cost}
             for row, cost in zip(rows, costs, strict=True)
         ],
         "more": question.view.url(after=_cursor(rows[-1], question.state.order)) if found.has_more else "",

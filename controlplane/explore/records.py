@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, page
-from apps.access.selectors.places import project_id_of
+from apps.access.selectors.places import project_rows_of
 from apps.costs.domain.calendars import zone_words
 from apps.costs.domain.money_format import format_money
 from apps.costs.domain.periods import Preset, days_words
@@ -90,7 +90,7 @@ def _listed(question: Asked, found: Page) -> dict[str, Any]:
 
 
 def _row(record: dict[str, Any]) -> dict[str, Any]:
-    address = urlencode({"project": record["project"], "id": record["id"]})
+    address = urlencode({"project": record["sent_project"], "id": record["id"]})
     return {**record, "url": f"{reverse('explore-record')}?{address}"}
 
 
@@ -103,7 +103,7 @@ def _ways_out(question: Asked) -> list[Link]:
 
 
 def _position(record: dict[str, Any]) -> str:
-    return f"{record['occurred_at'].isoformat()} {record['id']} {record['project']}"
+    return f"{record['occurred_at'].isoformat()} {record['id']} {record['sent_project']}"
 
 
 def _cursor(request: PageRequest, name: str) -> Position | None:
@@ -122,10 +122,8 @@ def _cursor(request: PageRequest, name: str) -> Position | None:
 def record(request: PageRequest) -> HttpResponse:
     """One record with everything that is known of it, and its cost in the parts it was billed by."""
     project = request.GET.get("project", "").replace("\0", "")
-    project_id = project_id_of(project)
-    if project_id is None or not request.caller.sees_project(project_id):
-        raise Http404
-    found = usage_record(request.GET.get("id", "").replace("\0", ""), project_id=project_id)
+    rows = project_rows_of(request.caller, project)
+    found = usage_record(request.GET.get("id", "").replace("\0", ""), rows=rows)
     if found is None:
         raise Http404
     one = explained(found)
@@ -135,7 +133,7 @@ def record(request: PageRequest) -> HttpResponse:
         for name in FIELDS
         if name in one and one[name] not in (None, "")
     ]
-    talk = conversation_url(one["project"], one["conversation_id"]) if one["conversation_id"] else ""
+    talk = conversation_url(one["sent_project"], one["conversation_id"]) if one["conversation_id"] else ""
     context = {"record": one, "parts": parts, "facts": facts, "zone": reporting_zone().key, "conversation": talk}
     return render(request, "explore/record.html", context)
 
@@ -163,7 +161,7 @@ def _lines(question: Asked, found: Page) -> Iterator[list[Any]]:
         if not found.has_older:
             return
         last = found.records[-1]
-        position = (last["occurred_at"], last["id"], last["project"])
+        position = (last["occurred_at"], last["id"], last["sent_project"])
         found = usage_page(question.query, limit=IN_A_PIECE, older_than=position)
 
 

@@ -33,7 +33,7 @@ def day_by_day(query: UsageQuery, *, now: datetime) -> Iterator[Rows]:
     fees: dict[datetime | None, list[FeeRow]] = {}
     for fee in subscription_costs(query, now=now, edges=edges) or ():
         fees.setdefault(fee.bucket, []).append(fee)
-    ids = dict(Project.objects.values_list("name", "id"))
+    ids = dict(Project.objects.standing().values_list("name", "id"))
     days = pairwise(edges)
     first = next(days)
     found = _usage(query, first, zone, ids)

@@ -1,5 +1,6 @@
 """`/api/agents/{id}/merge`: what merging an agent into another would do, doing it, and how far it is."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.http import Http404
@@ -15,6 +16,7 @@ from apps.access.authentication import ApiRequest
 from apps.access.domain.identity import Scope
 from apps.access.models import Agent, AgentMerge
 from apps.access.selectors.places import agents_of
+from apps.budgets.services.merge_effects import BudgetEffect
 from apps.costs.domain.money_format import format_money
 from controlplane.merging.preview import Preview, Side, preview
 from controlplane.merging.progress import state_of
@@ -122,17 +124,22 @@ def _preview(seen: Preview) -> dict[str, Any]:
         "fingerprint": seen.fingerprint,
         "agent": _side(seen.agent),
         "into": _side(seen.into),
-        "budgets": [
-            {
-                "id": one.budget_id, "name": one.name, "unit": one.unit, "limit": format_money(one.limit),
-                "spent": _amount(one.spent), "merged": _amount(one.merged), "after": _amount(one.after),
-                "reached": list(one.reached),
-            }
-            for one in seen.budgets
-        ],
+        "budgets": budgets_told(seen.budgets),
         "routing": list(seen.routing),
         "can_be_undone": False,
-    }  # fmt: skip
+    }
+
+
+def budgets_told(budgets: Sequence[BudgetEffect]) -> list[dict[str, Any]]:
+    """What a merge does to budgets, as the API tells it."""
+    return [
+        {
+            "id": one.budget_id, "name": one.name, "unit": one.unit, "limit": format_money(one.limit),
+            "spent": _amount(one.spent), "merged": _amount(one.merged), "after": _amount(one.after),
+            "reached": list(one.reached),
+        }
+        for one in budgets
+    ]  # fmt: skip
 
 
 def _amount(amount: Any) -> str | None:

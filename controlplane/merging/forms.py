@@ -1,27 +1,37 @@
-"""Choosing what an agent is merged into."""
+"""Choosing what an agent or a project is merged into."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django import forms
 
 from apps.access.domain.likeness import alike
 from apps.access.forms import ServiceForm
-from apps.access.models import Agent
+from apps.access.models import Agent, Project
 
 
 class IntoForm(ServiceForm):
-    """Which agent; those that likely are the same one come first."""
+    """Which one; those that likely are the same come first."""
 
-    into = forms.TypedChoiceField(
-        label="Merge it into", coerce=int, help_text="The name that stays. Both are of the same project."
-    )
+    into = forms.TypedChoiceField(label="Merge it into", coerce=int)
+    rest = "Other agents"
+    first = "Choose an agent"
+    help_text = "The name that stays. Both are of the same project."
 
-    def __init__(self, agent: Agent, others: Iterable[Agent], data: object = None) -> None:
+    def __init__(self, name: str, others: Iterable[Agent | Project], data: object = None) -> None:
         super().__init__(data)  # type: ignore[arg-type]
         by_name = {other.name: other for other in others}
-        likely = alike(agent.name, by_name)
-        rest = [name for name in by_name if name not in likely]
-        groups = [("Looks like the same", likely), ("Other agents", rest)]
+        likely = alike(name, by_name)
+        groups = [("Looks like the same", likely), (self.rest, [other for other in by_name if other not in likely])]
         named = [(label, [(by_name[name].pk, name) for name in names]) for label, names in groups if names]
-        choices = named if likely or not named else [("", "Choose an agent"), *named]
-        self.fields["into"].choices = choices  # type: ignore[attr-defined]
+        into: Any = self.fields["into"]
+        into.choices = named if likely or not named else [("", self.first), *named]
+        into.help_text = self.help_text
+
+
+class IntoProjectForm(IntoForm):
+    """The same for a project."""
+
+    rest = "Other projects"
+    first = "Choose a project"
+    help_text = "The name that stays."

@@ -24,7 +24,7 @@ def merge_agent(request: PageRequest, agent_id: int) -> HttpResponse:
     agent = get_object_or_404(agents_of(request.caller), id=agent_id)
     others = agents_of(request.caller).filter(project=agent.project_id).exclude(id=agent_id)
     sent = request.POST if request.method == "POST" else request.GET
-    form = IntoForm(agent, others, sent if "into" in sent else None)
+    form = IntoForm(agent.name, others, sent if "into" in sent else None)
     if not form.is_valid():
         return _choose(request, agent, form)
     into_id: int = form.cleaned_data["into"]

@@ -14,8 +14,7 @@ from apps.access.selectors.places import agents_of
 from apps.access.services.merges import pair_of
 from apps.budgets.services.merge_effects import BudgetEffect, merge_effects
 from apps.costs.selectors.metrics import Totals, UsageQuery, totals
-from apps.routing.domain.policy import Rule
-from apps.routing.selectors.in_force import in_force
+from controlplane.merging.policy_words import routing_of
 
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _MOST_NAMED = 20
@@ -50,7 +49,7 @@ def preview(*, caller: Caller, agent_id: int, into_id: int) -> Preview:
     agent, into = pair_of(caller, agent_id, into_id)
     sides = [_side(caller, one) for one in (agent, into)]
     budgets = merge_effects(caller=caller, agent=agent, into=into, now=timezone.now())
-    routing = _routing({name for side in sides for name in (side.agent.name, *side.former_names)})
+    routing = routing_of("agent", {name for side in sides for name in (side.agent.name, *side.former_names)})
     return Preview(sides[0], sides[1], budgets, routing, _fingerprint(sides, budgets, routing))
 
 
@@ -66,28 +65,6 @@ def _side(caller: Caller, agent: Agent) -> Side:
         tuple(agent.keys.live().order_by("name", "id").values_list("name", flat=True)),
         tuple(below.values_list("name", flat=True)[:_MOST_NAMED]),
     )
-
-
-def _routing(names: set[str]) -> tuple[str, ...]:
-    """What the policy in force says of agents of these names, in its own order, for a person."""
-    found = in_force()
-    if found is None or not names & found.agents:
-        return ()
-    rules = [
-        f"Rule {number}: {_words(rule)}"
-        for number, rule in enumerate(found.policy.rules, 1)
-        if rule.when.agent in names
-    ]
-    return (*rules, *(f"Routing is off for {name}" for name in found.policy.off.agents if name in names))
-
-
-def _words(rule: Rule) -> str:
-    where = ", ".join(
-        f"{name.replace('_', ' ')} {value}" for name, value in msgspec.structs.asdict(rule.when).items() if value
-    )
-    tier = f"tier {rule.tier} ({rule.at})" if rule.tier else ""
-    only = f"only {', '.join(rule.providers)}" if rule.providers else ""
-    return f"{where} → {' and '.join(filter(None, (tier, only))) or 'as scored'}"
 
 
 def _fingerprint(sides: Sequence[Side], budgets: Sequence[BudgetEffect], routing: Sequence[str]) -> str:

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from apps.access.models import AgentMerge
+from apps.access.models import AgentMerge, ProjectMerge
 
 State = Literal["counting", "settling", "done"]
 
 
-def state_of(merge: AgentMerge) -> State:
+def state_of(merge: AgentMerge | ProjectMerge) -> State:
     """What is still done in the background after a merge; its usage reads as one from the start."""
     if merge.counted_at is None:
         return "counting"

@@ -155,7 +155,7 @@ def _place(caller: Caller, view: SavedView, state: Seen) -> None:
     view.path, view.query = state.state.path, state.query
     named = set(dict(state.state.filters).get("project", ()))
     if named:
-        found = set(Project.objects.filter(name__in=named).values_list("id", "name"))
+        found = set(Project.objects.standing().filter(name__in=named).values_list("id", "name"))
         is_known = {name for _, name in found} == named
         view.project_ids = sorted(project_id for project_id, _ in found) if is_known else None
     else:

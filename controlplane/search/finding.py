@@ -94,7 +94,9 @@ def _agents(caller: Caller, text: str) -> list[Hit]:
 
 def _projects(caller: Caller, text: str) -> list[Hit]:
     rows = _read(
-        f"SELECT p.name FROM access_project p WHERE p.name ILIKE %(like)s{_only(caller, 'p.id')}"
+        "SELECT p.name FROM access_project p WHERE p.merged_into_id IS NULL AND (p.name ILIKE %(like)s OR EXISTS ("
+        "SELECT FROM access_project m WHERE m.merged_into_id = p.id AND m.sent_as ILIKE %(like)s))"
+        f"{_only(caller, 'p.id')}"
         f" ORDER BY 1 LIMIT {MOST_OF_A_KIND}",
         caller, text,
     )  # fmt: skip
@@ -140,7 +142,7 @@ def _keys(caller: Caller, text: str) -> list[Hit]:
 
 def _conversations(caller: Caller, text: str) -> list[Hit]:
     rows = _read(
-        "SELECT p.name, t.conversation_id, t.cost_usd FROM ("
+        "SELECT p.name, coalesce(p.sent_as, p.name), t.conversation_id, t.cost_usd FROM ("
         f"SELECT * FROM (SELECT * FROM costs_conversationtotal t WHERE true{_only(caller, 't.project_id')}"
         f" ORDER BY t.last_hour DESC, t.last_at DESC LIMIT {NEWEST_CONVERSATIONS}) newest"
         " WHERE newest.conversation_id ILIKE %(like)s"
@@ -151,8 +153,8 @@ def _conversations(caller: Caller, text: str) -> list[Hit]:
         caller, text,
     )  # fmt: skip
     return [
-        Hit(conversation, f"{project}, {money(usd)}", reverse("conversation", args=[project, conversation]))
-        for project, conversation, usd in rows
+        Hit(conversation, f"{project}, {money(usd)}", reverse("conversation", args=[sent, conversation]))
+        for project, sent, conversation, usd in rows
     ]
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from apps.access.domain.identity import ALL_SCOPES, Caller, Role
-from apps.access.models import Project
+from apps.access.services import places
 from apps.budgets.domain.drafts import checked_draft
 from apps.budgets.domain.scopes import Facts
 from apps.budgets.domain.states import BudgetState
@@ -48,8 +48,9 @@ def spend(usd: str | None = "1", *, at: datetime | None = None, **fields: Any) -
 
 def facts(**known: Any) -> Facts:
     """Facts of a call in the project default, which is made if need be."""
-    project, _ = Project.objects.get_or_create(name=known.pop("project", "default"))
-    return Facts(project_id=project.pk, project=project.name, **{"agent": "coder", **known})
+    project = known.pop("project", "default")
+    project_id = places.ensure_projects([project], remember=False)[project]
+    return Facts(project_id=project_id, project=project, **{"agent": "coder", **known})
 
 
 def state(budget: Budget, now: datetime | None = None, **known: Any) -> BudgetState:

@@ -21,9 +21,16 @@ from apps.access.services import bindings, renames
 
 
 class ProjectOut(serializers.ModelSerializer[Project]):
+    former_names = serializers.ListField(
+        child=serializers.CharField(),
+        source="called_before",
+        read_only=True,
+        help_text="names it had before, or projects that were merged into it had",
+    )
+
     class Meta:
         model = Project
-        fields = ("id", "name", "is_demo", "created_at")
+        fields = ("id", "name", "former_names", "is_demo", "created_at")
 
 
 class AgentOut(serializers.ModelSerializer[Agent]):
@@ -51,7 +58,8 @@ class ProjectsView(APIView):
 
     @extend_schema(operation_id="projects_list", responses=ProjectOut(many=True))
     def get(self, request: ApiRequest) -> Response:
-        return page_of(projects_of(request.auth), request, self, ProjectOut)
+        projects = projects_of(request.auth).prefetch_related("former_names", "merged__former_names")
+        return page_of(projects, request, self, ProjectOut)
 
     @extend_schema(operation_id="projects_create", request=ProjectIn, responses={201: ProjectOut})
     def post(self, request: ApiRequest) -> Response:

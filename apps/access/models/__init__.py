@@ -3,7 +3,15 @@
 from apps.access.models.audit import AuditEntry
 from apps.access.models.keys import ApiKey
 from apps.access.models.people import Invitation, PasswordReset, User
-from apps.access.models.places import Agent, AgentMerge, FormerAgentName, FormerProjectName, PlacesVersion, Project
+from apps.access.models.places import (
+    Agent,
+    AgentMerge,
+    FormerAgentName,
+    FormerProjectName,
+    PlacesVersion,
+    Project,
+    ProjectMerge,
+)
 
 __all__ = [
     "Agent",
@@ -16,5 +24,6 @@ __all__ = [
     "PasswordReset",
     "PlacesVersion",
     "Project",
+    "ProjectMerge",
     "User",
 ]

@@ -58,8 +58,10 @@ class User(AbstractBaseUser):
 
     @cached_property
     def project_limit(self) -> frozenset[int] | None:
-        """The ids of the projects this person is limited to; None is no limit."""
-        return frozenset(self.projects.values_list("id", flat=True)) if self.limited else None
+        """The ids of the projects this person is limited to, with all that was merged into them; None is no limit."""
+        if not self.limited:
+            return None
+        return frozenset(Project.objects.rows_of(self.projects.values("id")).values_list("id", flat=True))
 
     def caller(self) -> Caller:
         """This person as the caller of a request."""

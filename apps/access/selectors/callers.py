@@ -11,11 +11,17 @@ from apps.access.statements import prepared
 # One row by the unique digest. A key with `admin` works only while its maker is active and may make it.
 BY_DIGEST = """
 SELECT k.id, k.name, k.scopes, k.created_by_id, m.role,
-       k.project_id, p.name, k.agent_id, a.name,
+       k.project_id, coalesce(p.sent_as, p.name), k.agent_id, a.name,
        CASE WHEN k.agent_id IS NOT NULL THEN (
            SELECT array_agg(f.name ORDER BY f.name) FROM access_formeragentname f WHERE f.agent_id = k.agent_id) END,
        CASE WHEN k.project_id IS NOT NULL THEN (
-           SELECT array_agg(f.name ORDER BY f.name) FROM access_formerprojectname f WHERE f.project_id = k.project_id
+           SELECT array_agg(f.name ORDER BY f.name) FROM access_formerprojectname f JOIN access_project g
+           ON g.id = f.project_id
+           WHERE g.id = coalesce(p.merged_into_id, p.id) OR g.merged_into_id = coalesce(p.merged_into_id, p.id)
+       ) || CASE WHEN p.sent_as IS NOT NULL THEN ARRAY[p.name] END END,
+       CASE WHEN k.project_id IS NOT NULL THEN (
+           SELECT array_agg(g.id ORDER BY g.id) FROM access_project g
+           WHERE g.id = coalesce(p.merged_into_id, p.id) OR g.merged_into_id = coalesce(p.merged_into_id, p.id)
        ) END,
        k.last_used_at IS NULL OR k.last_used_at < statement_timestamp() - interval '1 minute',
        (SELECT version FROM access_placesversion)
@@ -28,7 +34,7 @@ WHERE k.digest = %(digest)s
   AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
   AND (NOT 'admin' = ANY(k.scopes) OR m.role IN ('owner', 'admin'))
 """
-COLUMNS = 13
+COLUMNS = 14
 """How many a row of it has."""
 
 
@@ -50,19 +56,20 @@ def holder_of(digest: bytes) -> KeyHolder | None:
 def holder_from(row: Sequence[Any]) -> KeyHolder:
     """The holder as a row of BY_DIGEST tells it."""
     *of_caller, stale, version = row
-    for place in (_SCOPES, *_FORMER_NAMES):
+    for place in _LISTS:
         of_caller[place] = tuple(of_caller[place] or ())
     return KeyHolder(caller=_caller(*of_caller), use_is_stale=stale, places_version=version or 0)
 
 
-_SCOPES, _FORMER_NAMES = 2, (9, 10)
+_LISTS = (2, 9, 10, 11)
+"""The places of the scopes, of the former names of agent and project, and of the rows of the project."""
 
 
 @lru_cache(maxsize=1024)
 def _caller(
     key_id: int, name: str, scopes: Sequence[str], maker_id: int | None, role: str | None,
     project_id: int | None, project_name: str | None, agent_id: int | None, agent_name: str | None,
-    agent_former_names: Sequence[str], project_former_names: Sequence[str],
+    agent_former_names: Sequence[str], project_former_names: Sequence[str], project_ids: Sequence[int],
 ) -> Caller:  # fmt: skip
     """The same object for the same key as long as nothing of it changes: it is made anew at every request otherwise."""
     return Caller(
@@ -72,7 +79,7 @@ def _caller(
         user_id=maker_id,
         scopes=frozenset(map(Scope, scopes)),
         role=Role(role) if role else None,
-        project_ids=None if project_id is None else frozenset((project_id,)),
+        project_ids=None if project_id is None else frozenset((project_id, *project_ids)),
         project_id=project_id,
         project_name=project_name,
         agent_id=agent_id,

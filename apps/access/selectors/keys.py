@@ -38,7 +38,8 @@ def why_orphaned(key: ApiKey) -> str:
         return "Its maker is suspended."
     if maker.role == Role.ANALYST:
         return "Its maker is an analyst now."
-    if maker.limited and key.project_id not in {project.pk for project in maker.projects.all()}:
+    project_id = key.project and (key.project.merged_into_id or key.project_id)
+    if maker.limited and project_id not in {project.pk for project in maker.projects.all()}:
         return "Its maker no longer sees its project."
     return ""
 

@@ -13,6 +13,7 @@ from apps.access.domain.errors import Conflict, NotAllowed, Refused
 from apps.access.domain.identity import Caller, Scope
 from apps.access.models import Agent, ApiKey
 from apps.access.models.places import NAME_LENGTH
+from apps.access.selectors.places import with_merged
 from apps.access.services import audit
 
 GRACE_DEFAULT = timedelta(days=1)
@@ -128,7 +129,8 @@ def _refuse_impossible(
         raise Refused("A key needs at least one scope.", code="required", path="scopes")
     if expires_at is not None and expires_at <= timezone.now():
         raise Refused("The expiry lies in the past.", code="in_the_past", path="expires_at")
-    if agent_id is not None and not Agent.objects.standing().filter(id=agent_id, project=project_id).exists():
+    standing = Agent.objects.standing()
+    if agent_id is not None and not standing.filter(id=agent_id, project__in=with_merged([project_id or 0])).exists():
         raise Refused("The agent does not belong to the project of the key.", code="other_project", path="agent")
 
 

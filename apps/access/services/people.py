@@ -176,7 +176,7 @@ def _refuse_impossible(standing: Standing) -> None:
         return
     if standing.role is Role.OWNER:
         raise Refused("Owners see every project; choose another role to limit.", code="owner_limited", path="projects")
-    known = set(Project.objects.filter(id__in=standing.project_ids).values_list("id", flat=True))
+    known = set(Project.objects.standing().filter(id__in=standing.project_ids).values_list("id", flat=True))
     if not standing.project_ids or standing.project_ids - known:
         raise Refused("Choose at least one existing project.", code="unknown_project", path="projects")
 

@@ -42,10 +42,11 @@ class _Memory:
         self.projects: dict[str, int] = {}
         self.agents: dict[tuple[int, str], int] = {}
         self.synonyms: dict[tuple[str, str], frozenset[str]] | None = None
+        self.project_synonyms: dict[str, frozenset[str]] | None = None
 
     def see(self, version: int) -> None:
         if version != self.version:
-            self.projects, self.agents, self.synonyms = {}, {}, None
+            self.projects, self.agents, self.synonyms, self.project_synonyms = {}, {}, None, None
             self.version = version
         self.seen_at = time.monotonic()
 
@@ -96,6 +97,22 @@ def names_of_agent(project: str, agent: str) -> frozenset[str]:
         if _memory.version == version:
             _memory.synonyms = known
     return known.get((project, agent)) or frozenset((agent,))
+
+
+def names_of_project(project: str) -> frozenset[str]:
+    """Every name that leads to the same project: its own, former ones, those merged into it; as `names_of_agent`."""
+    known, version = _memory.project_synonyms, _memory.version
+    if known is None:
+        known = _read_project_synonyms()
+        if _memory.version == version:
+            _memory.project_synonyms = known
+    return known.get(project) or frozenset((project,))
+
+
+def hold_creation() -> None:
+    """Let no project or agent come into being until this transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CREATION_LOCK])
 
 
 def look_again() -> None:
@@ -161,20 +178,22 @@ def _find_projects(names: Collection[str]) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT name, project_id FROM access_formerprojectname WHERE name = ANY(%(names)s)"
-            " UNION ALL SELECT name, id FROM access_project WHERE name = ANY(%(names)s)",
+            " UNION ALL SELECT name, id FROM access_project WHERE name = ANY(%(names)s) AND merged_into_id IS NULL",
             {"names": list(names)},
         )
         return dict(cursor.fetchall())
 
 
 def _find_agents(pairs: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:
+    """By project id as it is written to: agents of a project that was merged are those of the other."""
     projects, names = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     with connection.cursor() as cursor:
         cursor.execute(
-            "WITH wanted AS (SELECT * FROM unnest(%s::bigint[], %s::text[]) AS w(project_id, name))"
-            " SELECT f.project_id, f.name, f.agent_id"
-            " FROM wanted JOIN access_formeragentname f USING (project_id, name)"
-            " UNION ALL SELECT a.project_id, a.name, a.id FROM wanted JOIN access_agent a USING (project_id, name)"
+            "WITH wanted AS (SELECT w.own_id, w.name, coalesce(p.merged_into_id, w.own_id) AS project_id"
+            " FROM unnest(%s::bigint[], %s::text[]) AS w(own_id, name) LEFT JOIN access_project p ON p.id = w.own_id)"
+            " SELECT w.own_id, f.name, f.agent_id"
+            " FROM wanted w JOIN access_formeragentname f USING (project_id, name)"
+            " UNION ALL SELECT w.own_id, a.name, a.id FROM wanted w JOIN access_agent a USING (project_id, name)"
             " WHERE a.merged_into_id IS NULL",
             [projects, names],
         )
@@ -189,7 +208,8 @@ def _create_projects(names: Collection[str], limit: int) -> None:
             "INSERT INTO access_project (name, is_demo, created_at)"
             " SELECT name, false, now() FROM unnest(%s::text[]) WITH ORDINALITY AS w(name, place)"
             " WHERE NOT EXISTS (SELECT FROM access_project p WHERE p.name = w.name)"
-            " ORDER BY place LIMIT greatest(0, %s - (SELECT count(*) FROM access_project))",
+            " ORDER BY place LIMIT greatest(0, %s - (SELECT count(*) FROM access_project p"
+            " WHERE p.merged_into_id IS NULL))",
             [list(names), limit],
         )
 
@@ -201,13 +221,28 @@ def _create_agents(pairs: Collection[tuple[int, str]], limit: int) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CREATION_LOCK])
         cursor.execute(
             "INSERT INTO access_agent (project_id, name, created_at)"
-            " SELECT w.project_id, w.name, now()"
-            " FROM unnest(%s::bigint[], %s::text[]) WITH ORDINALITY AS w(project_id, name, place)"
+            " SELECT w.project_id, w.name, now() FROM ("
+            " SELECT coalesce(p.merged_into_id, p.id) AS project_id, s.name, min(place) AS place"
+            " FROM unnest(%s::bigint[], %s::text[]) WITH ORDINALITY AS s(own_id, name, place)"
+            " JOIN access_project p ON p.id = s.own_id GROUP BY 1, 2) w"
             " WHERE NOT EXISTS (SELECT FROM access_agent a WHERE a.project_id = w.project_id AND a.name = w.name)"
-            " AND EXISTS (SELECT FROM access_project p WHERE p.id = w.project_id)"
             " ORDER BY place LIMIT greatest(0, %s - (SELECT count(*) FROM access_agent WHERE merged_into_id IS NULL))",
             [projects, names, limit],
         )
+
+
+_PROJECT_NAMES = (
+    "SELECT id, name FROM access_project WHERE merged_into_id IS NULL"
+    " UNION ALL SELECT coalesce(g.merged_into_id, g.id), n.name FROM access_formerprojectname n"
+    " JOIN access_project g ON g.id = n.project_id"
+)
+"""Each name that leads to a project, whichever of its rows, with the id of the one that stands."""
+
+
+def _read_project_synonyms() -> dict[str, frozenset[str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT array_agg(p.name) FROM ({_PROJECT_NAMES}) p GROUP BY p.id HAVING count(*) > 1")
+        return {name: frozenset(names) for (names,) in cursor.fetchall() for name in names}
 
 
 def _read_synonyms() -> dict[tuple[str, str], frozenset[str]]:
@@ -215,8 +250,7 @@ def _read_synonyms() -> dict[tuple[str, str], frozenset[str]]:
         cursor.execute(
             "SELECT p.name, array_agg(f.name) || a.name::text"
             " FROM access_formeragentname f JOIN access_agent a ON a.id = f.agent_id"
-            " JOIN (SELECT id, name FROM access_project"
-            " UNION ALL SELECT project_id, name FROM access_formerprojectname) p ON p.id = f.project_id"
+            f" JOIN ({_PROJECT_NAMES}) p ON p.id = f.project_id"
             " GROUP BY p.name, a.id, a.name"
         )
         return {(project, name): frozenset(names) for project, names in cursor.fetchall() for name in names}

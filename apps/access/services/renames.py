@@ -18,13 +18,15 @@ def rename_project(*, caller: Caller, project_id: int, name: str) -> Project:
     name, old = _clean(name), project.name
     if name == old:
         return project
-    others = Project.objects.exclude(id=project.pk).filter(name=name)
+    others = Project.objects.standing().exclude(id=project.pk).filter(name=name)
+    _refuse_sent(project, name)
     if others.exists() or FormerProjectName.objects.filter(name=name).exclude(project=project).exists():
         raise Conflict(f"Another project is or was called {name!r}.", code="name_in_use", path="name")
     FormerProjectName.objects.filter(name=name).delete()
     FormerProjectName.objects.create(name=old, project=project)
     project.name = name
     project.save(update_fields=["name"])
+    project.merged.update(name=name)
     audit.record(
         caller=caller,
         action="project.renamed",
@@ -61,6 +63,13 @@ def rename_agent(*, caller: Caller, agent_id: int, name: str) -> Agent:
         project_id=project.pk,
     )
     return agent
+
+
+def _refuse_sent(project: Project, name: str) -> None:
+    """A name under which a merged project is still written to tells its ids apart from those of the other one."""
+    if FormerProjectName.objects.filter(name=name, project__in=project.merged.all()).exists():
+        message = f"{name} is merged into this project: what is sent under that name is kept apart by it."
+        raise Conflict(message, code="merged_name", path="name")
 
 
 def _clean(name: str) -> str:

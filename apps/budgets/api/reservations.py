@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from django.shortcuts import get_object_or_404
+from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -14,7 +14,7 @@ from apps.access.api.fields import MoneyField, Text, Whole
 from apps.access.authentication import ApiRequest
 from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Caller, Scope
-from apps.access.selectors.places import project_id_of
+from apps.access.selectors.places import project_rows_of
 from apps.access.services import places
 from apps.budgets.models import Reservation
 from apps.budgets.services import reserving
@@ -133,9 +133,12 @@ class ReleaseReservationView(APIView):
 
 def _reservation(caller: Caller, project: str | None, public_id: str) -> Reservation:
     """A reservation of the project that is named, or the key's; a bound key finds those of keys of its project."""
-    project_id = project_id_of(project or caller.project_name or places.DEFAULT_PROJECT)
-    visible = project_id is not None and caller.sees_project(project_id)
-    return get_object_or_404(Reservation, project_id=project_id if visible else -1, public_id=public_id)
+    rows = project_rows_of(caller, project or caller.project_name or places.DEFAULT_PROJECT)
+    found = Reservation.objects.filter(project_id__in=rows, public_id=public_id)
+    one = min(found, key=lambda reservation: rows.index(reservation.project_id), default=None)
+    if one is None:
+        raise Http404
+    return one
 
 
 def _told(made: Reserved) -> dict[str, Any]:

@@ -25,10 +25,13 @@ OF_RECORD = frozenset({"user", "tool", "conversation"})
 class Facts(msgspec.Struct, frozen=True):
     """What is known of a call, or of one that is to come. None is unknown, and matches no budget that asks for it.
 
-    `provider` is canonical. A record without a user, tool, … has none: that is the same as unknown here.
+    `provider` is canonical. A record without a user, tool, … has none: that is the same as unknown here. Of a project
+    that was merged, `project_id` is where it is written, until a matcher puts the other one there; `sent_to` then is
+    what it was.
     """
 
     project_id: int | None = None
+    sent_to: int | None = None
     project: str | None = None
     agent_id: int | None = None
     agent: str | None = None
@@ -97,7 +100,8 @@ class Scope:
 def each_value(each: str, facts: Facts) -> str | None:
     """Which of a budget's counters a call belongs to: "" for one without `each`, None when the value is unknown.
 
-    Conversations count per project, and so do agents: the same name elsewhere is another one.
+    Conversations count per project, and so do agents: the same name elsewhere is another one. The id of a conversation
+    is unique in what is sent under one name of a project only, so that is where it counts.
     """
     if not each:
         return ""
@@ -106,7 +110,15 @@ def each_value(each: str, facts: Facts) -> str | None:
     value: str | None = getattr(facts, each)
     if not value:
         return None
-    return value if each == "user" else None if facts.project_id is None else f"{facts.project_id}:{value}"
+    if each == "user":
+        return value
+    project_id = conversations_of(facts) if each == "conversation" else facts.project_id
+    return None if project_id is None else f"{project_id}:{value}"
+
+
+def conversations_of(facts: Facts) -> int | None:
+    """The project in which the id of a conversation is unique."""
+    return facts.project_id if facts.sent_to is None else facts.sent_to
 
 
 def each_label(each: str, value: str, facts: Facts) -> str:

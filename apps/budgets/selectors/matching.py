@@ -58,6 +58,10 @@ class Rule:
         """True if it matters to it which agent a call is of."""
         return self.each == "agent" or any(one.agent is not None for one in (self.scope, *self.exempt))
 
+    def asks_for_project(self, project_id: int) -> bool:
+        """True if it names this project."""
+        return any(one.project_id == project_id for one in (self.scope, *self.exempt))
+
     @property
     def blocks(self) -> bool:
         """True if it holds calls up once it is used up."""
@@ -96,6 +100,7 @@ class Matcher:
         self.of_cell: dict[int, tuple[Rule, ...]] = {}
         asks_for_agents = any(rule.asks_for_agents for rule in self.rules)
         self.former_names = _former_names() if asks_for_agents else {}
+        self.merged = _merged_projects() if self.rules else {}
         # Those that hold calls up, with what their scopes ask of a call whose model is not chosen yet.
         self.blocking = tuple((rule, _of_any_model(rule.scope)) for rule in self.rules if rule.blocks)
         self.of_conversations = frozenset(rule.id for rule in self.rules if rule.of_conversations)
@@ -133,7 +138,13 @@ class Matcher:
         return any(scope.covers(facts) and not rule.is_exempt(facts) for rule, scope in self.blocking)
 
     def by_present_name(self, facts: Facts) -> Facts:
-        """A renamed agent has one counter and is covered alike, whichever of its names a call says."""
+        """A renamed agent has one counter and is covered alike, whichever of its names a call says.
+
+        So is a project that others were merged into, under whichever name a call is sent. Safe to do twice.
+        """
+        if (into := self.merged.get(facts.project_id or 0)) is not None:
+            project_id, project = into
+            facts = msgspec.structs.replace(facts, project_id=project_id, project=project, sent_to=facts.project_id)
         if not self.former_names or facts.agent is None or facts.project_id is None:
             return facts
         present = self.former_names.get((facts.project_id, facts.agent))
@@ -182,8 +193,8 @@ def rules_of(budgets: Iterable[Budget]) -> list[Rule]:
     projects = _projects({one["project"] for one in scopes if "project" in one})
 
     def resolved(scope: dict[str, str], project_id: int | None) -> Scope:
-        if "project" in scope and project_id is None:
-            project_id = projects.get(scope["project"], -1)
+        if "project" in scope:
+            project_id = projects.get(scope["project"], -1 if project_id is None else project_id)
         plain = tuple((name, value) for name, value in scope.items() if name not in ("project", "agent", "key"))
         return Scope(
             project_id=project_id if "project" in scope else None,
@@ -252,6 +263,12 @@ def _former_names() -> dict[tuple[int, str], str]:
     return {(project, former): name for project, former, name in _fetched(sql, [])}
 
 
+def _merged_projects() -> dict[int, tuple[int, str]]:
+    """By the row of a merged project the id and name of the one it was merged into."""
+    sql = "SELECT id, merged_into_id, name FROM access_project WHERE merged_into_id IS NOT NULL"
+    return {number: (into, name) for number, into, name in _fetched(sql, [])}
+
+
 def _keys(texts: set[str]) -> dict[str, frozenset[int]]:
     """The ids of keys by what a scope says: the name of keys, or the number of one."""
     sql = (
@@ -262,8 +279,9 @@ def _keys(texts: set[str]) -> dict[str, frozenset[int]]:
 
 def _projects(names: set[str]) -> dict[str, int]:
     sql = (
-        "SELECT name, project_id FROM access_formerprojectname WHERE name = ANY(%s)"
-        " UNION ALL SELECT name, id FROM access_project WHERE name = ANY(%s)"
+        "SELECT f.name, coalesce(p.merged_into_id, p.id) FROM access_formerprojectname f"
+        " JOIN access_project p ON p.id = f.project_id WHERE f.name = ANY(%s)"
+        " UNION ALL SELECT name, id FROM access_project WHERE name = ANY(%s) AND merged_into_id IS NULL"
     )
     return dict(_fetched(sql, [list(names), list(names)])) if names else {}
 
@@ -276,7 +294,8 @@ def _grouped(pairs: Iterable[tuple[Any, ...]]) -> dict[str, frozenset[Any]]:
 
 
 _CELLS = """
-    SELECT c.id, c.project_id, p.name, a.id, a.name, m.provider, m.name, t.name, r.name, k.name,
+    SELECT c.id, coalesce(p.merged_into_id, c.project_id), c.project_id, p.name, a.id, a.name, m.provider, m.name,
+        t.name, r.name, k.name,
         coalesce(p.is_demo, false)
     FROM costs_cell c LEFT JOIN access_project p ON p.id = c.project_id LEFT JOIN access_agent a ON a.id = c.agent_id
     LEFT JOIN costs_usedmodel m ON m.id = c.model_id LEFT JOIN costs_label t ON t.id = c.tier_id
@@ -289,8 +308,8 @@ def facts_of_cells(cell_ids: Collection[int]) -> dict[int, Facts]:
     """What all records of each of these cells share."""
     return {
         row[0]: Facts(
-            project_id=row[1], project=row[2], agent_id=row[3], agent=row[4], provider=row[5], model=row[6],
-            tier=row[7], role=row[8], task_type=row[9], is_demo=row[10],
+            project_id=row[1], sent_to=row[2], project=row[3], agent_id=row[4], agent=row[5], provider=row[6],
+            model=row[7], tier=row[8], role=row[9], task_type=row[10], is_demo=row[11],
         )
         for row in _fetched(_CELLS, [list(cell_ids)])
     }  # fmt: skip

@@ -103,11 +103,12 @@ def _understood(texts: Iterable[str]) -> Recipients:
 
 
 def _people() -> QuerySet[User]:
-    return User.objects.filter(is_active=True).prefetch_related("projects").order_by("id")
+    return User.objects.filter(is_active=True).prefetch_related("projects__merged").order_by("id")
 
 
 def _person(user: User) -> _Person:
-    limit = frozenset(project.pk for project in user.projects.all()) if user.limited else None
+    seen = [one.pk for project in user.projects.all() for one in (project, *project.merged.all())]
+    limit = frozenset(seen) if user.limited else None
     return _Person(user.email, user.role, limit)
 
 

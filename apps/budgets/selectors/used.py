@@ -19,10 +19,11 @@ from apps.costs.selectors.horizon import horizon
 _SEASONS = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
 _LABELS = {"tier": LabelKind.TIER, "role": LabelKind.ROLE, "task_type": LabelKind.TASK_TYPE}
 _RECORD_LABELS = {"user": LabelKind.USER, "tool": LabelKind.TOOL}
+_PROJECT = "coalesce(g.merged_into_id, g.id)"
 _EACH = {
     "": "''",
-    "project": "c.project_id::text",
-    "agent": "(SELECT c.project_id || ':' || a.name FROM access_agent a WHERE a.id = c.agent_id)",
+    "project": f"{_PROJECT}::text",
+    "agent": f"(SELECT {_PROJECT} || ':' || a.name FROM access_agent a WHERE a.id = c.agent_id)",
     "user": "(SELECT l.name FROM costs_label l WHERE l.id = r.user_id)",
     "conversation": "c.project_id || ':' || r.conversation_id",
 }
@@ -54,7 +55,8 @@ class Used:
     @property
     def source(self) -> str:
         """The tables, ready for a WHERE."""
-        return f"{self.table} r JOIN costs_cell c ON c.id = r.cell_id"
+        named = " JOIN access_project g ON g.id = c.project_id" if _PROJECT in self.each else ""
+        return f"{self.table} r JOIN costs_cell c ON c.id = r.cell_id{named}"
 
 
 def reads_records(rule: Rule) -> bool:
@@ -97,7 +99,8 @@ def _conditions(scope: Scope) -> tuple[list[str], dict[str, Any]]:
     if scope.project_id is None:
         where.append("NOT EXISTS (SELECT FROM access_project d WHERE d.id = c.project_id AND d.is_demo)")
     else:
-        where.append("c.project_id = %(project)s")
+        rows = "SELECT d.id FROM access_project d WHERE d.id = %(project)s OR d.merged_into_id = %(project)s"
+        where.append(f"c.project_id = ANY(ARRAY({rows}))")
         found["project"] = scope.project_id
     if scope.agent is not None:
         where.append(

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from apps.access.domain.identity import Caller
 from apps.access.statements import Rows, prepared, wait_for_log
 from apps.budgets.domain.cycles import Span
-from apps.budgets.domain.scopes import Facts, each_label, each_value
+from apps.budgets.domain.scopes import Facts, conversations_of, each_label, each_value
 from apps.budgets.domain.states import BudgetState, Unit, tightest_first
 from apps.budgets.extension_points import tier_ceiling
 from apps.budgets.models import Counter
@@ -107,7 +107,7 @@ def _matched(known: Matcher, rows: Sequence[Charge]) -> Charged:
             # Facts of the record are made only where a budget asks for more of it than its cell and conversation.
             if rule.id in known.of_conversations:
                 name = one.fields.conversation_id
-                value = f"{cell.project_id}:{name}" if name and cell.project_id is not None else None
+                value = f"{conversations_of(cell)}:{name}" if name and cell.project_id is not None else None
             else:
                 facts = facts or _facts(known, one)
                 value = each_value(rule.each, facts) if rule.scope.covers_rest(facts) else None

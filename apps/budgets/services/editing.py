@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.access.domain.errors import Conflict, NotAllowed, Refused
 from apps.access.domain.identity import Caller
-from apps.access.selectors.places import project_id_of
+from apps.access.selectors.places import standing_project_id_of
 from apps.access.services import audit
 from apps.budgets.domain.cycles import ENDLESS
 from apps.budgets.domain.drafts import Draft
@@ -216,7 +216,7 @@ def take(budget: Budget, draft: Draft, project_id: int | None, now: datetime) ->
 def project_of(draft: Draft, caller: Caller) -> int | None:
     """The project a budget is of, None for all. Raises NotAllowed for what the caller may not budget, else Refused."""
     name = draft.scope.get("project")
-    found = project_id_of(name) if name else None
+    found = standing_project_id_of(name) if name else None
     if caller.project_ids is not None and (found is None or found not in caller.project_ids):
         message = "You see only some projects: a budget of yours names one of them in its scope."
         raise NotAllowed(message, code="forbidden_project", path="scope")

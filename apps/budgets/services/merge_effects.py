@@ -1,9 +1,10 @@
-"""What merging an agent into another would do to budgets: the names are changed and read, and changed back.
+"""What merging agents or projects would do to budgets: the names are changed and read, and changed back.
 
 Nothing that charges is locked meanwhile, and nothing is kept.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,8 +13,9 @@ from time import monotonic
 from django.db import transaction
 
 from apps.access.domain.identity import Caller
-from apps.access.models import Agent
+from apps.access.models import Agent, Project
 from apps.access.services.merges import take_name
+from apps.access.services.project_merges import merge_rows
 from apps.budgets.domain.sentences import amount_words
 from apps.budgets.domain.thresholds import Action, Threshold, in_force
 from apps.budgets.models import Budget, Counter
@@ -25,15 +27,17 @@ from apps.budgets.services.recounting import differences
 
 _NONE = Decimal(0)
 _COUNT_SECONDS = 5
+_MOST_AGENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetEffect:
     """What a merge does to one budget, in its present period.
 
-    `spent` is what its counter has, for a budget of every agent that of the one merged into; `merged` what that of the
-    merged agent has; `after` what there is then. All are None where every conversation or user has a counter, or where
-    finding out takes too long: they are counted anew all the same. `reached` are the thresholds that begin to hold.
+    `spent` is what its counter has, for a budget of every agent or project that of the one merged into; `merged` what
+    that of the merged one has; `after` what there is then. All are None where every conversation or user has a counter,
+    or where finding out takes too long: they are counted anew all the same. `reached` are the thresholds that begin to
+    hold. `value` names the agent, where several are merged.
     """
 
     budget_id: int
@@ -45,6 +49,7 @@ class BudgetEffect:
     after: Decimal | None = None
     reached: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    value: str = ""
 
     @property
     def words(self) -> dict[str, str]:
@@ -61,38 +66,71 @@ class BudgetEffect:
 
 def merge_effects(*, caller: Caller, agent: Agent, into: Agent, now: datetime) -> list[BudgetEffect]:
     """The budgets a caller sees whose numbers may change, those that reach a threshold first."""
-    rules = {rule.id: rule for rule in rules_of(budgets_of(caller)) if rule.asks_for_agents}
-    concerned = {one: rule for one, rule in rules.items() if rule.project_id in (None, agent.project_id)}
-    before = {one: _counters(rule, agent, into, now) for one, rule in concerned.items()}
-    after = _after(concerned, before, agent, into)
-    found = [_effect(rule, before[one], after.get(one)) for one, rule in concerned.items()]
-    return sorted((one for one in found if one.changes), key=lambda one: (not one.reached, one.name, one.budget_id))
+    rules = [rule for rule in rules_of(budgets_of(caller)) if rule.asks_for_agents]
+    concerned = [rule for rule in rules if rule.project_id in (None, agent.project_id)]
+    pair = (f"{into.project_id}:{into.name}", f"{agent.project_id}:{agent.name}")
+    changes = [_Change(rule, pair if rule.each == "agent" else ("",)) for rule in concerned]
+    return _effects(changes, now, lambda: take_name(Agent.objects.get(pk=agent.pk), into))
 
 
-def _counters(rule: Rule, agent: Agent, into: Agent, now: datetime) -> list[Counter]:
-    """The counters of the present period that may change: of a budget of every agent, the other's first."""
-    if rule.each not in ("", "agent"):
+def project_merge_effects(*, caller: Caller, project: Project, into: Project, now: datetime) -> list[BudgetEffect]:
+    """The same for projects; of a budget of every agent, for each name that both have, so many at most."""
+    both = set(project.agents.standing().values_list("name", flat=True))
+    names = sorted(both & set(into.agents.standing().values_list("name", flat=True)))[:_MOST_AGENTS]
+    changes = []
+    for rule in rules_of(budgets_of(caller)):
+        is_named = rule.asks_for_project(project.pk) or rule.asks_for_project(into.pk)
+        if is_named:
+            changes.append(_Change(rule, ("",)))
+        elif rule.each == "project":
+            changes.append(_Change(rule, (str(into.pk), str(project.pk))))
+        elif rule.each == "agent":
+            changes += [_Change(rule, (f"{into.pk}:{name}", f"{project.pk}:{name}"), name) for name in names]
+    return _effects(changes, now, lambda: merge_rows(Project.objects.get(pk=project.pk), into))
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A budget, and the values of its `each` whose counters are added up; "" is its one counter, which is counted."""
+
+    rule: Rule
+    values: tuple[str, ...]
+    label: str = ""
+
+
+def _effects(changes: Sequence[_Change], now: datetime, merge: Callable[[], object]) -> list[BudgetEffect]:
+    before = [_counters(one, now) for one in changes]
+    after = _after(changes, before, merge)
+    found = [_effect(one, counters, amount) for one, counters, amount in zip(changes, before, after, strict=True)]
+    changing = (one for one in found if one.changes)
+    return sorted(changing, key=lambda one: (not one.reached, one.name, one.budget_id, one.value))
+
+
+def _counters(change: _Change, now: datetime) -> list[Counter]:
+    """The counters of the present period that may change, in the order of the values."""
+    if change.values == ("",) and change.rule.each:
         return []
-    values = [f"{into.project_id}:{into.name}", f"{agent.project_id}:{agent.name}"] if rule.each else [""]
-    rows = Counter.objects.filter(budget_id=rule.id, each_value__in=values, period_start=rule.cycle.span(now).start)
-    return sorted(rows, key=lambda row: values.index(row.each_value))
+    start = change.rule.cycle.span(now).start
+    rows = Counter.objects.filter(budget_id=change.rule.id, each_value__in=change.values, period_start=start)
+    return sorted(rows, key=lambda row: change.values.index(row.each_value))
 
 
 def _after(
-    rules: Mapping[int, Rule], before: Mapping[int, Collection[Counter]], agent: Agent, into: Agent
-) -> dict[int, Decimal]:
-    """What there is after it, by budget; those that take too long are missing."""
-    found, until = {}, monotonic() + _COUNT_SECONDS
+    changes: Sequence[_Change], before: Sequence[Sequence[Counter]], merge: Callable[[], object]
+) -> list[Decimal | None]:
+    """What there is after it; None where finding out takes too long, or there are too many counters."""
+    found: list[Decimal | None] = []
+    until = monotonic() + _COUNT_SECONDS
     with transaction.atomic():
-        take_name(Agent.objects.get(pk=agent.pk), into)
-        for one, rule in rules.items():
-            if rule.each == "agent":
-                found[one] = sum((row.carried + row.spent for row in before[one]), _NONE)
-            elif before[one] and monotonic() < until:
-                try:
-                    found[one] = _counted(one, next(iter(before[one])))
-                except TooMuch:
-                    continue
+        merge()
+        for one, counters in zip(changes, before, strict=True):
+            amount = None
+            if one.values != ("",):
+                amount = sum((row.carried + row.spent for row in counters), _NONE)
+            elif counters and monotonic() < until:
+                with suppress(TooMuch):
+                    amount = _counted(one.rule.id, counters[0])
+            found.append(amount)
         transaction.set_rollback(True)
     return found
 
@@ -115,18 +153,20 @@ def _words(threshold: Threshold, rule: Rule, level: Decimal) -> str:
     return f"{share}{amount_words(level, rule.unit)}: {does}"
 
 
-def _effect(rule: Rule, counters: Collection[Counter], after: Decimal | None) -> BudgetEffect:
+def _effect(change: _Change, counters: Sequence[Counter], after: Decimal | None) -> BudgetEffect:
+    rule = change.rule
     first = next(iter(counters), None)
     limit, raised = (first.limit, first.raised) if first is not None else (rule.limit, _NONE)
     if after is None:
         return BudgetEffect(rule.id, rule.name, rule.unit, limit)
-    each = [row.carried + row.spent for row in counters]
-    spent = each[0] if each else _NONE
+    by_value = {row.each_value: row.carried + row.spent for row in counters}
+    each = [by_value.get(value) for value in change.values]
+    spent = each[0] or _NONE
     held = {key for row in counters for key in row.in_force}
     begun = in_force(rule.thresholds, limit=limit, raised=raised, used=after, forecast=None)
     reached = [one for one in rule.thresholds if one.key in begun and one.key not in held]
     words = tuple(_words(one, rule, one.level(limit, raised)) for one in reached)
     return BudgetEffect(
         rule.id, rule.name, rule.unit, limit, spent, each[1] if len(each) > 1 else None, after,
-        () if rule.paused else words, tuple(sorted(one.key for one in reached)),
+        () if rule.paused else words, tuple(sorted(one.key for one in reached)), change.label,
     )  # fmt: skip

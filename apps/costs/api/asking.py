@@ -61,7 +61,7 @@ def usage_query(parameters: QueryDict, caller: Caller, *, default_range: timedel
 
 def visible_projects(caller: Caller) -> frozenset[int] | None:
     """The projects a caller reads: those of the person, or the one a key is bound to. None is all."""
-    if caller.project_id is not None:
+    if caller.project_ids is None and caller.project_id is not None:
         return frozenset({caller.project_id})
     return caller.project_ids
 

@@ -17,6 +17,7 @@ _VERDICT: dict[str, Any] = {
 }
 _CONVERSATION: dict[str, Any] = {
     "project": TEXT,
+    "sent_project": TEXT,
     "id": TEXT,
     "agent": TEXT,
     "first_at": MOMENT,

@@ -16,9 +16,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.access.domain.identity import Caller, Scope
-from apps.access.selectors.places import own_agent_ids, project_id_of
+from apps.access.selectors.places import own_agent_ids, project_rows_of
 from apps.costs.api import conversation_schema
-from apps.costs.api.asking import usage_query, visible_projects
+from apps.costs.api.asking import usage_query
 from apps.costs.domain.money_format import format_money
 from apps.costs.selectors.conversations import (
     Conversation,
@@ -110,11 +110,8 @@ class ConversationView(APIView):
 
 def _find(request: Request, caller: Caller, conversation_id: str) -> Conversation:
     project = request.query_params.get("project") or caller.project_name or "default"
-    project_id = project_id_of(project.replace("\0", ""))
-    visible = visible_projects(caller)
-    if project_id is None or (visible is not None and project_id not in visible):
-        raise Http404
-    one = conversation(project_id, conversation_id, own_agents=_own_agents(caller))
+    rows = project_rows_of(caller, project.replace("\0", ""))
+    one = conversation(rows, conversation_id, own_agents=_own_agents(caller))
     if one is None:
         raise Http404
     return one

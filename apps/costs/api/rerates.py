@@ -15,7 +15,6 @@ from apps.access.api.paging import IdPages, page_of
 from apps.access.authentication import ApiRequest
 from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Scope
-from apps.access.models import Project
 from apps.access.selectors.places import project_id_of
 from apps.costs.api import schema
 from apps.costs.models import RerateRun, RerateState
@@ -221,4 +220,4 @@ def _project(request: ApiRequest, name: str) -> int:
     found = project_id_of(name)
     if found is None or not request.auth.sees_project(found):
         raise Refused("There is no such project, or you do not see it.", code="unknown_project", path="project")
-    return Project.objects.values_list("id", flat=True).get(id=found)
+    return found

@@ -20,10 +20,10 @@ from apps.access.api.quick import QuickView
 from apps.access.domain.errors import Conflict
 from apps.access.domain.identity import Caller, Scope
 from apps.access.selectors.callers import holder_of
-from apps.access.selectors.places import project_id_of
+from apps.access.selectors.places import project_rows_of
 from apps.access.services.known_keys import KnownKey, confirmed
 from apps.costs.api import schema
-from apps.costs.api.asking import refusal, switch, usage_query, visible_projects
+from apps.costs.api.asking import refusal, switch, usage_query
 from apps.costs.selectors.explained import explained
 from apps.costs.selectors.metrics import BadQuery, one_snapshot
 from apps.costs.selectors.records import Position, usage_page, usage_record
@@ -112,11 +112,7 @@ class UsageDetailView(APIView):
         """The record of `?project=` (default: the key's, or "default") with this id."""
         caller = _caller(request)
         project = request.query_params.get("project") or caller.project_name or "default"
-        project_id = project_id_of(project)
-        visible = visible_projects(caller)
-        if project_id is None or (visible is not None and project_id not in visible):
-            raise Http404
-        record = usage_record(usage_id, project_id=project_id)
+        record = usage_record(usage_id, rows=project_rows_of(caller, project))
         if record is None or not caller.may_report_as(record["agent"]):
             raise Http404
         return Response(explained(record))
@@ -227,7 +223,7 @@ def _cursor(request: Request) -> tuple[Position | None, Position | None]:
 
 
 def _link(request: Request, side: str, record: dict[str, Any]) -> str:
-    position = f"{side} {record['occurred_at'].isoformat()} {record['id']} {record['project']}"
+    position = f"{side} {record['occurred_at'].isoformat()} {record['id']} {record['sent_project']}"
     cursor = base64.urlsafe_b64encode(position.encode()).decode()
     parameters = [
         (name, value) for name, values in request.query_params.lists() for value in values if name != "cursor"

@@ -11,12 +11,13 @@ SELECT name, number FROM (
     SELECT name, row_number() OVER (ORDER BY min(id)) AS number FROM ({rows}) named GROUP BY name
 ) numbered WHERE name = ANY(%(names)s)
 """
+# What was merged into another keeps its number, under a name that nobody has: those after it stay what they are.
+_STANDING = "CASE WHEN merged_into_id IS NULL THEN name ELSE chr(10) || id END"
 _ROWS = {
     "model": "SELECT id, name FROM costs_usedmodel",
     "provider": "SELECT id, provider AS name FROM costs_usedmodel",
-    # What was merged into another keeps its number, under a name that no agent has: those after it stay what they are.
-    "agent": "SELECT id, CASE WHEN merged_into_id IS NULL THEN name ELSE chr(10) || id END AS name FROM access_agent",
-    "project": "SELECT id, name FROM access_project",
+    "agent": f"SELECT id, {_STANDING} AS name FROM access_agent",
+    "project": f"SELECT id, {_STANDING} AS name FROM access_project",
 }
 
 

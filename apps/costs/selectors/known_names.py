@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from apps.access.domain.identity import Caller
-from apps.access.selectors.places import agents_of, projects_of
+from apps.access.selectors.places import agents_of, projects_of, with_merged
 from apps.costs.models import Cell, UsedModel
 from apps.costs.selectors.task_types import task_types_of
 
@@ -23,7 +23,7 @@ class KnownNames:
 def known_names(caller: Caller) -> KnownNames:
     """The names of what somebody may see."""
     projects = projects_of(caller)
-    seen = list(projects.values_list("id", flat=True))
+    seen = with_merged(projects.values_list("id", flat=True))
     used = Cell.objects.filter(project_id__in=seen).values("model_id")
     models = UsedModel.objects.filter(id__in=used).order_by("name").values_list("name", flat=True).distinct()
     return KnownNames(
@@ -36,6 +36,7 @@ def known_names(caller: Caller) -> KnownNames:
 
 def models_by_provider(caller: Caller, *, most: int = MOST_NAMES) -> list[str]:
     """`provider/name` of the models that calls somebody may see were sent to, in that order."""
-    used = Cell.objects.filter(project_id__in=projects_of(caller)).values("model_id")
+    seen = with_merged(projects_of(caller).values_list("id", flat=True))
+    used = Cell.objects.filter(project_id__in=seen).values("model_id")
     rows = UsedModel.objects.filter(id__in=used).order_by("provider", "name")
     return [f"{provider}/{name}" for provider, name in rows.values_list("provider", "name")[:most]]

@@ -1,7 +1,7 @@
 """Single usage records: lists by time, and one by its id with its cost in parts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,8 @@ CLOCK_CHANGE = timedelta(hours=1)
 CUBE_FILTERS = frozenset({"project", "agent", "provider", "model", "tier", "role", "task_type", "status"})
 
 _COLUMNS = """
-    r.usage_id AS id, r.occurred_at, r.received_at, p.name AS project, coalesce(a.name, '') AS agent,
+    r.usage_id AS id, r.occurred_at, r.received_at, p.name AS project, coalesce(p.sent_as, p.name) AS sent_project,
+    coalesce(a.name, '') AS agent,
     m.provider, coalesce(sent.name, m.provider) AS sent_provider, coalesce(m.name, '') AS model,
     operation.name AS operation,
     role.name AS role, tier.name AS tier, task.name AS task_type, tool.name AS tool, usr.name AS "user",
@@ -48,8 +49,8 @@ _JOINS = """
 _FROM = f"FROM costs_usagerecord r {_JOINS}"
 Record = dict[str, Any]
 Position = tuple[datetime, str, str]
-"""Time, id and project of a record: an id is unique within its project only."""
-_ORDER = "r.occurred_at, r.usage_id, p.name"
+"""Time, id and `sent_project` of a record: an id is unique only in what is sent to one project."""
+_ORDER = ("r.occurred_at", "r.usage_id", "coalesce(p.sent_as, p.name)")
 _SPANS = "unnest(%(begins)s::timestamptz[], %(ends)s::timestamptz[]) AS span(begins, ends)"
 
 
@@ -80,7 +81,7 @@ def usage_page(
     position = newer_than or older_than
     if position:
         beyond = ">" if backwards else "<"
-        where += f" AND ({_ORDER}) {beyond} (%(at)s, %(id)s, %(in_project)s)"
+        where += f" AND ({', '.join(_ORDER)}) {beyond} (%(at)s, %(id)s, %(in_project)s)"
         parameters |= {"at": position[0], "id": position[1], "in_project": position[2]}
     found = _listed(query, Listing(where, parameters, limit + 1, position, backwards, unpriced))
     more, found = len(found) > limit, found[:limit]
@@ -120,7 +121,7 @@ def _listed(query: UsageQuery, listing: Listing) -> list[Record]:
 def _within(listing: Listing, group: Group, wanted: int) -> list[Record]:
     """The first so many records inside a group of spans; names are looked up for these alone."""
     order = "ASC" if listing.backwards else "DESC"
-    by = ", ".join(f"{column} {order}" for column in _ORDER.split(", "))
+    by = ", ".join(f"{column} {order}" for column in _ORDER)
     inside = f"""
         SELECT r.* FROM costs_usagerecord r
         JOIN costs_cell c ON c.id = r.cell_id
@@ -139,19 +140,22 @@ def _within(listing: Listing, group: Group, wanted: int) -> list[Record]:
     return records_of(found, parameters, order=f"{by} LIMIT %(limit)s")
 
 
-def usage_record(usage_id: str, *, project_id: int) -> Record | None:
-    """One record of a project by its id, or None."""
+def usage_record(usage_id: str, *, rows: Sequence[int]) -> Record | None:
+    """One record by its id, or None: of the first of these rows of a project that has it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT occurred_at FROM costs_usagekey WHERE project_id = %s AND id_hash = %s",
-            [project_id, key_of(usage_id)],
+            "SELECT k.project_id, k.occurred_at FROM unnest(%s::int[]) WITH ORDINALITY AS w(project_id, place)"
+            " JOIN costs_usagekey k ON k.project_id = w.project_id AND k.id_hash = %s ORDER BY w.place",
+            [list(rows), key_of(usage_id)],
         )
-        key = cursor.fetchone()
-    if key is None:
-        return None
+        keys = cursor.fetchall()
     where = "r.project_id = %(project)s AND r.occurred_at = %(at)s AND r.usage_id = %(id)s"
-    found = _read(f"SELECT {_COLUMNS} {_FROM} WHERE {where}", {"project": project_id, "at": key[0], "id": usage_id})
-    return found[0] if found else None
+    for project_id, at in keys:
+        if found := _read(
+            f"SELECT {_COLUMNS} {_FROM} WHERE {where}", {"project": project_id, "at": at, "id": usage_id}
+        ):
+            return found[0]
+    return None
 
 
 def record_conditions(query: UsageQuery) -> tuple[str, dict[str, Any]]:

@@ -42,7 +42,7 @@ def runs_of(caller: Caller) -> QuerySet[RerateRun]:
     """The runs a caller may see, newest first: whoever is limited to projects sees those that stay inside them."""
     runs = RerateRun.objects.order_by("-id")
     projects = caller.project_ids
-    if caller.project_id is not None:
+    if projects is None and caller.project_id is not None:
         projects = frozenset({caller.project_id})
     return runs if projects is None else runs.filter(project_ids__contained_by=sorted(projects))
 
@@ -83,7 +83,8 @@ def model_words(ids: Collection[int]) -> dict[int, str]:
 
 def project_words(run: RerateRun) -> list[str]:
     """The names of the projects a run is limited to."""
-    return list(Project.objects.filter(id__in=run.project_ids or []).order_by("name").values_list("name", flat=True))
+    names = Project.objects.filter(id__in=run.project_ids or []).order_by("name").values_list("name", flat=True)
+    return list(names.distinct())
 
 
 def filter_words(run: RerateRun) -> str:
@@ -154,15 +155,24 @@ def _differences(run: RerateRun, by: str, *, after: int, order: str, limit: int)
             f"""
             SELECT s.id, {_NAMES[by]}, coalesce(p.name, ''), s.records, s.calls, s.priced_calls, s.unpriced_calls,
                 s.was_usd, s.is_usd
-            FROM costs_reratesum s LEFT JOIN access_project p ON p.id = s.project_id
-                LEFT JOIN costs_usedmodel m ON m.id = s.model_id
-            WHERE s.run_id = %(run)s AND s.by = %(by)s AND s.id > %(after)s ORDER BY {order} LIMIT %(limit)s
+            FROM ({_OF_PROJECTS if by == "project" else _OF_OTHERS}) s
+                LEFT JOIN access_project p ON p.id = s.project_id LEFT JOIN costs_usedmodel m ON m.id = s.model_id
+            WHERE s.id > %(after)s ORDER BY {order} LIMIT %(limit)s
             """,
             {"run": run.pk, "by": by, "after": after, "limit": limit},
         )
         return [(row[0], DifferenceRow(*row[1:])) for row in cursor.fetchall()]
 
 
+_OF_OTHERS = "SELECT * FROM costs_reratesum WHERE run_id = %(run)s AND by = %(by)s"
+# What was merged since reads as one.
+_OF_PROJECTS = """
+    SELECT min(r.id) AS id, coalesce(g.merged_into_id, r.project_id) AS project_id, 0 AS model_id,
+        sum(r.records)::bigint AS records, sum(r.calls)::bigint AS calls, sum(r.priced_calls)::bigint AS priced_calls,
+        sum(r.unpriced_calls)::bigint AS unpriced_calls, sum(r.was_usd) AS was_usd, sum(r.is_usd) AS is_usd
+    FROM costs_reratesum r LEFT JOIN access_project g ON g.id = r.project_id
+    WHERE r.run_id = %(run)s AND r.by = %(by)s GROUP BY 2
+"""
 _NAMES = {
     "model": "m.provider || '/' || m.name",
     "project": "coalesce(p.name, s.project_id::text)",

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from apps.access.api.quick import QuickView
 from apps.access.authentication import ApiRequest
 from apps.access.domain.identity import Scope
-from apps.access.selectors.places import project_id_of
+from apps.access.selectors.places import project_rows_of, sent_names_of
 from apps.access.services.known_keys import KnownKey
 from apps.access.services.places import DEFAULT_PROJECT
 from apps.costs.api.asking import refusal
@@ -73,13 +73,11 @@ class DecisionView(APIView):
         """The answer as it was given, what was asked without the message, and the calls it led to."""
         caller = request.auth
         project = request.query_params.get("project") or caller.project_name or DEFAULT_PROJECT
-        project_id = project_id_of(project.replace("\0", ""))
-        if project_id is None or not caller.sees_project(project_id):
-            raise Http404
-        found = decision(project_id, decision_id.replace("\0", ""))
+        found = decision(project_rows_of(caller, project.replace("\0", "")), decision_id.replace("\0", ""))
         if found is None or not caller.may_report_as(found.asked.get("agent") or ""):
             raise Http404
-        calls = [_call(one) for one in calls_of(found, project=project)]
+        sent = sent_names_of([found.project_id])[found.project_id].sent_project
+        calls = [_call(one) for one in calls_of(found, project=sent)]
         return Response(
             {**told_to(caller, found.answer), "created_at": found.created_at, "asked": found.asked, "calls": calls}
         )

@@ -15,7 +15,7 @@ from apps.access.api.bodies import valid
 from apps.access.api.paging import IdPages, page_of
 from apps.access.authentication import ApiRequest
 from apps.access.domain.identity import Scope
-from apps.access.selectors.places import project_id_of
+from apps.access.selectors.places import standing_project_id_of
 from apps.routing.api.off_policy import told_by_lot
 from apps.routing.domain.levers import Levers, plain
 from apps.routing.domain.predicting import Compared, Predicted
@@ -194,7 +194,7 @@ def _run(request: ApiRequest, run_id: int) -> ReplayRun:
 def _wanted(request: ApiRequest, given: dict[str, Any]) -> WhatIf:
     project_id = None
     if "project" in given:
-        project_id = project_id_of(given["project"].replace("\0", ""))
+        project_id = standing_project_id_of(given["project"].replace("\0", ""))
         if project_id is None or not request.auth.sees_project(project_id):
             raise ValidationError({"project": "There is no such project."})
     moves = [Move(_key(one["from"]), _key(one["to"]), one.get("task_type", "")) for one in given["moves"]]

@@ -155,6 +155,23 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The agents that rules and switches name."""
         return frozenset(self.off.agents) | {rule.when.agent for rule in self.rules if rule.when.agent is not None}
 
+    def projects_named(self) -> frozenset[str]:
+        """The projects that rules and switches name."""
+        named = {rule.when.project for rule in self.rules if rule.when.project is not None}
+        return frozenset(self.off.projects) | named
+
+    def as_project_called(self, project: str, names: Collection[str]) -> "Policy":
+        """The policy for a project that goes by all of these names, as `as_called`."""
+        rules = tuple(
+            msgspec.structs.replace(rule, when=msgspec.structs.replace(rule.when, project=project))
+            if rule.when.project in names
+            else rule
+            for rule in self.rules
+        )
+        is_off = any(name in self.off.projects for name in names)
+        off = msgspec.structs.replace(self.off, projects=(*self.off.projects, project)) if is_off else self.off
+        return msgspec.structs.replace(self, rules=rules, off=off)
+
     def as_called(self, agent: str, names: Collection[str]) -> "Policy":
         """The policy for an agent that goes by all of these names: what names one of them is about it."""
         rules = tuple(

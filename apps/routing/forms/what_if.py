@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Caller
 from apps.access.forms import ServiceForm
-from apps.access.selectors.places import projects_of
+from apps.access.selectors.places import projects_of, the_one_project_of
 from apps.routing.domain.baselines import BadBaseline, read_models
 from apps.routing.domain.levers import levers_of, plain, read_price_changes, written_price_changes
 from apps.routing.domain.policy import ModelKey, Policy
@@ -185,7 +185,7 @@ def prefilled(run: ReplayRun) -> str | None:
     typed: dict[str, Any] = {
         "days": (run.end - run.start).days,
         "policy_id": run.policy_id,
-        "project": run.project_ids[0] if run.project_ids and len(run.project_ids) == 1 else None,
+        "project": the_one_project_of(run.project_ids),
         "agent": run.only.get("agent"),
         "of_task_type": run.only.get("task_type"),
         "price_changes": written_price_changes(levers.prices),

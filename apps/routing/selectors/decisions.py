@@ -17,13 +17,17 @@ LED_TO = timedelta(days=1)
 """How long after a decision its calls are looked for."""
 
 
-def decision(project_id: int, decision_id: str) -> Decision | None:
-    """One decision of a project."""
-    return Decision.objects.filter(project_id=project_id, decision_id=decision_id).first()
+def decision(rows: Sequence[int], decision_id: str) -> Decision | None:
+    """One decision: that of the first of these rows of a project which has one of this id."""
+    found = Decision.objects.filter(project_id__in=rows, decision_id=decision_id)
+    return min(found, key=lambda one: rows.index(one.project_id), default=None)
 
 
 def calls_of(found: Decision, *, project: str, limit: int = 50) -> Sequence[dict[str, Any]]:
-    """The calls a decision led to, newest first: those that named it within a day."""
+    """The calls a decision led to, newest first: those that named it within a day.
+
+    `project` is what usage that belongs to it names as its project, in which its id is unique.
+    """
     filters: dict[str, tuple[str, ...]] = {"project": (project,)}
     if found.conversation_id:
         filters["conversation"] = (found.conversation_id,)
@@ -31,7 +35,8 @@ def calls_of(found: Decision, *, project: str, limit: int = 50) -> Sequence[dict
         found.created_at - timedelta(minutes=5), found.created_at + LED_TO, include_demo=True, filters=filters
     )
     records = usage_page(query, limit=500).records
-    return [record for record in records if record["decision_id"] == found.decision_id][:limit]
+    calls = [one for one in records if one["decision_id"] == found.decision_id and one["sent_project"] == project]
+    return calls[:limit]
 
 
 def why_of_conversation(caller: Caller, project_id: int, conversation_id: str) -> dict[str, dict[str, Any]]:

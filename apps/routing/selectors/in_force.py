@@ -14,7 +14,7 @@ from zlib import crc32
 
 import msgspec
 
-from apps.access.services.places import names_of_agent
+from apps.access.services.places import names_of_agent, names_of_project
 from apps.costs.domain.providers import canonical_provider
 from apps.routing.domain.complexity import Weights
 from apps.routing.domain.policy import ModelKey, Policy, policy_of
@@ -35,16 +35,21 @@ class InForce:
     """The cheapest tier of each model, by canonical provider and name."""
     weights: Weights
     agents: frozenset[str]
+    projects: frozenset[str]
     """Those that the policy names."""
 
     def called(self, project: str, agent: str) -> "InForce":
-        """The same for an agent, whichever of its names it says and whichever the policy does."""
-        if not agent or not self.agents:
-            return self
-        names = names_of_agent(project, agent)
-        if len(names) == 1 or not names & self.agents:
-            return self
-        return replace(self, policy=self.policy.as_called(agent, names))
+        """The same for an agent of a project, whichever of their names it says and whichever the policy does."""
+        policy = self.policy
+        if project and self.projects:
+            names = names_of_project(project)
+            if len(names) > 1 and names & self.projects:
+                policy = policy.as_project_called(project, names)
+        if agent and self.agents:
+            names = names_of_agent(project, agent)
+            if len(names) > 1 and names & self.agents:
+                policy = policy.as_called(agent, names)
+        return self if policy is self.policy else replace(self, policy=policy)
 
 
 class _Memory:
@@ -130,7 +135,8 @@ def _look() -> None:
 
 
 def _made_of(version: int, generation: int, policy: Policy) -> InForce:
-    return InForce(version, generation, policy, _lowest_tiers(policy), weights_of(policy), policy.agents_named())
+    tiers, weights = _lowest_tiers(policy), weights_of(policy)
+    return InForce(version, generation, policy, tiers, weights, policy.agents_named(), policy.projects_named())
 
 
 def _lowest_tiers(policy: Policy) -> dict[ModelKey, str]:

@@ -6,6 +6,7 @@ from django.db.models import Count, Q
 from django.db.models.fields.json import KT
 
 from apps.access.models import Agent, Project
+from apps.access.selectors.places import with_merged
 from apps.budgets.domain.lowering import Counted, Lowered
 from apps.costs.selectors.metrics import UsageQuery
 from apps.routing.models.decisions import SENT_DOWN, Decision
@@ -62,8 +63,8 @@ def _of_counter(counted: Counted) -> Q:
     if counted.each == "conversation":
         return here & Q(conversation_id=name)
     if counted.each == "agent":
-        return here & Q(agent_id__in=Agent.objects.filter(project_id=int(project), name=name).values("id"))
-    return here
+        return Q(agent_id__in=Agent.objects.filter(project_id=int(project), name=name).values("id"))
+    return Q(project_id__in=with_merged([int(project)]))
 
 
 def told_sent_down(query: UsageQuery) -> int | None:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from apps.access.domain.identity import Role
 from apps.access.pages import PageRequest, lowest_role, page
-from apps.access.selectors.places import project_id_of, projects_of
+from apps.access.selectors.places import project_rows_of, sent_names_of
 from apps.routing.domain.policy import Policy, policy_of
 from apps.routing.models import PolicyVersion
 from apps.routing.selectors.decisions import calls_of, decision, newest
@@ -29,10 +29,15 @@ LATELY = timedelta(days=30)
 @require_safe
 def decision_list(request: PageRequest) -> HttpResponse:
     """The fifty newest decisions of the projects one may see."""
-    names = dict(projects_of(request.caller).values_list("id", "name"))
     rows = newest(since=timezone.now() - LATELY, limit=SHOWN, project_ids=request.caller.project_ids)
+    names = sent_names_of({row.project_id for row in rows})
     told = [
-        {"row": row, "project": names[row.project_id], "reason": told_to(request.caller, row.answer)["reason"]}
+        {
+            "row": row,
+            "project": names[row.project_id].project,
+            "sent_project": names[row.project_id].sent_project,
+            "reason": told_to(request.caller, row.answer)["reason"],
+        }
         for row in rows
         if row.project_id in names
     ]
@@ -51,18 +56,17 @@ def decision_list(request: PageRequest) -> HttpResponse:
 @require_safe
 def one_decision(request: PageRequest, decision_id: str) -> HttpResponse:
     """One decision of `?project=`; the message was not kept."""
-    project = request.GET.get("project", "").replace("\0", "")
-    project_id = project_id_of(project)
-    if project_id is None or not request.caller.sees_project(project_id):
-        raise Http404
-    found = decision(project_id, decision_id.replace("\0", ""))
+    rows = project_rows_of(request.caller, request.GET.get("project", "").replace("\0", ""))
+    found = decision(rows, decision_id.replace("\0", ""))
     if found is None:
         raise Http404
-    calls, answer = calls_of(found, project=project), told_to(request.caller, found.answer)
+    names = sent_names_of([found.project_id])[found.project_id]
+    calls, answer = calls_of(found, project=names.sent_project), told_to(request.caller, found.answer)
     context: dict[str, Any] = {
         "tabs": tabs("routing:decisions", request.caller),
         "found": found,
-        "project": project,
+        "project": names.project,
+        "sent_project": names.sent_project,
         "asked": [
             (name.replace("_", " "), _words(value))
             for name, value in sorted(found.asked.items())

@@ -15,7 +15,7 @@ from apps.access.domain.errors import Refused
 from apps.access.domain.identity import Role
 from apps.access.models import Agent
 from apps.access.pages import PageRequest, page, see_other
-from apps.access.selectors.places import projects_of
+from apps.access.selectors.places import projects_of, with_merged
 from apps.costs.selectors.first_seen import first_seen_numbers
 from apps.costs.selectors.known_names import models_by_provider
 from apps.costs.selectors.task_types import task_types_of
@@ -76,7 +76,7 @@ def _context(request: PageRequest, form: WhatIfForm, now: datetime) -> dict[str,
         "advice": advised(now=now, project_ids=request.caller.project_ids, most=MOST_ADVICE),
         "agents": Agent.objects.filter(project_id__in=projects)
         .order_by("name").values_list("name", flat=True).distinct()[:MOST_NAMES],
-        "task_types": task_types_of(projects).values_list("name", flat=True)[:MOST_NAMES],
+        "task_types": task_types_of(with_merged(projects)).values_list("name", flat=True)[:MOST_NAMES],
         "runs": _rows(runs, known),
         "scenarios": [row | {"again": prefilled(row["run"])} for row in _rows(kept, known)],
     }  # fmt: skip

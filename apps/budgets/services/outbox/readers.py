@@ -23,5 +23,5 @@ def why_not(delivery: Delivery) -> str:
         return ""
     if person is None:
         return GONE
-    delivery.items.exclude(announcement__alert__project_id__in=person.projects.values("id")).delete()
+    delivery.items.exclude(announcement__alert__project_id__in=sorted(person.project_limit or ())).delete()
     return "" if delivery.items.exists() else GONE

@@ -35,10 +35,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One conversation: its sums, and how it went. `agent` is the one that was last heard of in it."""
+    """One conversation: its sums, and how it went. `agent` is the one that was last heard of in it.
+
+    `sent_project` is what its calls name as their project: in that its id is unique, and outcomes are sent to it.
+    """
 
     project_id: int
     project: str
+    sent_project: str
     id: str
     agent: str
     first_at: datetime
@@ -78,8 +82,9 @@ class ConversationPage:
 
 
 _SELECT = """
-    SELECT t.project_id, p.name, t.conversation_id, coalesce(a.name, ''), t.first_at, t.last_at, t.calls,
-        t.error_calls, t.tool_executions, t.unpriced_calls, t.input_tokens, t.output_tokens, t.cache_read_input_tokens,
+    SELECT t.project_id, p.name, coalesce(p.sent_as, p.name), t.conversation_id, coalesce(a.name, ''), t.first_at,
+        t.last_at, t.calls, t.error_calls, t.tool_executions, t.unpriced_calls, t.input_tokens, t.output_tokens,
+        t.cache_read_input_tokens,
         t.cost_usd, k.success, k.success_source, k.quality, k.quality_source
     FROM costs_conversationtotal t
     JOIN access_project p ON p.id = t.project_id
@@ -139,15 +144,18 @@ def conversation_page(
 
 
 def conversation(
-    project_id: int, conversation_id: str, *, own_agents: Sequence[int] | None = None
+    rows: Sequence[int], conversation_id: str, *, own_agents: Sequence[int] | None = None
 ) -> Conversation | None:
-    """One conversation of a project, or None; with `own_agents`, only if nobody but these agents took part."""
-    where = "t.project_id = %(project)s AND t.conversation_id = %(id)s"
-    parameters: dict[str, Any] = {"project": project_id, "id": conversation_id}
+    """One conversation, or None: that of the first of these rows of a project which has one of this id.
+
+    With `own_agents`, only if nobody but these agents took part.
+    """
+    where = "t.project_id = ANY(%(rows)s) AND t.conversation_id = %(id)s"
+    parameters: dict[str, Any] = {"rows": list(rows), "id": conversation_id}
     if own_agents is not None:
         where, parameters["own_agents"] = f"{where} AND {_OTHERS}", list(own_agents)
     found = _read(f"{_SELECT} WHERE {where}", parameters)
-    return found[0] if found else None
+    return min(found, key=lambda one: rows.index(one.project_id), default=None)
 
 
 def heard_of_since(query: UsageQuery, since: datetime | None) -> tuple[datetime | None, int]:

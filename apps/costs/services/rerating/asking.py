@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from apps.access.domain.errors import Conflict, Refused
 from apps.access.domain.identity import Caller
+from apps.access.selectors.places import the_one_project_of, with_merged
 from apps.access.services import audit
 from apps.costs.domain.providers import canonical_provider
 from apps.costs.models import LineState, RerateRun, RerateState
@@ -127,7 +128,7 @@ def _projects(caller: Caller, chosen: Sequence[int] | None) -> list[int] | None:
         return None if seen is None else sorted(seen)
     if hidden := [one for one in chosen if not caller.sees_project(one)]:
         raise Refused(f"You do not see the project {hidden[0]}.", code="unknown_project", path="project")
-    return sorted(set(chosen))
+    return sorted(with_merged(chosen))
 
 
 def _locked(caller: Caller, run_id: int) -> RerateRun:
@@ -142,7 +143,7 @@ def _expect(run: RerateRun, what: str, *states: RerateState) -> None:
 
 
 def _note(caller: Caller, run: RerateRun, verb: str, after: dict[str, object] | None) -> None:
-    one = run.project_ids[0] if run.project_ids and len(run.project_ids) == 1 else None
+    one = the_one_project_of(run.project_ids)
     audit.record(caller=caller, action=f"rerate.{verb}", obj=run, after=after, project_id=one)
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from apps.access.domain.errors import Conflict, Refused
 from apps.access.domain.identity import Caller
 from apps.access.models import Project
-from apps.access.selectors.places import agent_ids_named
+from apps.access.selectors.places import agent_ids_named, with_merged
 from apps.access.services import audit
 from apps.costs.selectors import metrics
 from apps.costs.selectors.rate_book import current_rate_book
@@ -211,7 +211,7 @@ def _projects(caller: Caller, project_id: int | None) -> list[int]:
     if project_id is not None:
         if not caller.sees_project(project_id):
             raise Refused("There is no such project.", code="no_such_project", path="project")
-        return [project_id]
+        return sorted(with_merged([project_id]))
     ids = set(Project.objects.filter(is_demo=False).values_list("id", flat=True))
     return sorted(ids if caller.project_ids is None else ids & caller.project_ids)
 
