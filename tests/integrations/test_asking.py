@@ -11,9 +11,6 @@ from bursar_client import AsyncClient, BudgetRefused, Decision, Model
 from tests.integrations.conftest import QUICK, MakeClient
 from tests.integrations.server import KEY, Answer, Fake, serving
 
-# Two of five runs met a socket here that somebody had left to the garbage collector; who did is not known yet.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")
-
 OWN = ("anthropic", "claude-haiku-4-5")
 DECISIONS, CONFIG = "/api/routing/decisions", "/api/routing/config"
 

@@ -85,9 +85,10 @@ def _exchange(target: Target, addresses: list[str], body: bytes, headers: Mappin
             for name, value in {"Host": target.host_header, **headers, "Content-Length": str(len(body))}.items():
                 connection.putheader(name, value)
             connection.endheaders(body)
-            answer = connection.getresponse()
-            watch.is_answered = not watch.is_over
-            return Answer(answer.status, _seconds(answer.getheader("Retry-After")), _beginning(answer))
+            # One without a length keeps the connection itself, and an error in the body would leave it open.
+            with connection.getresponse() as answer:
+                watch.is_answered = not watch.is_over
+                return Answer(answer.status, _seconds(answer.getheader("Retry-After")), _beginning(answer))
 
 
 def _beginning(answer: http.client.HTTPResponse) -> bytes:
