@@ -129,12 +129,12 @@ class Transport:
         if connection.sock is not None:
             connection.sock.settimeout(seconds)
         connection.request(method, target, data, headers)
-        answer = connection.getresponse()
-        content = answer.read(MAX_ANSWER_BYTES)
-        with self._lock:
-            is_kept = not answer.will_close and answer.isclosed() and self._keeps
-            if is_kept:
-                self._idle.append((time.monotonic(), connection))
+        with connection.getresponse() as answer:  # An answer without a length keeps the connection open itself.
+            content = answer.read(MAX_ANSWER_BYTES)
+            with self._lock:
+                is_kept = not answer.will_close and answer.isclosed() and self._keeps
+                if is_kept:
+                    self._idle.append((time.monotonic(), connection))
         if not is_kept:
             connection.close()
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, content)
