@@ -15,6 +15,7 @@ from controlplane.focus.downloads import focus
 from controlplane.how import how
 from controlplane.merging import api as merging_api
 from controlplane.merging import pages as merging_pages
+from controlplane.merging import project_api, project_pages
 from controlplane.onboarding import first_key
 from controlplane.overview import more, overview, overview_csv
 from controlplane.prometheus import PrometheusView
@@ -63,6 +64,8 @@ urlpatterns = [
     path("c/judge", judge, name="conversation-judge"),
     path("c/undo", undo, name="conversation-undo"),
     path("c/<str:project>/<path:conversation_id>", one_conversation, name="conversation"),
+    path("projects/<int:project_id>/merge", project_pages.merge_project, name="project-merge"),
+    path("api/projects/<int:project_id>/merge", project_api.ProjectMergeView.as_view(), name="api-project-merge"),
     path("agents/<int:agent_id>/merge", merging_pages.merge_agent, name="agent-merge"),
     path("api/agents/<int:agent_id>/merge", merging_api.AgentMergeView.as_view(), name="api-agent-merge"),
     path("first-key", first_key, name="first-key"),

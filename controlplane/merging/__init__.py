@@ -1,1 +1,1 @@
-"""Merging an agent into another: what it would do, doing it, and how far it is, for pages and the API."""
+"""Merging an agent or a project into another: what it would do, doing it, and how far it is, for pages and the API."""

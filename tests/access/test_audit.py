@@ -119,6 +119,10 @@ CALLS: dict[tuple[str, str], Callable[[World], Call]] = {
     ("access:person", "POST"): lambda w: Call(f"/people/{w.bob.pk}", {"role": "analyst", "is_active": "on"}, 303),
     ("access:project", "POST"): lambda w: Call(f"/projects/{w.project.pk}", {"name": "helpdesk"}, 303),
     ("access:agent", "POST"): lambda w: Call(f"/agents/{w.agent_id}", {"name": "robot"}, 303),
+    ("project-merge", "POST"): lambda w: Call(f"/projects/{w.project.pk}/merge", merging.seen_project(w.project), 303),
+    ("api-project-merge", "POST"): lambda w: Call(
+        f"/api/projects/{w.project.pk}/merge", merging.seen_project(w.project), 200
+    ),
     ("agent-merge", "POST"): lambda w: Call(f"/agents/{w.agent_id}/merge", merging.seen(w.agent_id), 303),
     ("api-agent-merge", "POST"): lambda w: Call(f"/api/agents/{w.agent_id}/merge", merging.seen(w.agent_id), 200),
     ("access:remove_person", "POST"): lambda w: Call(f"/people/{w.bob.pk}/remove", {"typed": w.bob.email}, 303),

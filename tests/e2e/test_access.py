@@ -31,6 +31,9 @@ def filled(owner: User) -> NewKey:
     project.former_names.create(name="helpdesk")
     for name in ("coder/with-a-rather-long-name-of-a-subordinate", "coder/with_a_rather_long_name_of_a_subordinate"):
         project.agents.create(name=name)
+    twin = Project.objects.create(name="sup-port")
+    twin.agents.create(name="coder/with-a-rather-long-name-of-a-subordinate")
+    make_person("another.person.with.a.long.address@subdomain.example.org", Role.ANALYST, twin)
     bob = make_person("bob@example.org", Role.ADMIN)
     make_person("a.person.with.a.rather.long.address@subdomain.example.org", Role.ANALYST, project)
     create_key(caller=bob.caller(), name="orphan", scopes=[Scope.METRICS_READ])
@@ -57,12 +60,15 @@ def paths(key: ApiKey, person: User) -> Iterator[str]:
         "/password",
     )
     agent, other = Agent.objects.order_by("id").values_list("id", flat=True)[:2]
+    project, twin = Project.objects.order_by("id").values_list("id", flat=True)[:2]
     yield from (
+        f"/projects/{project}/merge",
+        f"/projects/{twin}/merge?into={project}",
         f"/agents/{agent}/merge",
         f"/agents/{agent}/merge?into={other}",
         f"/keys/{key.pk}/rotate",
         f"/keys/{key.pk}/revoke",
-        f"/projects/{Project.objects.values_list('id', flat=True)[0]}",
+        f"/projects/{project}",
         f"/people/{person.pk}",
         f"/people/{person.pk}/remove",
     )

@@ -76,7 +76,7 @@ class World:
 
 
 def _usage(now: datetime, project: str, number: int, **fields: Any) -> dict[str, Any]:
-    at = now - timedelta(hours=5 * number + 1)
+    at = now - timedelta(hours=2 * number + 1)
     usual = call(
         id=f"call-{number}", occurred_at=at.isoformat(), project=project, cost_usd=f"0.0{number}1",
         agent=("coder", "writer")[number % 2], user=f"user-{number % 2}", task_type="code",
@@ -88,7 +88,7 @@ def _usage(now: datetime, project: str, number: int, **fields: Any) -> dict[str,
 def build(now: datetime, old: str, alice: User, merge: MergeProjects) -> World:
     """What happens in both worlds: `old` is the project that most of it is sent to."""
     routing.published(routing.document(rules=[{"when": {"project": old, "role": "utility"}, "tier": "simple"}]))
-    routing.baseline(alice, days=30)
+    routing.baseline(alice, days=4)
     set_price("priced", "2", "4")
     places.ensure_projects([OLD, NEW, OTHER] if old == OLD else [NEW, OTHER])
     key = create_key(caller=alice.caller(), name="agents", scopes=ALL_SCOPES)

@@ -1,6 +1,7 @@
 """Projects and their agents: list and rename. Agents that still send an old name go on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -15,9 +16,10 @@ from apps.access.domain.likeness import plain
 from apps.access.forms import RenameForm
 from apps.access.models import Agent, Project
 from apps.access.pages import PageRequest, page, see_other
-from apps.access.selectors.places import agents_of, projects_with_agents
+from apps.access.selectors.places import agents_of, projects_of, projects_with_agents
 from apps.access.services.renames import rename_agent, rename_project
 
+N = TypeVar("N", Project, Agent)
 PAGE_SIZE = 50
 MOST_TWINS = 5
 
@@ -29,17 +31,22 @@ def project_list(request: PageRequest) -> HttpResponse:
     found = Paginator(projects_with_agents(request.caller), PAGE_SIZE).get_page(request.GET.get("page"))
     for project in found:
         project.twins = _twins(project)  # type: ignore[attr-defined]
-    return render(request, "access/projects.html", {"page": found})
+    twins = _alike(projects_of(request.caller).filter(is_demo=False))
+    return render(request, "access/projects.html", {"page": found, "twins": twins})
 
 
 def _twins(project: Project) -> list[tuple[Agent, Agent]]:
-    """Agents whose names are the same but for marks and case: each with the first of its kind, which it may be."""
-    first: dict[str, Agent] = {}
+    return _alike(project.agents.all())
+
+
+def _alike(named: Iterable[N]) -> list[tuple[N, N]]:
+    """Those whose names are the same but for marks and case: each with the first of its kind, which it may be."""
+    first: dict[str, N] = {}
     found = []
-    for agent in sorted(project.agents.all(), key=lambda one: one.created_at):
-        known = first.setdefault(plain(agent.name) or agent.name, agent)
-        if known is not agent:
-            found.append((agent, known))
+    for one in sorted(named, key=lambda each: each.created_at):
+        known = first.setdefault(plain(one.name) or one.name, one)
+        if known is not one:
+            found.append((one, known))
     return found[:MOST_TWINS]
 
 
