@@ -203,9 +203,10 @@ def plain(body: str, kind: str) -> str:
     if "html" in kind:
         body = re.sub(r"(?s)<script.*?</script>|<datalist.*?</datalist>|<template.*?</template>", " ", body)
         body = re.sub(r"(?s)<[^>]*>", " ", body)
+    body = re.sub(r"\s+", " ", body)
     for pattern, kept in _BY_CHANCE:
         body = re.sub(pattern, kept, body)
-    return re.sub(r"\s+", " ", body)
+    return body
 
 
 _BY_CHANCE = (
@@ -214,6 +215,7 @@ _BY_CHANCE = (
     (r"(/api|/alerts|/budgets|/prices|/routing)\S*?/\d+", r"\1/N"), (r"in [\d.,]+ (?:ms|s)\b", "soon"),
     (r"(Run|What-if|run|Re-rating) \d+", r"\1"), (r"\d+,budget,", "budget,"), (r",\d+,\d*,\d+(:[^,]*)?,", ","),
     (r"(size_bytes|undone_work_seconds\S*|late_tasks|book version) \S+", r"\1"), (r'budget_id="\d+"', ""),
+    (r"Background work is late Folded sums[^:]*: Background work is late ", ""),
     (r"Background work is late", "All well"), (r"(lately Adjust \S+ \$[\d.]+ – )+", ""),
 )  # fmt: skip
 _NUMBERS = frozenset({

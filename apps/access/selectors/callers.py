@@ -8,21 +8,20 @@ from typing import Any
 from apps.access.domain.identity import Caller, Role, Scope
 from apps.access.statements import prepared
 
+# The rows of the project of a key: that of the one it was merged into, if it was, and those of all that were.
+_ROWS = """(SELECT coalesce(p.merged_into_id, p.id) || array_agg(g.id) FROM access_project g
+               WHERE g.merged_into_id = coalesce(p.merged_into_id, p.id))"""
 # One row by the unique digest. A key with `admin` works only while its maker is active and may make it.
-BY_DIGEST = """
+BY_DIGEST = f"""
 SELECT k.id, k.name, k.scopes, k.created_by_id, m.role,
        k.project_id, coalesce(p.sent_as, p.name), k.agent_id, a.name,
        CASE WHEN k.agent_id IS NOT NULL THEN (
            SELECT array_agg(f.name ORDER BY f.name) FROM access_formeragentname f WHERE f.agent_id = k.agent_id) END,
        CASE WHEN k.project_id IS NOT NULL THEN (
-           SELECT array_agg(f.name ORDER BY f.name) FROM access_formerprojectname f JOIN access_project g
-           ON g.id = f.project_id
-           WHERE g.id = coalesce(p.merged_into_id, p.id) OR g.merged_into_id = coalesce(p.merged_into_id, p.id)
+           SELECT array_agg(f.name ORDER BY f.name) FROM access_formerprojectname f
+           WHERE f.project_id = ANY({_ROWS}::bigint[])
        ) || CASE WHEN p.sent_as IS NOT NULL THEN ARRAY[p.name] END END,
-       CASE WHEN k.project_id IS NOT NULL THEN (
-           SELECT array_agg(g.id ORDER BY g.id) FROM access_project g
-           WHERE g.id = coalesce(p.merged_into_id, p.id) OR g.merged_into_id = coalesce(p.merged_into_id, p.id)
-       ) END,
+       CASE WHEN k.project_id IS NOT NULL THEN {_ROWS} END,
        k.last_used_at IS NULL OR k.last_used_at < statement_timestamp() - interval '1 minute',
        (SELECT version FROM access_placesversion)
 FROM access_apikey k
