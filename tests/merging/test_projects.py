@@ -27,6 +27,7 @@ from apps.costs.selectors.conversations import conversation_page
 from apps.costs.selectors.metrics import UsageQuery
 from apps.costs.selectors.records import usage_page
 from apps.costs.services.ingest import record_usage
+from apps.costs.services.outcomes.recording import record_outcomes
 from apps.routing.selectors.config import config_for
 from tests.budgets.acts import OWNER, REPORTER, assert_ledger_balances, facts, make_budget, spend, state
 from tests.cast import HeldKey, make_person
@@ -246,6 +247,36 @@ def test_conversations_of_one_id_are_two_and_each_is_found(merge: MergeProjects,
         assert browser.post("/c/judge", judged).status_code == 303
     rows = TaskTotal.objects.filter(task_id="t").order_by("project_id").values_list("success", flat=True)
     assert list(rows) == [True, False], "each is judged by itself"
+
+
+def test_what_was_begun_under_one_name_is_ended_under_the_other(merge: MergeProjects) -> None:
+    """Agents are told the new name one after the other, in the middle of what they do."""
+    budget = make_budget("10", each="project", period="once")
+    for name in ("a", "b"):
+        spend("1", project=name, task_id=f"t-{name}", id=f"call-{name}", decision_id=f"d-{name}")
+        reserve(facts=facts(project=name), amount_usd=Decimal("2"), id=f"held-{name}")
+        reserve(facts=facts(project=name), amount_usd=Decimal("0.5"), id="held-both")
+    merge("a", "b")
+    for name, other in (("a", "b"), ("b", "a")):
+        for target in ({"task_id": f"t-{other}"}, {"usage_id": f"call-{other}"}, {"decision_id": f"d-{other}"}):
+            told = target | {"id": f"{name}-{next(iter(target))}", "project": name, "success": True, "source": "judge"}
+            for status in ("accepted", "duplicate"):
+                assert record_outcomes([told], caller=REPORTER, now=now()).count(status) == 1, told
+        made = reserve(
+            facts=facts(project=name), amount_usd=Decimal("0.5"), id=f"kid-{name}", parent_id=f"held-{other}"
+        )
+        assert made.is_new
+        final: dict[str, Any] = {"reservation_final": True, "project": name}
+        spend("0.25", reservation_id=f"held-{other}", id=f"end-{name}", **final)
+        spend("0.1", reservation_id="held-both", id=f"both-{name}", **final)
+    assert set(TaskTotal.objects.values_list("task_id", "success")) == {("t-a", True), ("t-b", True)}
+    assert TaskTotal.objects.count() == 2
+    stood = Reservation.objects.order_by("id").values_list("public_id", "state", "settled")
+    ended = {(name, state, settled) for name, state, settled in stood if not name.startswith("kid")}
+    assert ended == {("held-a", 1, Decimal("0.25")), ("held-b", 1, Decimal("0.25")), ("held-both", 1, Decimal("0.1"))}
+    # What was drawn from the two is open still.
+    assert (state(budget, project="a").spent, state(budget, project="a").reserved) == (Decimal("2.7"), Decimal(1))
+    assert_ledger_balances()
 
 
 def test_rules_and_switches_hold_for_either_name(merge: MergeProjects) -> None:

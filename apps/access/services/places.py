@@ -43,10 +43,12 @@ class _Memory:
         self.agents: dict[tuple[int, str], int] = {}
         self.synonyms: dict[tuple[str, str], frozenset[str]] | None = None
         self.project_synonyms: dict[str, frozenset[str]] | None = None
+        self.rows: dict[int, tuple[int, ...]] | None = None
 
     def see(self, version: int) -> None:
         if version != self.version:
-            self.projects, self.agents, self.synonyms, self.project_synonyms = {}, {}, None, None
+            self.projects, self.agents = {}, {}
+            self.synonyms = self.project_synonyms = self.rows = None
             self.version = version
         self.seen_at = time.monotonic()
 
@@ -107,6 +109,20 @@ def names_of_project(project: str) -> frozenset[str]:
         if _memory.version == version:
             _memory.project_synonyms = known
     return known.get(project) or frozenset((project,))
+
+
+def other_rows(project_id: int) -> tuple[int, ...]:
+    """The other rows of the same project, where projects were merged: what is sent to one of them may be about those.
+
+    First the one the others were merged into.
+    """
+    _memory.confirm()
+    known, version = _memory.rows, _memory.version
+    if known is None:
+        known = _read_rows()
+        if _memory.version == version:
+            _memory.rows = known
+    return known.get(project_id, ())
 
 
 def hold_creation() -> None:
@@ -243,6 +259,16 @@ def _read_project_synonyms() -> dict[str, frozenset[str]]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT array_agg(p.name) FROM ({_PROJECT_NAMES}) p GROUP BY p.id HAVING count(*) > 1")
         return {name: frozenset(names) for (names,) in cursor.fetchall() for name in names}
+
+
+def _read_rows() -> dict[int, tuple[int, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT merged_into_id, array_agg(id ORDER BY id) FROM access_project"
+            " WHERE merged_into_id IS NOT NULL GROUP BY 1"
+        )
+        wholes = [(into, *merged) for into, merged in cursor.fetchall()]
+    return {row: tuple(other for other in rows if other != row) for rows in wholes for row in rows}
 
 
 def _read_synonyms() -> dict[tuple[str, str], frozenset[str]]:

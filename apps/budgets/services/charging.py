@@ -17,12 +17,13 @@ from django.utils import timezone
 from msgspec.structs import replace
 
 from apps.access.domain.identity import Caller
+from apps.access.services.places import other_rows
 from apps.access.statements import Rows, prepared, wait_for_log
 from apps.budgets.domain.cycles import Span
 from apps.budgets.domain.scopes import Facts, conversations_of, each_label, each_value
 from apps.budgets.domain.states import BudgetState, Unit, tightest_first
 from apps.budgets.extension_points import tier_ceiling
-from apps.budgets.models import Counter
+from apps.budgets.models import Counter, Reservation
 from apps.budgets.selectors import matching
 from apps.budgets.selectors.lively import idle_since
 from apps.budgets.selectors.matching import Matcher, Place, Rule, is_rolling
@@ -77,7 +78,7 @@ def prepare(caller: Caller, fields: Collection[str], charges: Callable[[], Seque
     rows = charges()
     charged = _matched(known, rows)
     if settles:
-        charged.settlements = _settlements(rows)
+        charged.settlements = _where_they_are(_settlements(rows))
     if not charged.places and not charged.settlements:
         return None
     placed = [wanted for wanted, _ in charged.places.values()]
@@ -175,6 +176,25 @@ def _settlements(rows: Sequence[Charge]) -> list[Settlement]:
             cost, final = found.get((one.project_id, name), (0, False))
             found[one.project_id, name] = (cost + (one.cost or 0), final or one.fields.reservation_final)
     return [Settlement(*key, *value) for key, value in sorted(found.items())]
+
+
+def _where_they_are(settlements: list[Settlement]) -> list[Settlement]:
+    """A reservation may have been made under another name of a project that was merged: then it is settled there."""
+    others = {project_id: other_rows(project_id) for project_id in {one.project_id for one in settlements}}
+    names = [one.public_id for one in settlements if others[one.project_id]]
+    if not names:
+        return settlements
+    among = {row for rows in others.values() for row in rows} | {one for one, rows in others.items() if rows}
+    made = Reservation.objects.filter(project_id__in=among, public_id__in=names)
+    known = set(made.values_list("project_id", "public_id"))
+    found: dict[tuple[int, str], Settlement] = {}
+    for one in settlements:
+        rows = (one.project_id, *others[one.project_id])
+        row = next((row for row in rows if (row, one.public_id) in known), one.project_id)
+        before = found.get((row, one.public_id))
+        cost, final = (before.cost, before.final) if before else (0, False)
+        found[row, one.public_id] = Settlement(row, one.public_id, cost + one.cost, final or one.final)
+    return [found[key] for key in sorted(found)]
 
 
 _Placed = tuple[int, Wanted, Sums]

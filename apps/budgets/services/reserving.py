@@ -21,6 +21,7 @@ from django.db import Error, connection, transaction
 from django.utils import timezone
 
 from apps.access.domain.errors import Conflict, Refused
+from apps.access.services.places import other_rows
 from apps.access.statements import Rows, prepared, wait_for_log
 from apps.budgets.domain.scopes import Facts, each_label
 from apps.budgets.domain.states import BudgetRefused, Denial, Unit
@@ -218,11 +219,13 @@ def _made_before(asked: _Asked) -> Reserved:
 
 
 def _parent(project_id: int, public_id: str) -> int:
-    found = Reservation.objects.filter(project_id=project_id, public_id=public_id).values_list("id", flat=True).first()
-    if found is None:
+    rows = (project_id, *other_rows(project_id))
+    made = Reservation.objects.filter(project_id__in=rows, public_id=public_id)
+    found = dict(made.values_list("project_id", "id"))
+    if not found:
         message = "No reservation of this project has this id."
         raise Refused(message, code="unknown", path="parent_reservation_id")
-    return found
+    return next(found[row] for row in rows if row in found)
 
 
 def _fingerprint(facts: Facts, amount: Decimal, parent_id: str | None) -> str:

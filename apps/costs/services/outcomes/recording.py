@@ -20,6 +20,7 @@ from apps.costs.domain.kinds import OutcomeOrigin, OutcomeSource, OutcomeTarget
 from apps.costs.domain.outcomes import quality_of, target_of
 from apps.costs.domain.usage import FieldError
 from apps.costs.selectors import targets
+from apps.costs.selectors.targets import Candidates, rows_that_know
 from apps.costs.services.outcomes import writing
 from apps.costs.services.outcomes.reading import Judged, read
 from apps.costs.services.outcomes.writing import NewOutcome, TaskKey
@@ -120,6 +121,18 @@ def _place(judged: Sequence[Judged], caller: Caller) -> None:
             one.errors.append(project)
         else:
             one.project_id = project
+    _place_where_known([one for one in allowed if not one.errors])
+
+
+def _place_where_known(judged: Sequence[Judged]) -> None:
+    """What an outcome names may have been sent under another name of a project that was merged: then it is of that."""
+    merged = [(one, places.other_rows(one.project_id)) for one in judged]
+    merged = [(one, others) for one, others in merged if others]
+    if not merged:
+        return
+    wanted = [Candidates(one.id or "", *target_of(one.sent), (one.project_id, *others)) for one, others in merged]
+    for number, row in rows_that_know(wanted).items():
+        merged[number][0].project_id = row
 
 
 def _binding_error(project: str, caller: Caller) -> FieldError | None:
