@@ -107,6 +107,7 @@ def build(now: datetime, old: str, alice: User, merge: MergeProjects) -> World:
         _usage(now, old, 13, model="priced", provider="openai", cost_usd=None),
         _usage(now, old, 14, operation="execute_tool", tool="search", model=None, cost_usd="0.003"),
         *(_usage(now, NEW, number, conversation_id=f"new-{number}") for number in range(20, 23)),
+        _usage(now, NEW, 26, model="priced", provider="openai", cost_usd=None),
         *(_usage(now, OTHER, number, conversation_id=f"other-{number}", agent="stranger") for number in range(30, 34)),
     ]
     answer = agents.post("/api/usage", {"records": calls}, content_type="application/json")
@@ -152,7 +153,8 @@ def sweep(now: datetime, alice: User) -> None:
     fold_waste(at_most=40)
     derive_due_days(now=now)
     previewed()
-    ask_for_replay(caller=alice.caller(), wanted=WhatIf(7, moves=[Move(routing.FULL, routing.MINI)]), now=now)
+    tried = WhatIf(7, find(NEW).pk, moves=[Move(routing.FULL, routing.MINI)])
+    ask_for_replay(caller=alice.caller(), wanted=tried, now=now)
     work_on_replays()
 
 
