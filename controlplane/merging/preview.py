@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.access.domain.identity import Caller
 from apps.access.models import Agent
-from apps.access.selectors.places import agents_of
+from apps.access.selectors.places import agents_of, with_merged
 from apps.access.services.merges import pair_of
 from apps.budgets.services.merge_effects import BudgetEffect, merge_effects
 from apps.costs.selectors.metrics import Totals, UsageQuery, totals
@@ -54,9 +54,8 @@ def preview(*, caller: Caller, agent_id: int, into_id: int) -> Preview:
 
 
 def _side(caller: Caller, agent: Agent) -> Side:
-    query = UsageQuery(
-        _BEGINNING, timezone.now(), "UTC", frozenset((agent.project_id,)), True, {"agent": (agent.name,)}
-    )
+    rows = with_merged([agent.project_id])
+    query = UsageQuery(_BEGINNING, timezone.now(), "UTC", rows, True, {"agent": (agent.name,)})
     below = agents_of(caller).filter(project=agent.project_id, name__startswith=f"{agent.name}/")
     return Side(
         agent,

@@ -29,6 +29,7 @@ from apps.costs.selectors.records import usage_page
 from apps.costs.services.ingest import record_usage
 from apps.costs.services.outcomes.recording import record_outcomes
 from apps.routing.selectors.config import config_for
+from controlplane.merging.preview import preview
 from tests.budgets.acts import OWNER, REPORTER, assert_ledger_balances, facts, make_budget, spend, state
 from tests.cast import HeldKey, make_person
 from tests.costs.posting import call
@@ -156,6 +157,8 @@ def test_agents_of_one_name_are_one(
         spend("10", project=name, agent="x")
     # What both had before is what it was in the project that stays.
     assert cost("agent") == {"bot": 24, "only": 1, "planner-of-a": 1, "planner": 2, "only-of-b": 22}
+    looked = preview(caller=OWNER, agent_id=agent("bot", "b").pk, into_id=agent("only", "b").pk)
+    assert (looked.agent.totals.cost_usd, looked.into.totals.cost_usd) == (Decimal(24), Decimal(1))
     rename_agent(caller=OWNER, agent_id=agent("bot", "b").pk, name="robot")
     join("only", "robot", "b")
     assert cost("agent")["robot"] == 25
