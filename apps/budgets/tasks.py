@@ -6,6 +6,7 @@ from django.utils import timezone
 from apps.budgets.services import forecasting, merging, proving, reserving, tending, tidying
 from apps.budgets.services.alerting import following, lowering, watching
 from apps.budgets.services.outbox import sweeping
+from apps.costs.domain.formats import some
 from apps.costs.services import sweeps
 
 
@@ -26,7 +27,7 @@ def tend_budgets() -> None:
 def settle_merges() -> None:
     """Counts budgets anew, past periods too, after agents or projects were merged."""
     done = merging.settle_merges(now=timezone.now())
-    sweeps.note("settle-merges", words=f"counted budgets anew after {done} merges", behind=False)
+    sweeps.note("settle-merges", words=f"counted budgets anew after {some(done, 'merge')}", behind=False)
 
 
 @shared_task(soft_time_limit=50, time_limit=60)
@@ -43,7 +44,7 @@ def follow_alerts() -> None:
     now = timezone.now()
     ended, told = following.end_silences(now=now), following.remind(now=now)
     lowered, dropped = lowering.tell_lowered(now=now), following.drop_old(now=now)
-    words = f"ended {ended} silences, told {told} again and {lowered} times what went to cheaper models"
+    words = f"ended {some(ended, 'silence')}, told {told} again and {some(lowered, 'time')} what went to cheaper models"
     sweeps.note("follow-alerts", words=f"{words}, deleted {dropped}", behind=False)
 
 
@@ -51,7 +52,7 @@ def follow_alerts() -> None:
 def forecast_budgets() -> None:
     """Says anew what budgets will have spent when their periods end."""
     made = forecasting.make_forecasts(now=timezone.now())
-    sweeps.note("forecast-budgets", words=f"made {made} forecasts", behind=False)
+    sweeps.note("forecast-budgets", words=f"made {some(made, 'forecast')}", behind=False)
 
 
 @shared_task(soft_time_limit=1500, time_limit=1800)

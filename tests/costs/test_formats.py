@@ -109,6 +109,8 @@ def test_counts_on_cards(number: int, text: str) -> None:
 
 def test_counts() -> None:
     assert (formats.count(1234567), formats.count(None), formats.tokens(None)) == ("1,234,567", "\u2013", "\u2013")
+    assert [formats.some(number, "day") for number in (0, 1, 1200)] == ["0 days", "1 day", "1,200 days"]
+    assert formats.some(2, "stretch", "stretches") == "2 stretches"
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_an_outcome_before_its_call_or_decision_is_settled_by_the_sweep(writer: 
     assert TaskTotal.objects.get().success is None
     tasks.settle_outcomes()
     assert verdict("talk")[0] is True
-    assert Sweep.objects.get(name="settle-outcomes").words.startswith("1 outcomes settled")
+    assert Sweep.objects.get(name="settle-outcomes").words.startswith("1 outcome settled")
     assert sent(writer, outcome(task_id=None, success=False, **{target: "x"}))["waiting"] == 0
     assert verdict("talk")[0] is False
 

@@ -265,7 +265,7 @@ def test_an_hour_that_cannot_be_proven_does_not_stop_the_others(monkeypatch: pyt
     monkeypatch.setattr(proof_sweep, "prove_span", only_today)
     run = prove_closed_hours(now=NOW)
     assert (run.failed, run.left) == (1, 12)
-    assert run.words.endswith("; 12 hours left; 1 stretches failed, see the log of the worker")
+    assert run.words.endswith("; 12 hours left; 1 stretch failed, see the log of the worker")
     assert unproven_hours(NOW) == [NOW.replace(hour=hour, minute=0) for hour in reversed(range(12))]
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.costs import tasks
+from apps.costs.domain.formats import some
 from apps.costs.domain.slices import HOURS
 from apps.costs.models import DayFold, Sweep
 from apps.costs.services import sweeps
@@ -32,7 +33,7 @@ def test_days_are_folded(db: None) -> None:
     hours = DayFold.objects.filter(zone=HOURS).count()
     days = DayFold.objects.count() - hours
     assert days in (1, 2)
-    assert Sweep.objects.get(name="fold-days").words == f"{days} days and {hours} hours folded, 0 days left"
+    assert Sweep.objects.get(name="fold-days").words == f"{some(days, 'day')} and {hours} hours folded, 0 days left"
 
 
 def test_old_hours_are_announced(db: None) -> None:

@@ -150,7 +150,7 @@ def same_counters() -> None:
     assert {one[:-1] for one in twice if one[0] == CONVERSATIONS} <= {one[:-1] for one in once}
 
 
-@pytest.mark.parametrize("seed", [0, 6])
+@pytest.mark.parametrize("seed", [6])
 def test_as_if_it_always_had_one_name(seed: int, django_capture_on_commit_callbacks: Callable[..., Any]) -> None:
     prove(seed, django_capture_on_commit_callbacks)
 

@@ -59,7 +59,7 @@ def test_outcomes_become_a_quality_that_decisions_read(agent: HeldKey) -> None:
     assert everywhere is not None
     assert everywhere.n == 25
     assert quality.quality_of(MINI, "chat") is None
-    assert Sweep.objects.get(name="quality").words == "25 judged tasks of 1 models"
+    assert Sweep.objects.get(name="quality").words == "25 judged tasks of 1 model"
 
 
 def test_a_second_run_changes_nothing_and_new_outcomes_show(agent: HeldKey) -> None:

@@ -80,7 +80,7 @@ def test_what_counts_on_which_side(owner: User, writer: HeldKey) -> None:
     }  # fmt: skip
     assert saved(filters={"model": (MINI[1],)}).whole.paid_usd == MINI_USD * 5
     assert saved(filters={"project": ("nowhere",)}).whole.calls == 0
-    assert Sweep.objects.get(name="savings").words == "1 days compared with the baseline, 0 left"
+    assert Sweep.objects.get(name="savings").words == "1 day compared with the baseline, 0 left"
 
 
 def test_a_cache_that_a_switch_lost_is_the_baselines(owner: User, writer: HeldKey) -> None:

@@ -20,6 +20,7 @@ from apps.budgets.services.alerting.raising import resolve_alerts, resolve_alert
 from apps.budgets.services.crossing import note_crossings
 from apps.budgets.services.opening import Wanted, open_counters, terms_of
 from apps.budgets.services.recrossing import KIND
+from apps.costs.domain.formats import some
 
 RECENT = timedelta(minutes=3)
 """For so long after a change a process may have charged by what it knew before."""
@@ -38,7 +39,7 @@ class TendingRun:
     @property
     def words(self) -> str:
         """For the Health page."""
-        return f"counted {self.recounted} changed budgets anew, ended {self.ended} periods"
+        return f"counted {some(self.recounted, 'changed budget')} anew, ended {some(self.ended, 'period')}"
 
 
 def tend(*, now: datetime) -> TendingRun:

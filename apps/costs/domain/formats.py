@@ -111,6 +111,11 @@ def count(number: int | None) -> str:
     return NONE if number is None else f"{number:,d}"
 
 
+def some(number: int, one: str, many: str = "") -> str:
+    """A count of things in words: "1 day", "1,200 days"."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
 def count_card(number: int) -> str:
     """Like count(), but from 100,000 on in four significant digits: "1.284M"."""
     return count(number) if number < 100_000 else _short(Decimal(number))

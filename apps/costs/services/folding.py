@@ -26,6 +26,7 @@ from django.db import OperationalError
 from django.db.backends.utils import CursorWrapper
 
 from apps.costs.domain.calendars import day_start
+from apps.costs.domain.formats import some
 from apps.costs.domain.kinds import NarrowKind
 from apps.costs.domain.measures import NARROW_SUMS, SUMS
 from apps.costs.domain.slices import (
@@ -65,7 +66,8 @@ class FoldRun:
     def words(self) -> str:
         """One sentence for the Health page."""
         removed = f", {self.removed} of another zone removed" if self.removed else ""
-        return f"{self.folded} days and {self.hours} hours folded, {self.left} days left{removed}"
+        folded = f"{some(self.folded, 'day')} and {some(self.hours, 'hour')} folded"
+        return f"{folded}, {some(self.left, 'day')} left{removed}"
 
 
 def fold_closed_days(*, now: datetime, at_most: int | None = None, seconds: float | None = None) -> FoldRun:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from apps.costs.domain.formats import some
 from apps.costs.domain.measures import NARROW_SUMS, SUMS
 from apps.costs.selectors.backlog import first_rollup, hours_to_merge
 from apps.costs.selectors.horizon import DAY, HOUR, horizon
@@ -37,7 +38,7 @@ class HoursRun:
     @property
     def words(self) -> str:
         """One sentence for the Health page."""
-        return f"{self.merged} hours merged, {self.left} left"
+        return f"{some(self.merged, 'hour')} merged, {self.left} left"
 
 
 def merge_old_quarters(*, now: datetime, seconds: float | None = None) -> HoursRun:

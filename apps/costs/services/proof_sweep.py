@@ -9,6 +9,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import OperationalError, connection
 
+from apps.costs.domain.formats import some
 from apps.costs.selectors import proof
 from apps.costs.selectors.backlog import folds_to_prove, least_recently_proven, unproven_hours
 from apps.costs.selectors.horizon import HOUR
@@ -34,9 +35,14 @@ class ProofRun:
     @property
     def words(self) -> str:
         """One sentence for the Health page."""
-        done = f"{self.hours} hours, {self.folds} folds, {self.conversations} conversations proven"
-        failed = f"; {self.failed} stretches failed, see the log of the worker" if self.failed else ""
-        return f"{done}; {len(self.found)} differences repaired; {self.left} hours left{failed}"
+        done = (
+            f"{some(self.hours, 'hour')}, {some(self.folds, 'fold')}, {some(self.conversations, 'conversation')} proven"
+        )
+        failed = (
+            f"; {some(self.failed, 'stretch', 'stretches')} failed, see the log of the worker" if self.failed else ""
+        )
+        found = some(len(self.found), "difference")
+        return f"{done}; {found} repaired; {some(self.left, 'hour')} left{failed}"
 
 
 def prove_closed_hours(*, now: datetime, seconds: float | None = None) -> ProofRun:

@@ -23,6 +23,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from apps.costs.domain.calendars import day_of, day_start
+from apps.costs.domain.formats import some
 from apps.costs.selectors.backlog import FOLD_AFTER
 from apps.costs.selectors.horizon import DAY
 from apps.costs.selectors.pace import background_transaction
@@ -49,7 +50,7 @@ class TaskFoldRun:
     def words(self) -> str:
         """One sentence for the Health page."""
         removed = f", {self.removed} of another zone removed" if self.removed else ""
-        return f"tasks of {self.days} days folded{removed}{', more are left' if self.left else ''}"
+        return f"tasks of {some(self.days, 'day')} folded{removed}{', more are left' if self.left else ''}"
 
 
 def fold_tasks(*, now: datetime, seconds: float | None = None) -> TaskFoldRun:

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import OperationalError
 from django.db.backends.utils import CursorWrapper
 
+from apps.costs.domain.formats import some
 from apps.costs.selectors import waste_sums
 from apps.costs.selectors.horizon import horizon
 from apps.costs.selectors.metrics.waste_hours import rules
@@ -44,7 +45,7 @@ class WasteFoldRun:
     @property
     def words(self) -> str:
         """One sentence for the Health page."""
-        return f"waste of {self.folded} days and hours added up, {self.left} left"
+        return f"waste of {some(self.folded, 'day or hour', 'days and hours')} added up, {self.left} left"
 
 
 def fold_waste(*, at_most: int = FOLDS_AT_ONCE, seconds: float | None = None) -> WasteFoldRun:

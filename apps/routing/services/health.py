@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
+from apps.costs.domain.formats import some
 from apps.routing.domain.candidates import Breaker
 from apps.routing.domain.health import Cause, Seen, State, after
 from apps.routing.domain.policy import ModelKey
@@ -30,7 +31,7 @@ class Watched:
     @property
     def words(self) -> str:
         """One sentence for the Health page."""
-        return f"{self.models} models reported lately, {self.open} of them not to be used"
+        return f"{some(self.models, 'model')} reported lately, {self.open} of them not to be used"
 
 
 @transaction.atomic

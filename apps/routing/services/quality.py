@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import transaction
 
+from apps.costs.domain.formats import some
 from apps.routing.domain.policy import ModelKey
 from apps.routing.domain.quality import estimate, stored
 from apps.routing.models import ModelQuality, QualityState
@@ -29,7 +30,7 @@ class QualityRun:
     def words(self) -> str:
         """One sentence for the Health page."""
         what = "" if self.changed else ", as before"
-        return f"{self.tasks} judged tasks of {self.models} models{what}"
+        return f"{some(self.tasks, 'judged task')} of {some(self.models, 'model')}{what}"
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from apps.costs.domain.formats import some
 from apps.costs.selectors import proof
 from apps.costs.selectors.backlog import closed_until, folds_between, provable_from
 from apps.costs.selectors.horizon import DAY, HOUR
@@ -103,7 +104,7 @@ class Command(BaseCommand):
         span = f"{start:%Y-%m-%dT%H:%MZ} to {end:%Y-%m-%dT%H:%MZ}"
         if self._differences:
             done = ", all repaired" if self._repair else ""
-            raise CommandError(f"{self._differences} differences from {span}{done}.", returncode=1)
+            raise CommandError(f"{some(self._differences, 'difference')} from {span}{done}.", returncode=1)
         self.stdout.write(f"Rollups equal records from {span}: 0 differences.")
 
 

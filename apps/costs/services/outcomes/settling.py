@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import connection, transaction
 
+from apps.costs.domain.formats import some
 from apps.costs.domain.kinds import OutcomeTarget
 from apps.costs.selectors import targets
 from apps.costs.services.outcomes import writing
@@ -27,7 +28,7 @@ class SettlingRun:
     @property
     def words(self) -> str:
         """One sentence for the Health page."""
-        return f"{self.settled} outcomes settled, {self.forgotten} that waited in vain forgotten"
+        return f"{some(self.settled, 'outcome')} settled, {self.forgotten} that waited in vain forgotten"
 
 
 def settle_waiting(*, now: datetime) -> SettlingRun:

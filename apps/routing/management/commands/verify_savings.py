@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from apps.costs.domain.formats import some
 from apps.routing.models import SavingsDay
 from apps.routing.services.savings.proving import differences_of, provable_days
 from apps.routing.services.savings.sweeping import derive_due_days
@@ -37,5 +38,5 @@ class Command(BaseCommand):
             derive_due_days(now=now, seconds=600)
         if found:
             done = ", derived again" if options["repair"] else ""
-            raise CommandError(f"{found} differences on {len(wrong)} of {len(days)} days{done}.", returncode=1)
+            raise CommandError(f"{some(found, 'difference')} on {len(wrong)} of {len(days)} days{done}.", returncode=1)
         self.stdout.write(f"Savings equal the records on {len(days)} days: 0 differences.")

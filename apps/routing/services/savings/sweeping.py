@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from apps.costs.domain.calendars import Unit, cut, day_of, day_start
+from apps.costs.domain.formats import some
 from apps.costs.selectors import metrics
 from apps.costs.selectors.horizon import horizon
 from apps.costs.selectors.pace import unhurried
@@ -52,7 +53,7 @@ class SavingsRun:
     @property
     def words(self) -> str:
         """One sentence for the Health page."""
-        return f"{self.derived} days compared with the baseline, {self.left} left"
+        return f"{some(self.derived, 'day')} compared with the baseline, {self.left} left"
 
 
 def derive_due_days(*, now: datetime, seconds: int = 40) -> SavingsRun:
