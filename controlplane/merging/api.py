@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from apps.access.api.bodies import valid
 from apps.access.authentication import ApiRequest
 from apps.access.domain.identity import Scope
-from apps.access.models import Agent, AgentMerge
+from apps.access.models import Agent, AgentMerge, ProjectMerge
 from apps.access.selectors.places import agents_of
 from apps.budgets.services.merge_effects import BudgetEffect
 from apps.costs.domain.money_format import format_money
@@ -95,7 +95,7 @@ class AgentMergeView(APIView):
     def get(self, request: ApiRequest, agent_id: int) -> Response:
         """How far the merge of an agent that was merged is."""
         merges = AgentMerge.objects.filter(into__in=agents_of(request.auth).order_by()).select_related("into")
-        return Response(_merge(get_object_or_404(merges, agent=agent_id)))
+        return Response(merge_told(get_object_or_404(merges, agent=agent_id), "agent", MergeOut))
 
     @extend_schema(operation_id="agents_merge", request=MergeIn, responses=MergeAnswer)
     def post(self, request: ApiRequest, agent_id: int) -> Response:
@@ -115,7 +115,7 @@ class AgentMergeView(APIView):
             )
         except Agent.DoesNotExist as error:
             raise Http404 from error
-        return Response({"dry_run": False, "merge": _merge(merge)})
+        return Response({"dry_run": False, "merge": merge_told(merge, "agent", MergeOut)})
 
 
 def _preview(seen: Preview) -> dict[str, Any]:
@@ -161,10 +161,11 @@ def _side(side: Side) -> dict[str, Any]:
     }
 
 
-def _merge(merge: AgentMerge) -> dict[str, Any]:
-    told: dict[str, Any] = MergeOut(
+def merge_told(merge: AgentMerge | ProjectMerge, kind: str, out: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+    """A merge and how far it is, as the API tells it."""
+    told: dict[str, Any] = out(
         {
-            "agent_id": merge.agent_id,
+            f"{kind}_id": merge.pk,
             "name": merge.name,
             "into_id": merge.into_id,
             "into": merge.into.name,

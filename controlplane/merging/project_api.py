@@ -17,8 +17,7 @@ from apps.access.models import Project, ProjectMerge
 from apps.access.selectors.places import projects_of
 from apps.access.services.project_merges import SIGHTS
 from apps.costs.domain.money_format import format_money
-from controlplane.merging.api import MergeBudget, budgets_told
-from controlplane.merging.progress import state_of
+from controlplane.merging.api import MergeBudget, budgets_told, merge_told
 from controlplane.merging.project_preview import ProjectPreview, ProjectSide, project_preview
 from controlplane.merging.services import merge_projects_as_previewed
 
@@ -115,7 +114,7 @@ class ProjectMergeView(APIView):
     def get(self, request: ApiRequest, project_id: int) -> Response:
         """How far the merge of a project that was merged is."""
         merges = ProjectMerge.objects.filter(into__in=projects_of(request.auth).order_by()).select_related("into")
-        return Response(_merge(get_object_or_404(merges, project=project_id)))
+        return Response(merge_told(get_object_or_404(merges, project=project_id), "project", ProjectMergeOut))
 
     @extend_schema(operation_id="projects_merge", request=ProjectMergeIn, responses=ProjectMergeAnswer)
     def post(self, request: ApiRequest, project_id: int) -> Response:
@@ -136,7 +135,7 @@ class ProjectMergeView(APIView):
             )  # fmt: skip
         except Project.DoesNotExist as error:
             raise Http404 from error
-        return Response({"dry_run": False, "merge": _merge(merge)})
+        return Response({"dry_run": False, "merge": merge_told(merge, "project", ProjectMergeOut)})
 
 
 def _preview(seen: ProjectPreview) -> dict[str, Any]:
@@ -175,18 +174,3 @@ def _side(side: ProjectSide) -> dict[str, Any]:
         "unpriced_calls": side.totals.unpriced_calls,
         "cost_usd": format_money(side.totals.cost_usd),
     }
-
-
-def _merge(merge: ProjectMerge) -> dict[str, Any]:
-    told: dict[str, Any] = ProjectMergeOut(
-        {
-            "project_id": merge.project_id,
-            "name": merge.name,
-            "into_id": merge.into_id,
-            "into": merge.into.name,
-            "merged_by": merge.merged_by,
-            "merged_at": merge.merged_at,
-            "state": state_of(merge),
-        }
-    ).data
-    return told

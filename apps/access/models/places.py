@@ -123,20 +123,28 @@ class FormerAgentName(models.Model):
         return self.name
 
 
-class AgentMerge(models.Model):
-    """One row is one agent that was merged into another, and how far what follows from that is.
+class Merge(models.Model):
+    """Who merged two into one and when, and how far what follows from that is.
 
     `counted_at` is when the budgets it concerns were counted anew, also in past periods; `settled_at` when that was
     done for whatever a process still charged by what it knew before.
     """
 
-    agent = models.OneToOneField(Agent, on_delete=models.CASCADE, primary_key=True, related_name="merge")
-    into = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="merges")
-    name = models.CharField(max_length=NAME_LENGTH, help_text="of the merged agent before")
     merged_by = models.TextField()
     merged_at = models.DateTimeField(default=timezone.now)
     counted_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class AgentMerge(Merge):
+    """One row is one agent that was merged into another."""
+
+    agent = models.OneToOneField(Agent, on_delete=models.CASCADE, primary_key=True, related_name="merge")
+    into = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="merges")
+    name = models.CharField(max_length=NAME_LENGTH, help_text="of the merged agent before")
 
     class Meta:
         indexes = [
@@ -147,16 +155,12 @@ class AgentMerge(models.Model):
         return f"{self.name} into {self.into_id}"
 
 
-class ProjectMerge(models.Model):
-    """One row is one project that was merged into another; as AgentMerge."""
+class ProjectMerge(Merge):
+    """One row is one project that was merged into another."""
 
     project = models.OneToOneField(Project, on_delete=models.CASCADE, primary_key=True, related_name="merge")
     into = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="merges")
     name = models.CharField(max_length=NAME_LENGTH, help_text="of the merged project before")
-    merged_by = models.TextField()
-    merged_at = models.DateTimeField(default=timezone.now)
-    counted_at = models.DateTimeField(null=True)
-    settled_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [

@@ -160,28 +160,17 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         named = {rule.when.project for rule in self.rules if rule.when.project is not None}
         return frozenset(self.off.projects) | named
 
-    def as_project_called(self, project: str, names: Collection[str]) -> "Policy":
-        """The policy for a project that goes by all of these names, as `as_called`."""
+    def as_called(self, kind: Literal["agent", "project"], name: str, names: Collection[str]) -> "Policy":
+        """The policy for an agent or a project that goes by all of these names: what names one of them is about it."""
         rules = tuple(
-            msgspec.structs.replace(rule, when=msgspec.structs.replace(rule.when, project=project))
-            if rule.when.project in names
+            msgspec.structs.replace(rule, when=msgspec.structs.replace(rule.when, **{kind: name}))
+            if getattr(rule.when, kind) in names
             else rule
             for rule in self.rules
         )
-        is_off = any(name in self.off.projects for name in names)
-        off = msgspec.structs.replace(self.off, projects=(*self.off.projects, project)) if is_off else self.off
-        return msgspec.structs.replace(self, rules=rules, off=off)
-
-    def as_called(self, agent: str, names: Collection[str]) -> "Policy":
-        """The policy for an agent that goes by all of these names: what names one of them is about it."""
-        rules = tuple(
-            msgspec.structs.replace(rule, when=msgspec.structs.replace(rule.when, agent=agent))
-            if rule.when.agent in names
-            else rule
-            for rule in self.rules
-        )
-        is_off = any(name in self.off.agents for name in names)
-        off = msgspec.structs.replace(self.off, agents=(*self.off.agents, agent)) if is_off else self.off
+        switched_off = getattr(self.off, f"{kind}s")
+        is_off = any(one in switched_off for one in names)
+        off = msgspec.structs.replace(self.off, **{f"{kind}s": (*switched_off, name)}) if is_off else self.off
         return msgspec.structs.replace(self, rules=rules, off=off)
 
     def tier_names(self) -> list[str]:

@@ -44,11 +44,11 @@ class InForce:
         if project and self.projects:
             names = names_of_project(project)
             if len(names) > 1 and names & self.projects:
-                policy = policy.as_project_called(project, names)
+                policy = policy.as_called("project", project, names)
         if agent and self.agents:
             names = names_of_agent(project, agent)
             if len(names) > 1 and names & self.agents:
-                policy = policy.as_called(agent, names)
+                policy = policy.as_called("agent", agent, names)
         return self if policy is self.policy else replace(self, policy=policy)
 
 
