@@ -1,12 +1,14 @@
 """Decisions, config, budgets and reservations: quick when the server answers, harmless when it does not."""
 
 import asyncio
+import contextlib
+import gc
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bursar_client import AsyncClient, BudgetRefused, Decision, Model
+from bursar_client import AsyncClient, BudgetRefused, Client, Decision, Model
 
 from tests.integrations.conftest import QUICK, MakeClient
 from tests.integrations.server import KEY, Answer, Fake, serving
@@ -264,7 +266,6 @@ def test_a_slow_server_does_not_hold_up_the_event_loop(fake: Fake, tmp_path: Pat
     fake.next[DECISIONS] = [Answer(201, delay=1.0)]
 
     async def work() -> tuple[Decision, int]:
-        client = AsyncClient(fake.url, KEY, spool=tmp_path, **{**QUICK, "decision_timeout": 0.2})
         ticks = 0
 
         async def tick() -> None:
@@ -273,11 +274,26 @@ def test_a_slow_server_does_not_hold_up_the_event_loop(fake: Fake, tmp_path: Pat
                 await asyncio.sleep(0.01)
                 ticks += 1
 
-        ticking = asyncio.create_task(tick())
-        decision = await client.decide(current=OWN)
-        ticking.cancel()
+        async with AsyncClient(fake.url, KEY, spool=tmp_path, **{**QUICK, "decision_timeout": 0.2}) as client:
+            ticking = asyncio.create_task(tick())
+            decision = await client.decide(current=OWN)
+            ticking.cancel()
         return decision, ticks
 
     decision, ticks = asyncio.run(work())
     assert decision.source == "agent"
     assert ticks > 5
+
+
+def test_a_client_that_is_dropped_leaves_no_connection_open(fake: Fake, tmp_path: Path) -> None:
+    client = Client(fake.url, KEY, spool=tmp_path, **QUICK)
+    assert client.budget_status() == []
+    [(_, connection)] = client._transport._idle
+    with contextlib.closing(connection.sock) as link:
+        assert link.fileno() >= 0
+        del client
+        deadline = time.monotonic() + 5
+        while link.fileno() >= 0 and time.monotonic() < deadline:  # the thread that asked may still be ending
+            gc.collect()
+            time.sleep(0.01)
+        assert link.fileno() == -1

@@ -106,6 +106,11 @@ class Transport:
         for _, connection in idle:
             connection.close()
 
+    def __del__(self) -> None:
+        """A client that is dropped without a close leaves no connection to the garbage collector."""
+        for _, connection in self.__dict__.get("_idle", ()):
+            connection.close()
+
     def open(self) -> None:
         """Keep connections from here on, as at first."""
         self._keeps = True
