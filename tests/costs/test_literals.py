@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from apps.costs.services.ingest.literals import uuid_array
+from apps.costs.services.ingest.literals import bytes_array, uuid_array
 
 
 @pytest.mark.django_db
@@ -15,6 +15,7 @@ def test_uuids_arrive_with_and_without_hyphens(count: int) -> None:
     sent = [uuid.UUID(int=2**127 // (number + 1)) for number in range(count)]
     connection.ensure_connection()
     cursor = psycopg.RawCursor(connection.connection)
-    for written in (list(map(str, sent)), [one.hex for one in sent]):
-        found = cursor.execute("SELECT $1::uuid[], cardinality($1::uuid[])", [uuid_array(written)]).fetchone()
+    arrays = [uuid_array(list(map(str, sent))), uuid_array([one.hex for one in sent])]
+    for written in (*arrays, bytes_array([one.bytes for one in sent])):
+        found = cursor.execute("SELECT $1::uuid[], cardinality($1::uuid[])", [written]).fetchone()
         assert found == (sent, count)

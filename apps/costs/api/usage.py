@@ -134,7 +134,7 @@ def _record(items: list[Any], caller: Caller, *, odd_text_possible: bool) -> Ing
 
 def _plain_items(body: bytes) -> tuple[list[Any], bool]:
     """The records of a body that nothing is odd about, and whether one was sent alone; none of any other."""
-    if b"\\u0000" in body:
+    if b"\\" in body and b"\\u0000" in body:  # one character is found several times faster than six
         return [], False
     try:
         data = msgspec.json.decode(body)

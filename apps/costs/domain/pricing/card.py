@@ -125,18 +125,17 @@ class RateCard:
         ) = band.hot  # fmt: skip
         if missing and _is_unpriced(missing, input_tokens, output_tokens):
             return UNPRICED
-        femto = (
-            uncached * input_rate
-            + cache_read * read_rate
-            + creation_5m * creation_rate
-            + cache_creation_1h * creation_1h_rate
-            + spoken * output_rate
-            + reasoning * reasoning_rate
-            + web_searches * search_rate
-            + requests * request_rate
-        )
-        if assumable and (cache_read or cache_creation or reasoning):
-            assumed |= _assumed(assumable, cache_read, creation_5m, cache_creation_1h, reasoning)
+        femto = uncached * input_rate + spoken * output_rate + requests * request_rate
+        if cache_read or cache_creation or reasoning or web_searches:
+            femto += (
+                cache_read * read_rate
+                + creation_5m * creation_rate
+                + cache_creation_1h * creation_1h_rate
+                + reasoning * reasoning_rate
+                + web_searches * search_rate
+            )
+            if assumable:
+                assumed |= _assumed(assumable, cache_read, creation_5m, cache_creation_1h, reasoning)
         return (femto if divisor == 1 else round_half_even(femto, divisor)), assumed
 
     def explain(

@@ -54,5 +54,17 @@ def uuid_array(values: Sequence[str]) -> Uuids | str:
     if len(values) < _FEW:
         return array(values)
     digits = (_UUID_SIZE + _UUID_SIZE.join(values)).replace("-", "")
-    # One dimension, no NULL, what an element is, how many there are, counted from 1.
-    return Uuids(struct.pack(">5i", 1, 0, _UUID, len(values), 1) + bytes.fromhex(digits))
+    return Uuids(_head(len(values)) + bytes.fromhex(digits))
+
+
+def bytes_array(values: Sequence[bytes]) -> Uuids | str:
+    """The same of UUIDs as 16 bytes each."""
+    if len(values) < _FEW:
+        return array([value.hex() for value in values])
+    size = bytes.fromhex(_UUID_SIZE)
+    return Uuids(_head(len(values)) + size + size.join(values))
+
+
+def _head(count: int) -> bytes:
+    """One dimension, no NULL, what an element is, how many there are, counted from 1."""
+    return struct.pack(">5i", 1, 0, _UUID, count, 1)

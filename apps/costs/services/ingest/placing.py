@@ -1,8 +1,7 @@
 """The second step of ingest: where a record belongs. Names become ids; bindings and caps of keys are enforced."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 from apps.access.domain.errors import TooMany
@@ -10,7 +9,7 @@ from apps.access.domain.identity import Caller
 from apps.access.services import places
 from apps.costs.domain.kinds import LabelKind, Operation, Status
 from apps.costs.domain.providers import canonical_provider
-from apps.costs.domain.usage import FieldError, Usage
+from apps.costs.domain.usage import FieldError
 from apps.costs.extension_points import Tiering, tiering
 from apps.costs.services import names
 from apps.costs.services.ingest.reading import Refused, Row
@@ -20,9 +19,24 @@ MAX_REMEMBERED = 50_000
 
 RawKey = tuple[Any, ...]
 TIER = 4
-_raw_key: Callable[[Usage], RawKey] = attrgetter(
-    "project", "agent", "provider", "model", "tier", "role", "task_type", "status", "operation"
-)
+
+
+def _raw_keys(sent: Iterable[Row]) -> list[RawKey]:
+    """What decides where each record belongs."""
+    return [
+        (
+            usage.project,
+            usage.agent,
+            usage.provider,
+            usage.model,
+            usage.tier,
+            usage.role,
+            usage.task_type,
+            usage.status,
+            usage.operation,
+        )
+        for usage in [one.usage for one in sent]
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +80,7 @@ def forget() -> None:
 def place(sent: Sequence[Row], caller: Caller) -> tuple[list[Row], list[Refused]]:
     """Give every record its place; refuse those the key may not write to, or that would exceed a cap."""
     known = _remembered.of(caller)
-    keys = [_raw_key(one.usage) for one in sent]
+    keys = _raw_keys(sent)
     found = list(map(known.get, keys))
     problems: dict[RawKey, list[FieldError]] = {}
     if None in found:
@@ -95,9 +109,8 @@ def _follow_decisions(placed: Sequence[Row], caller: Caller, known: dict[RawKey,
         return
     decided = tiers.of_decisions({one.usage.decision_id for one in linked if one.usage.decision_id})
     keys = {}
-    for one in linked:
+    for one, raw in zip(linked, _raw_keys(linked), strict=True):
         if tier := decided.get((one.place.project_id, one.usage.decision_id or "")):
-            raw = _raw_key(one.usage)
             keys[one.index] = (*raw[:TIER], tier, *raw[TIER + 1 :])
     if missing := {key for key in keys.values() if key not in known}:
         _resolve(missing, caller, known)

@@ -18,7 +18,6 @@ def price(rows: Iterable[Row], book: RateBook, *, has_media: bool) -> None:
     lookup = book.lookup
     for row in rows:
         usage, place = row.usage, row.place
-        row.input_tokens, row.output_tokens = usage.input_tokens or 0, usage.output_tokens or 0
         if has_media:
             row.other = other_tokens(usage)
         listed = None

@@ -50,19 +50,24 @@ class Row(msgspec.Struct, gc=False):
     usage: Usage
     id: str
     id_hash: str
-    fingerprint: str
+    fingerprint: bytes
+    """The first 16 bytes of the SHA-256 of the record as sent, its keys sorted."""
     occurred_at: datetime
-    quarter: int
+    input_tokens: int
+    output_tokens: int
     unknown: tuple[str, ...] = ()
     place: Any = None
-    input_tokens: int = 0
-    output_tokens: int = 0
     other: dict[str, int] | None = None
     cost: int | None = None
     price_cost: int | None = None
     price_id: int | None = None
     cost_source: int = 0
     assumed: int = 0
+
+    @property
+    def quarter(self) -> int:
+        """The quarter-hour it lies in, counted from 1970."""
+        return int(self.occurred_at.timestamp()) // QUARTER_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +123,18 @@ def _read_plainly(
 ) -> tuple[list[Row], list[Refused]]:
     """The same for a batch of which every field has its type; what is no ordinary call is still judged by itself."""
     now, earliest, latest = window.now, window.earliest or _FIRST, window.latest or _LAST
+    moments = [usage.occurred_at or now for usage in usages]
+    all_in_time = earliest <= min(moments) and max(moments) <= latest
+    lines = _lines(items).split(b"\n")
     found: list[Row | Refused] = []
-    for index, (usage, id_hash, line) in enumerate(zip(usages, hashes, _lines(items).split(b"\n"), strict=False)):
-        moment = usage.occurred_at or now
-        if not records.is_plain(usage) or not earliest <= moment <= latest:
+    for index, (usage, id_hash, line, moment) in enumerate(zip(usages, hashes, lines, moments, strict=False)):
+        if not records.is_plain(usage) or not (all_in_time or earliest <= moment <= latest):
             found.append(_judged(index, items[index], window, False, False))
             continue
         identity = usage.id or new_id()
-        found.append(
-            Row(
-                index,
-                usage,
-                identity,
-                id_hash or identity,
-                sha256(line).hexdigest()[:32],
-                moment,
-                int(moment.timestamp()) // QUARTER_SECONDS,
-            )
-        )
+        digest = sha256(line).digest()[:16]
+        tokens_in, tokens_out = usage.input_tokens or 0, usage.output_tokens or 0
+        found.append(Row(index, usage, identity, id_hash or identity, digest, moment, tokens_in, tokens_out))
     return _split(found)
 
 
@@ -167,10 +166,9 @@ def _judged(index: int, raw: Any, window: Window, odd_text_possible: bool, has_m
     if errors := _errors(usage, window, has_media):
         return Refused(index, _id_of(raw), errors)
     identity = usage.id or new_id()
-    moment = usage.occurred_at or window.now
-    quarter = int(moment.timestamp()) // QUARTER_SECONDS
-    fingerprint = sha256(_canonical(raw)).hexdigest()[:32]
-    return Row(index, usage, identity, records.key_of(identity), fingerprint, moment, quarter, unknown)
+    moment, fingerprint = usage.occurred_at or window.now, sha256(_canonical(raw)).digest()[:16]
+    tokens_in, tokens_out = usage.input_tokens or 0, usage.output_tokens or 0
+    return Row(index, usage, identity, records.key_of(identity), fingerprint, moment, tokens_in, tokens_out, unknown)
 
 
 _LOWER = (1 << 62) - 1

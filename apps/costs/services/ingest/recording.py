@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
@@ -128,7 +128,7 @@ def _without_repeats(rows: Sequence[Row]) -> tuple[list[Row], list[tuple[Row, Ro
     return list(firsts.values()), repeats
 
 
-def _seen_before(sent: Row, fingerprint: str) -> Outcome:
+def _seen_before(sent: Row, fingerprint: bytes) -> Outcome:
     if sent.fingerprint == fingerprint:
         return Outcome(sent.index, sent.id, "duplicate", unknown=sent.unknown)
     message = "This id was sent before with another body; the first one stands."
@@ -199,9 +199,9 @@ def _new_ones(rows: Sequence[Row], outcomes: list[Outcome]) -> list[Row]:
 
 
 def _months(rows: Sequence[Row]) -> set[date]:
-    return {
-        partitions.month_of(datetime.fromtimestamp(quarter * 900, UTC)) for quarter in {one.quarter for one in rows}
-    }
+    moments = [one.occurred_at for one in rows]
+    ends = {partitions.month_of(min(moments)), partitions.month_of(max(moments))}
+    return ends if len(ends) == 1 else set(map(partitions.month_of, moments))
 
 
 def _fields(items: Sequence[Any]) -> set[str]:

@@ -70,7 +70,7 @@ def _tag_arrays(rows: Sequence[Row], labels: Labels) -> list[str]:
     return [array([place for place, _ in pairs]), array([label for _, label in pairs])]
 
 
-def known_fingerprints(rows: Sequence[Row]) -> dict[tuple[int, str], str]:
+def known_fingerprints(rows: Sequence[Row]) -> dict[tuple[int, str], bytes]:
     """The fingerprints of those ids that were stored before, by (project, id hash)."""
     cur = cursor()
     cur.execute(
@@ -81,13 +81,15 @@ def known_fingerprints(rows: Sequence[Row]) -> dict[tuple[int, str], str]:
         """,
         [array([one.place.project_id for one in rows]), array([one.id_hash for one in rows])],
     )
-    return {(project, id_hash): fingerprint for project, id_hash, fingerprint in cur}
+    return {(project, id_hash): bytes.fromhex(fingerprint) for project, id_hash, fingerprint in cur}
 
 
 def late_quarters(rows: Sequence[Row], now: datetime) -> list[int]:
     """The quarter-hours of records so late that their day may be folded."""
-    newest = (now - LATE).timestamp() // QUARTER_SECONDS
-    return sorted({one.quarter for one in rows if one.quarter <= newest})
+    newest = int((now - LATE).timestamp()) // QUARTER_SECONDS
+    if min([one.occurred_at for one in rows]).timestamp() >= (newest + 1) * QUARTER_SECONDS:
+        return []
+    return sorted({quarter for one in rows if (quarter := one.quarter) <= newest})
 
 
 def reopen_days(quarters: Sequence[int]) -> None:
