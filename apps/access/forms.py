@@ -60,15 +60,19 @@ def _plain(value: Any) -> str:
 
 
 class LoginForm(ServiceForm):
-    email = forms.EmailField(
-        label="Email", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True})
-    )
+    """Email and password; the first that is still to be typed has the cursor."""
+
+    email = forms.EmailField(label="Email", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"}))
     password = forms.CharField(
         label="Password",
         strip=False,
         max_length=4096,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
+
+    def __init__(self, data: QueryDict | None = None, *, email: str = "") -> None:
+        super().__init__(data, initial={"email": email})
+        self.fields["password" if email else "email"].widget.attrs["autofocus"] = True
 
 
 class NewPasswordForm(ServiceForm):

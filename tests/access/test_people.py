@@ -1,5 +1,6 @@
 """People: invited by owners, limited to projects, and one owner always remains."""
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -30,6 +31,15 @@ def test_an_invitation_works_once(alice: User, support: Project) -> None:
     assert (dan.email, dan.role, dan.project_limit) == ("dan@example.org", "analyst", frozenset({support.pk}))
     with pytest.raises(Invitation.DoesNotExist):
         accept_invitation(token=new.token, password=PASSWORD)
+
+
+def test_who_has_just_chosen_a_password_finds_the_address_typed_once(alice: User) -> None:
+    new, browser = invite(caller=alice.caller(), email="dan@example.org", standing=ANALYST), Client()
+    chosen = {"password": PASSWORD, "again": PASSWORD}
+    login = browser.post(f"/invitation/{new.token}", chosen, follow=True).content.decode()
+    assert 'value="dan@example.org"' in login
+    assert re.search(r'<input type="password"[^>]* autofocus', login)
+    assert "dan@example.org" not in browser.get("/login").content.decode()
 
 
 def test_an_invitation_ends_after_a_week(alice: User) -> None:

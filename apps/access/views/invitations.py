@@ -12,6 +12,7 @@ from apps.access.models import Invitation
 from apps.access.pages import public, see_other
 from apps.access.selectors.people import invitation_of
 from apps.access.services import people
+from apps.access.views.login import expect
 
 
 @public
@@ -25,12 +26,13 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
     form = NewPasswordForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            people.accept_invitation(token=token, password=form.cleaned_data["password"])
+            person = people.accept_invitation(token=token, password=form.cleaned_data["password"])
         except Refused as refusal:
             form.refuse(refusal)
         except Invitation.DoesNotExist:
             return render(request, "access/link_ended.html", {"what": "invitation"}, status=404)
         else:
+            expect(request, person.email)
             messages.success(request, "Welcome. Sign in with the password you have just chosen.")
             return see_other("access:login")
     context = {"form": form, "invitation": invitation}

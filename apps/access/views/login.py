@@ -18,6 +18,7 @@ from apps.access.models import User
 from apps.access.pages import PageRequest, page, public, see_other
 from apps.access.services import audit
 
+_EXPECTED = "signs_in_next"
 HOME, START = "/", "/start"
 """What was asked for by its plain address opens as the person chose, like a visit that names no page."""
 
@@ -27,9 +28,10 @@ HOME, START = "/", "/start"
 @require_http_methods(["GET", "HEAD", "POST"])
 def login(request: HttpRequest) -> HttpResponse:
     """Asks for email and password. The answer is the same for an unknown person and a wrong password."""
-    form = LoginForm(request.POST if request.method == "POST" else None)
     if request.method != "POST":
+        form = LoginForm(email=request.session.pop(_EXPECTED, ""))
         return see_other(_way_on(request)) if request.user.is_authenticated else _shown(request, form)
+    form = LoginForm(request.POST)
     if not form.is_valid():
         return _shown(request, form, 422)
     person = auth.authenticate(request, username=form.cleaned_data["email"], password=form.cleaned_data["password"])
@@ -44,6 +46,11 @@ def logout(request: PageRequest) -> HttpResponse:
         audit.record(caller=request.caller, action="session.ended", obj=request.user)
         auth.logout(request)
     return see_other("access:login")
+
+
+def expect(request: HttpRequest, email: str) -> None:
+    """Who has just chosen a password finds the address typed, once."""
+    request.session[_EXPECTED] = email
 
 
 def _welcomed(request: HttpRequest, person: User) -> HttpResponse:

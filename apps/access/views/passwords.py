@@ -17,6 +17,7 @@ from apps.access.login_protection import begin_try, end_try
 from apps.access.models import User
 from apps.access.pages import PageRequest, page, public, see_other
 from apps.access.services import passwords
+from apps.access.views.login import expect
 
 
 @page(role=Role.ANALYST, while_password_is_temporary=True)
@@ -64,6 +65,7 @@ def reset_password(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         except User.DoesNotExist:
             return _ended(request)
         else:
+            expect(request, person.email)
             messages.success(request, "Your password is changed. Sign in with it.")
             return see_other("access:login")
     context = {"form": form, "email": person.email}
