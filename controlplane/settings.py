@@ -226,7 +226,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = env.int("BURSAR_WORKER_THREADS", default=2)
-CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULER = "controlplane.beat:Scheduler"
 # Each entry expires, so that a pile of wake-ups never builds up while no worker runs.
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "heartbeat": {"task": "controlplane.tasks.heartbeat", "schedule": 30.0, "options": {"expires": 30}},
