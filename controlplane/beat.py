@@ -6,37 +6,43 @@ never cleared.
 """
 
 import logging
-from typing import Any
+from datetime import datetime
 
 from celery import beat
 from django.db import DatabaseError, connection
 from psycopg_pool import PoolTimeout
 
+from controlplane.health import installed_at
 from controlplane.models import Heartbeat
 
 logger = logging.getLogger(__name__)
 
 
 class Scheduler(beat.Scheduler):  # type: ignore[misc]
-    """What should have been done while nothing ran is due at once; what was never done, after its interval."""
+    """What should have been done while nothing ran is due at once. What was never done waits since the installation."""
 
     def setup_schedule(self) -> None:
         """Take the entries of the settings, each as last begun when it last ended, well or not."""
         self.merge_inplace(self.app.conf.beat_schedule)
         self.schedule = self.data
-        ended = _ended()
+        ended, installed = _ended()
         for entry in self.data.values():
-            if entry.task in ended:
-                entry.last_run_at = min(entry.last_run_at, ended[entry.task])
+            known = ended.get(entry.task) or installed
+            entry.last_run_at = min(entry.last_run_at, known or entry.last_run_at)
 
 
-def _ended() -> dict[str, Any]:
-    """When each task last ended; nothing if the database is away: then everything is due after its interval."""
+def _ended() -> tuple[dict[str, datetime], datetime | None]:
+    """When each task last ended, and when this version was installed.
+
+    Nothing of both if the database is away: then everything is due after its interval.
+    """
     try:
         rows = list(Heartbeat.objects.values_list("name", "done_at", "failed_at"))
+        installed = installed_at()
     except (DatabaseError, PoolTimeout):
         logger.warning("The database is away: what is overdue waits for its usual time.")
-        return {}
+        return {}, None
     finally:
-        connection.close()
-    return {name: max(moment for moment in ends if moment) for name, *ends in rows if any(ends)}
+        if not connection.in_atomic_block:  # beat asks nothing else, ever
+            connection.close()
+    return {name: max(moment for moment in ends if moment) for name, *ends in rows if any(ends)}, installed

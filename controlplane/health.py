@@ -54,9 +54,9 @@ def database_check() -> Check:
 def background_checks(now: datetime) -> list[Check]:
     """One check for each entry of the beat schedule, late ones first. Raises DatabaseError if it is away."""
     beats = {beat.name: beat for beat in Heartbeat.objects.all()}
-    installed_at, sweeps = _installed_at() or now, sweep_states(now)
+    begun_at, sweeps = installed_at() or now, sweep_states(now)
     checks = [
-        _check_of(name, entry, beats.get(entry["task"]), sweeps.get(name), installed_at, now)
+        _check_of(name, entry, beats.get(entry["task"]), sweeps.get(name), begun_at, now)
         for name, entry in settings.CELERY_BEAT_SCHEDULE.items()
     ]
     return sorted(checks, key=lambda check: (check.level == "ok", check.name))
@@ -72,12 +72,12 @@ def _check_of(
     entry: Mapping[str, Any],
     beat: Heartbeat | None,
     sweep: SweepState | None,
-    installed_at: datetime,
+    begun_at: datetime,
     now: datetime,
 ) -> Check:
     done_at = beat.done_at if beat else None
     title = name.replace("-", " ").replace("_", " ").capitalize()
-    if is_late(_interval(entry["schedule"]), done_at or installed_at, now):
+    if is_late(_interval(entry["schedule"]), done_at or begun_at, now):
         return Check(title, "late", _why_late(beat), done_at)
     if sweep:
         return Check(title, "late" if sweep.is_late else "ok", _told(sweep), done_at)
@@ -125,7 +125,7 @@ def _known_migrations() -> frozenset[tuple[str, str]]:
     return frozenset(MigrationLoader(None, ignore_no_migrations=True).disk_migrations or ())
 
 
-def _installed_at() -> datetime | None:
+def installed_at() -> datetime | None:
     """When this version was migrated: before that no task of it was due."""
     latest = MigrationRecorder(connection).migration_qs.order_by("-applied").first()
     return latest.applied if latest else None
