@@ -6,7 +6,7 @@ CHROMIUM ?= /usr/bin/chromium
 WORKERS ?= 2
 export CHROMIUM
 .DEFAULT_GOAL := help
-.PHONY: help run test check e2e integrations prove bench locks runtime tools packages
+.PHONY: help run backup restore restore-undo test check e2e integrations prove bench locks runtime tools packages
 
 # The environment's own Python, else the first supported one; the script says what is missing.
 python = $$(for python in $(BIN)/python $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -18,6 +18,16 @@ help: ## list the commands
 
 run: runtime ## set up and run everything on this machine; Ctrl-C stops it
 	@exec $(RUN) controlplane.launch
+
+backup: runtime ## copy the embedded database to FILE=bursar.dump; it may run
+	@$(RUN) controlplane.launch.copies save $(FILE)
+
+restore: runtime ## put FILE=bursar.dump in the place of the embedded database, which is kept
+	@test -n "$(FILE)" || { echo "Say which: make restore FILE=bursar.dump"; exit 1; }
+	@$(RUN) controlplane.launch.copies restore "$(FILE)"
+
+restore-undo: runtime ## put back what the last restore replaced
+	@$(RUN) controlplane.launch.copies undo
 
 test: tools packages ## set up and run the tests
 	@$(RUN) pytest -q -rs -n $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -4,7 +4,6 @@ import contextlib
 import importlib
 import json
 import os
-import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -12,23 +11,19 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from controlplane.launch.broker import prepare_broker
-from controlplane.launch.cluster import ROUTINE, Cluster
 from controlplane.launch.console import Console
-from controlplane.launch.environment_files import LOCAL, ensure_local_file, write_services_file
+from controlplane.launch.embedded import embedded_cluster, make_folder, read_environment, start_database
+from controlplane.launch.environment_files import write_services_file
 from controlplane.launch.leftovers import living, only_one, stop
-from controlplane.launch.places import BASE_DIR, LaunchError, database_account, database_home, var_dir
+from controlplane.launch.places import BASE_DIR, LaunchError, var_dir
 from controlplane.launch.probe import answers, web_address
 from controlplane.launch.procfile import read_procfile
-from controlplane.launch.programs import usable_programs
 from controlplane.launch.supervisor import Service, ServiceFailed, StopRequested, Supervisor, virtual_environment
 from controlplane.launch.welcome import print_secrets, print_welcome
 
-# After a crash PostgreSQL replays up to 2 GB of its log first.
-DATABASE_SECONDS = 300.0
 PREPARE_SECONDS = 900.0
 WEB_SECONDS = 60.0
 
@@ -67,20 +62,6 @@ def launch(console: Console, var: Path) -> None:
     finally:
         with console.step("Stopping") if supervisor.has_started() else contextlib.nullcontext():
             supervisor.stop()
-
-
-def make_folder(var: Path) -> None:
-    """Make the folder for everything that running writes. Raises LaunchError naming the setting when that fails."""
-    try:
-        var.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise LaunchError(f"{var} cannot be made ({error.strerror}); set BURSAR_VAR_DIR to another place.") from error
-
-
-def read_environment(var: Path) -> None:
-    """Write local.env at the first start, and read it as the settings do: what is set already wins."""
-    ensure_local_file(var)
-    environ.Env.read_env(var / LOCAL)
 
 
 def run_services(console: Console, supervisor: Supervisor, var: Path) -> None:
@@ -122,30 +103,6 @@ def read_settings() -> ModuleType:
         return importlib.import_module("controlplane.settings")
     except ImproperlyConfigured as error:
         raise LaunchError(str(error)) from error
-
-
-def embedded_cluster(var: Path) -> Cluster:
-    """The cluster of this installation, with programs that its account can run."""
-    account, home = database_account(), database_home(var)
-    return Cluster(home / "postgres", account, usable_programs(home, account))
-
-
-def start_database(console: Console, supervisor: Supervisor, cluster: Cluster) -> None:
-    """Start the embedded PostgreSQL, at the first start with a new cluster."""
-    with console.step("Starting the database" if cluster.exists() else "Creating the database"):
-        cluster.stop_leftover()
-        cluster.create()
-        options, before = cluster.account.popen_options(), cluster.stop_leftover
-        environment = postgres_environment()
-        service = Service("postgres", cluster.command(), environment, 0, signal.SIGINT, options, before, ROUTINE)
-        supervisor.start(service)
-        supervisor.wait(cluster.is_ready, DATABASE_SECONDS, "The database")
-        cluster.ensure_database()
-
-
-def postgres_environment() -> dict[str, str]:
-    """PostgreSQL needs nothing of our environment, and must not inherit anybody's PG… variables."""
-    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def check_port(host: str, port: int) -> None:
