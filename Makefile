@@ -20,7 +20,7 @@ run: runtime ## set up and run everything on this machine; Ctrl-C stops it
 	@exec $(RUN) controlplane.launch
 
 backup: runtime ## copy the embedded database to FILE=bursar.dump; it may run
-	@$(RUN) controlplane.launch.copies save $(FILE)
+	@$(RUN) controlplane.launch.copies save $(if $(FILE),"$(FILE)")
 
 restore: runtime ## put FILE=bursar.dump in the place of the embedded database, which is kept
 	@test -n "$(FILE)" || { echo "Say which: make restore FILE=bursar.dump"; exit 1; }
