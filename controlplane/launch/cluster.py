@@ -27,9 +27,11 @@ PORT = 5432
 # sun_path holds 104 bytes on macOS, 108 on Linux, the closing zero included.
 LONGEST_SOCKET_PATH = 103
 INITDB_SECONDS = 120
-# What the server says at every start and stop, and to those who ask too early whether it is ready.
+# What the server says at every start and stop, to those who ask too early whether it is ready, and of work it puts off.
 ROUTINE = re.compile(
-    r"FATAL:  the database system is starting up"
+    r"FATAL:  the database system is (starting up|not yet accepting connections)"
+    r"|DETAIL:  Consistent recovery state has not been yet reached"
+    r"|LOG:  request for BRIN range summarization"
     r"|LOG:  (starting PostgreSQL|listening on|database system (was shut down at|is)|received fast shutdown"
     r"|aborting any active|background worker \"logical replication launcher\"|shutting down)"
 )
@@ -71,6 +73,7 @@ class Cluster:
             "port": str(PORT),
             "log_checkpoints": "off",
             "log_line_prefix": "",
+            "log_min_error_statement": "panic",
             "max_wal_size": "2GB",
             "shared_buffers": "256MB",
             "timezone": "UTC",

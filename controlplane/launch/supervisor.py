@@ -21,6 +21,8 @@ from controlplane.launch.watchdog import Watchdog, signal_group, wait_for_end
 
 POLL_SECONDS = 0.2
 RESTARTS = 5
+TROUBLE = re.compile(r"FATAL|PANIC|[Ee]rror\b")
+"""In lines that may say why a service dies."""
 RESTART_WINDOW_SECONDS = 60.0
 STOP_SECONDS = 15.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -67,6 +69,7 @@ class Supervisor:
         self._record = record
         self._watchdog = Watchdog()
         self._running: dict[str, Running] = {}
+        self._last_words: dict[str, str] = {}
         self._stop = threading.Event()
         self._impatient = False
 
@@ -158,7 +161,8 @@ class Supervisor:
         running.deaths.append(now)
         ending = _ending(running.process.returncode)
         if len(running.deaths) > RESTARTS:
-            raise ServiceFailed(f"{name} died {len(running.deaths)} times within a minute, last with {ending}.")
+            words = f" It said: {said}" if (said := self._last_words.get(name)) else ""
+            raise ServiceFailed(f"{name} died {len(running.deaths)} times within a minute, last with {ending}.{words}")
         delay = 0 if len(running.deaths) == 1 else 2 ** (len(running.deaths) - 2)
         running.start_again_at = now + delay
         self._console.service_line("bursar", f"{name} has died ({ending}); starting it again")
@@ -217,6 +221,8 @@ class Supervisor:
                 line = raw.decode(errors="replace").rstrip()
                 if line and (service.routine is None or not service.routine.match(line)):
                     self._console.service_line(service.name, line)
+                    if TROUBLE.search(line):
+                        self._last_words[service.name] = line
 
     def _write_record(self) -> None:
         running = self._running.values()

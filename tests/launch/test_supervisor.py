@@ -60,9 +60,10 @@ def test_a_service_that_dies_is_started_again(manager: Supervisor, output: io.St
 
 def test_a_service_that_dies_again_and_again_is_given_up(manager: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RESTARTS", 2)
-    manager.start(python("web", "raise SystemExit(3)"))
+    manager.start(python("web", "print('FATAL:  disk full'); print('terminating'); raise SystemExit(3)"))
 
-    with pytest.raises(ServiceFailed, match="web died 3 times within a minute, last with exit code 3"):
+    why = "web died 3 times within a minute, last with exit code 3. It said: FATAL:  disk full"
+    with pytest.raises(ServiceFailed, match=f"^{re.escape(why)}$"):
         manager.wait(lambda: False, 20, "nothing")
 
 
