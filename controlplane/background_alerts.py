@@ -1,12 +1,15 @@
-"""Alerts for background work that is late. A worker that is dead cannot tell: /healthz/background does that."""
+"""Alerts for background work that is late, and for a disk that is nearly full.
+
+A worker that is dead cannot tell: /healthz/background does that.
+"""
 
 from datetime import datetime, timedelta
 
 from apps.budgets.models import Severity
 from apps.budgets.services.alerting.conditions import Condition, keep
-from controlplane.health import Check, background_checks
+from controlplane.health import Check, background_checks, disk_check
 
-KIND = "background_late"
+KIND, DISK_KIND = "background_late", "disk_low"
 _THIS = "Watch background"
 _CATCHING_UP = timedelta(minutes=2)
 
@@ -24,6 +27,15 @@ def watch_background(*, now: datetime, began: datetime) -> None:
     if any(check.name == _THIS for check in late):
         return
     keep(kind=KIND, found=[_condition(check) for check in late], now=now)
+
+
+def watch_disk(*, now: datetime) -> None:
+    """Raise an alert when the database's disk has little room, and resolve it when it has more again."""
+    check = disk_check()
+    facts = {"Room": check.words} if check else {}
+    low = check is not None and check.level != "ok"
+    found = [Condition("Disk", Severity.CRITICAL, "The database's disk is nearly full", facts)] if low else []
+    keep(kind=DISK_KIND, found=found, now=now)
 
 
 def _condition(check: Check) -> Condition:

@@ -1,5 +1,6 @@
 """How the installation is: the process, the database with its migrations, and work that is late."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from controlplane.models import Heartbeat
 Level = Literal["ok", "late", "down"]
 _SLACK = timedelta(seconds=60)
 _DAY = timedelta(days=1)
+_MB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,25 @@ def database_check() -> Check:
         words = f"Its clock is {how} this server's: reservations end too {'early' if ahead > 0 else 'late'}. Set both."
         return Check("Database", "late", words)
     return Check("Database", "ok", "It answers and has every migration of this version.")
+
+
+def disk_check() -> Check | None:
+    """The room where the database lies, if that is on this machine: PostgreSQL stops where there is none left."""
+    try:
+        room = shutil.disk_usage(settings.DATABASE_FOLDER) if settings.DATABASE_FOLDER else None
+    except OSError:
+        return None
+    if room is None:
+        return None
+    words = f"{_size(room.free)} of {_size(room.total)} are free where the database lies."
+    if room.free >= settings.DISK_LEAST_MB * _MB:
+        return Check("Disk", "ok", words)
+    how = "Make room there, or keep less (BURSAR_RETENTION_RECORD_DAYS): PostgreSQL stops when there is none."
+    return Check("Disk", "late", f"{words} {how}")
+
+
+def _size(count: int) -> str:
+    return f"{count / _MB / 1024:,.1f} GB" if count >= 1024 * _MB else f"{count // _MB} MB"
 
 
 def background_checks(now: datetime) -> list[Check]:
@@ -134,7 +155,7 @@ def installed_at() -> datetime | None:
 def overall(now: datetime | None = None) -> tuple[Level, list[Check]]:
     """The worst level, and every check."""
     database = database_check()
-    checks = [database]
+    checks = [database, *filter(None, [disk_check()])]
     if database.level != "down":
         checks += background_checks(now or timezone.now())
     levels = [check.level for check in checks]

@@ -366,6 +366,9 @@ PRICE_LISTS_MAX_BYTES = env.int("BURSAR_PRICE_LISTS_MAX_BYTES", default=150_000_
 PRICE_LISTS_STALE_DAYS = env.int("BURSAR_PRICE_LISTS_STALE_DAYS", default=14)
 PRICE_JUMP_LIMIT = env.str("BURSAR_PRICE_JUMP_LIMIT", default="2")
 HEALTH_WINDOW_SECONDS = env.int("BURSAR_HEALTH_WINDOW_SECONDS", default=300)
+# Where the data of a database on this machine lie, as `make run` says, and the least room that is to be left there.
+DATABASE_FOLDER = env.str("BURSAR_DATABASE_FOLDER", default="")
+DISK_LEAST_MB = env.int("BURSAR_DISK_LEAST_MB", default=1024)
 # How far the clocks of the database and of the web may be apart before the page Health says so.
 CLOCKS_APART_SECONDS = env.int("BURSAR_CLOCKS_APART_SECONDS", default=5)
 # Stored decisions that a preview of a draft asks again, the newest.

@@ -23,5 +23,6 @@ def clear_sessions() -> None:
 
 @shared_task
 def watch_background() -> None:
-    """Raises an alert for background work that is late, and ends it when it has caught up."""
+    """Raises alerts for background work that is late and for a full disk, and ends them when that is over."""
+    background_alerts.watch_disk(now=timezone.now())
     background_alerts.watch_background(now=timezone.now(), began=_BEGAN)

@@ -70,6 +70,7 @@ def run_services(console: Console, supervisor: Supervisor, var: Path) -> None:
     services = {name: os.environ[name] for name in ("BURSAR_HOST", "BURSAR_PORT") if name in os.environ}
     if cluster is not None:
         services["DATABASE_URL"] = os.environ["DATABASE_URL"] = cluster.url()
+        services["BURSAR_DATABASE_FOLDER"] = os.environ["BURSAR_DATABASE_FOLDER"] = str(cluster.folder)
     write_services_file(var, services)
     settings = read_settings()
     check_port(settings.WEB_HOST, settings.WEB_PORT)

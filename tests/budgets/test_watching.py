@@ -1,7 +1,10 @@
 """Alerts that need no budget: raised when it begins, once, and resolved when it is over."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -14,7 +17,8 @@ from apps.budgets.services.alerting.watching import watch
 from apps.costs.domain.anomalies import Driver, Event
 from apps.costs.models import ListComparison
 from apps.costs.selectors.spend_hours import Anomaly
-from controlplane.background_alerts import watch_background
+from controlplane import health
+from controlplane.background_alerts import watch_background, watch_disk
 from controlplane.models import Heartbeat
 from tests.usage import call, report
 
@@ -157,6 +161,29 @@ def test_background_work_that_is_late_until_it_has_caught_up(db: None) -> None:
     Heartbeat.objects.update(done_at=now)
     watch_background(now=now, began=now - timedelta(hours=1))
     assert "Background work is late: fold days" not in open_alerts("background_late")
+
+
+def test_a_disk_that_is_nearly_full_until_there_is_room(
+    db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rooms = {"free": 3 << 29}
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=8 << 30, free=rooms["free"]))
+    assert health.disk_check() is None  # the database is elsewhere
+    settings.DATABASE_FOLDER = str(tmp_path)
+    for free, level, words in (
+        (3 << 29, "ok", "1.5 GB of 8.0 GB are free where the database lies."),
+        (1023 << 20, "late", "1023 MB of 8.0 GB are free where the database lies. Make room there, or keep less"),
+        (1 << 30, "ok", "1.0 GB of 8.0 GB"),
+    ):
+        rooms["free"] = free
+        check = health.disk_check()
+        assert check is not None
+        assert (check.level, check.words[: len(words)]) == (level, words)
+        watch_disk(now=timezone.now())
+        assert open_alerts("disk_low") == (["The database's disk is nearly full"] if level == "late" else [])
+    settings.DATABASE_FOLDER = str(tmp_path / "gone")
+    monkeypatch.undo()
+    assert health.disk_check() is None
 
 
 def test_what_stood_still_with_the_machine_is_given_one_look_to_catch_up(db: None) -> None:

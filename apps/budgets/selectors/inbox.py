@@ -16,6 +16,7 @@ KIND_WORDS = {
     "price_disagreement": "Price lists disagree",
     "provider_down": "Provider fails",
     "background_late": "Background work is late",
+    "disk_low": "Disk nearly full",
     "channel_off": "Channel switched off",
 }
 OPEN, ALL = "open", "all"
