@@ -60,6 +60,9 @@ def main(arguments: list[str]) -> int:
     except (LaunchError, ServiceFailed) as error:
         console.line(f"Nothing was changed: {error}")
         return 1
+    except psycopg.Error as error:  # as when the disk is full
+        console.line(f"Nothing was changed: PostgreSQL says {' '.join(str(error).split())}")
+        return 1
     except (StopRequested, KeyboardInterrupt):
         console.line("Stopped; nothing was changed.")
         return 1

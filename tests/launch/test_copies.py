@@ -90,3 +90,12 @@ def test_what_cannot_be_restored_changes_nothing(here: Installation, tmp_path: P
 def test_a_database_of_ones_own_is_left_alone(here: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql:///own")
     assert "DATABASE_URL names a PostgreSQL of your own" in here.asked("undo")[1]
+
+
+def test_what_postgresql_says_is_passed_on_in_one_line(here: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> None:
+        raise psycopg.errors.DiskFull("could not extend file\n  HINT: Check free disk space.")
+
+    monkeypatch.setattr(copies, "embedded_cluster", full)
+    said = "Nothing was changed: PostgreSQL says could not extend file HINT: Check free disk space.\n"
+    assert here.asked("undo") == (1, said)
