@@ -123,10 +123,21 @@ def is_database_away(exception: BaseException | None) -> bool:
     return isinstance(cause, pg.ReadOnlySqlTransaction)
 
 
+def is_unreachable(exception: BaseException | None) -> bool:
+    """True where no statement is to blame: nobody answers, there is no room, or the server is going down."""
+    code = _cause_of(exception)[1]
+    return is_database_away(exception) and (code is None or code.startswith(("08", "53", "57P")))
+
+
+def _cause_of(exception: BaseException | None) -> tuple[BaseException | None, str | None]:
+    """The driver's error behind Django's, and PostgreSQL's code for it."""
+    cause = exception.__cause__ if exception and isinstance(exception.__cause__, pg.Error) else exception
+    return cause, cause.sqlstate if isinstance(cause, pg.Error) else None
+
+
 def _note_away(exception: BaseException | None) -> None:
     """The driver's error with PostgreSQL's code for it, else its first line: neither holds a value."""
-    cause = exception.__cause__ if exception and isinstance(exception.__cause__, pg.Error) else exception
-    code = cause.sqlstate if isinstance(cause, pg.Error) else None
+    cause, code = _cause_of(exception)
     told = f"SQLSTATE {code}" if code else str(cause).partition("\n")[0][:200]
     logger.warning("Database away: %s, %s", type(cause).__name__, told)
 

@@ -15,10 +15,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from controlplane.launch.broker import prepare_broker
 from controlplane.launch.console import Console
-from controlplane.launch.embedded import embedded_cluster, make_folder, read_environment, start_database
-from controlplane.launch.environment_files import write_services_file
+from controlplane.launch.embedded import embedded_cluster, start_database
+from controlplane.launch.environment_files import read_environment, write_services_file
 from controlplane.launch.leftovers import living, only_one, stop
-from controlplane.launch.places import BASE_DIR, LaunchError, var_dir
+from controlplane.launch.places import BASE_DIR, LaunchError, make_folder, var_dir
 from controlplane.launch.probe import answers, web_address
 from controlplane.launch.procfile import read_procfile
 from controlplane.launch.supervisor import Service, ServiceFailed, StopRequested, Supervisor, virtual_environment

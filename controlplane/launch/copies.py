@@ -21,18 +21,14 @@ from psycopg.sql import SQL, Identifier
 
 from controlplane.launch.cluster import DATABASE, Cluster
 from controlplane.launch.console import Console
-from controlplane.launch.embedded import (
-    embedded_cluster,
-    make_folder,
-    postgres_environment,
-    read_environment,
-    start_database,
-)
+from controlplane.launch.embedded import embedded_cluster, postgres_environment, start_database
+from controlplane.launch.environment_files import read_environment
 from controlplane.launch.leftovers import living, only_one, stop
-from controlplane.launch.places import BASE_DIR, LaunchError, var_dir
+from controlplane.launch.places import BASE_DIR, LaunchError, make_folder, var_dir
 from controlplane.launch.supervisor import ServiceFailed, StopRequested, Supervisor
 
 NEW, REPLACED, ASIDE = f"{DATABASE}_restored", f"{DATABASE}_replaced", f"{DATABASE}_aside"
+RENAME_TRIES = 20
 HINT = "Copy and restore it with its own pg_dump and pg_restore."
 
 
@@ -114,8 +110,9 @@ def undo(console: Console, cluster: Cluster) -> None:
     with _administering(cluster) as admin:
         if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [REPLACED]).fetchone() is None:
             raise LaunchError("no restore has replaced anything.")
+        here, there = _told(cluster, DATABASE), _told(cluster, REPLACED)
         _rename(admin, (DATABASE, ASIDE), (REPLACED, DATABASE), (ASIDE, REPLACED))
-    console.line(f"Put back: {_told(cluster, DATABASE)}. Once more, and {_told(cluster, REPLACED)} stand again.")
+    console.line(f"Put back: {there}. Once more, and {here} stand again.")
 
 
 @contextlib.contextmanager
@@ -142,8 +139,8 @@ def _drop(admin: psycopg.Connection, name: str) -> None:
 
 
 def _rename(admin: psycopg.Connection, *names: tuple[str, str]) -> None:
-    """All of them, or none. Whoever still is in one of them, as autovacuum may be, has to leave."""
-    while True:
+    """All of them, or none. Whoever still is in one of them, as autovacuum may be, has to leave. Raises LaunchError."""
+    for _ in range(RENAME_TRIES):
         with contextlib.suppress(psycopg.errors.ObjectInUse), admin.transaction():
             for old, new in names:
                 admin.execute(SQL("ALTER DATABASE {} RENAME TO {}").format(Identifier(old), Identifier(new)))
@@ -152,6 +149,7 @@ def _rename(admin: psycopg.Connection, *names: tuple[str, str]) -> None:
             "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE datname = ANY(%s)",
             [[old for old, _ in names]],
         )
+    raise LaunchError("somebody keeps using the database.")
 
 
 def _told(cluster: Cluster, name: str) -> str:

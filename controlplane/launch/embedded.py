@@ -4,31 +4,14 @@ import os
 import signal
 from pathlib import Path
 
-import environ
-
 from controlplane.launch.cluster import ROUTINE, Cluster
 from controlplane.launch.console import Console
-from controlplane.launch.environment_files import LOCAL, ensure_local_file
-from controlplane.launch.places import LaunchError, database_account, database_home
+from controlplane.launch.places import database_account, database_home
 from controlplane.launch.programs import usable_programs
 from controlplane.launch.supervisor import Service, Supervisor
 
 # After a crash PostgreSQL replays up to 2 GB of its log first.
 DATABASE_SECONDS = 300.0
-
-
-def make_folder(var: Path) -> None:
-    """Make the folder for everything that running writes. Raises LaunchError naming the setting when that fails."""
-    try:
-        var.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise LaunchError(f"{var} cannot be made ({error.strerror}); set BURSAR_VAR_DIR to another place.") from error
-
-
-def read_environment(var: Path) -> None:
-    """Write local.env at the first start, and read it as the settings do: what is set already wins."""
-    ensure_local_file(var)
-    environ.Env.read_env(var / LOCAL)
 
 
 def embedded_cluster(var: Path) -> Cluster:

@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+import environ
+
 LOCAL = "local.env"
 SERVICES = "services.env"
 SECRET_BYTES = 50
@@ -27,6 +29,12 @@ def ensure_local_file(var: Path) -> bool:
     ]
     write_private(path, "\n".join(lines) + "\n")
     return True
+
+
+def read_environment(var: Path) -> None:
+    """Write local.env at the first start, and read it as the settings do: what is set already wins."""
+    ensure_local_file(var)
+    environ.Env.read_env(var / LOCAL)
 
 
 def write_services_file(var: Path, variables: Mapping[str, str]) -> None:

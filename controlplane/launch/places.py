@@ -60,6 +60,14 @@ def var_dir() -> Path:
     return Path(os.environ.get("BURSAR_VAR_DIR") or BASE_DIR / "var").resolve()
 
 
+def make_folder(var: Path) -> None:
+    """Make the folder for everything that running writes. Raises LaunchError naming the setting when that fails."""
+    try:
+        var.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LaunchError(f"{var} cannot be made ({error.strerror}); set BURSAR_VAR_DIR to another place.") from error
+
+
 def short_hash(path: Path) -> str:
     """Twelve hex digits that tell one folder from another."""
     return hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:12]

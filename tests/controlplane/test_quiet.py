@@ -4,6 +4,7 @@ import io
 import logging
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import OperationalError
@@ -12,15 +13,23 @@ from psycopg_pool import PoolTimeout
 from controlplane.quiet import AwayInOneLine
 
 
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
-    ("error", "lines"),
+    ("error", "is_cut"),
     [
-        (PoolTimeout("none\n  within 2 s"), ["Task sweep[7] raised unexpected: PoolTimeout('none within 2 s')"]),
-        (OperationalError("x"), ["Task sweep[7] raised unexpected: OperationalError('x')"]),
-        (ValueError("x"), ["Task sweep[7] raised unexpected: ValueError('x')", "Traceback (most recent call last):"]),
+        (PoolTimeout("none\n  within 2 s"), True),
+        (OperationalError("x"), True),
+        (caused(OperationalError("full"), psycopg.errors.DiskFull("full")), True),
+        (caused(OperationalError("too long"), psycopg.errors.QueryCanceled("too long")), False),
+        (caused(OperationalError("circle"), psycopg.errors.DeadlockDetected("circle")), False),
+        (ValueError("x"), False),
     ],
 )
-def test_only_what_is_no_news_is_cut(error: Exception, lines: list[str]) -> None:
+def test_only_what_is_no_news_is_cut(error: Exception, is_cut: bool) -> None:
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.addFilter(AwayInOneLine())
@@ -31,9 +40,9 @@ def test_only_what_is_no_news_is_cut(error: Exception, lines: list[str]) -> None
         raise error
     except Exception:
         log.exception("Task %(name)s[%(id)s] raised unexpected: %(exc)s", told)
-    found = written.getvalue().splitlines()
-    assert found[: len(lines)] == lines
-    assert (len(found) > 1) is (len(lines) > 1)
+    first, *more = written.getvalue().splitlines()
+    assert first == f"Task sweep[7] raised unexpected: {' '.join(told['exc'].split())}"
+    assert ("Traceback (most recent call last):" in more, more == []) == (not is_cut, is_cut)
 
 
 def test_the_product_logs_so() -> None:

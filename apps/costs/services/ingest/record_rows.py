@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 
 from apps.costs.domain import pricing
 from apps.costs.domain.kinds import ServiceTier
-from apps.costs.domain.usage import OTHER_TOKENS, Usage
+from apps.costs.domain.usage import OTHER_TOKENS
 from apps.costs.services.ingest.labelling import ERROR_LABEL, TOOL_LABEL, USER_LABEL, Labels
 from apps.costs.services.ingest.literals import array, bytes_array, text_array, to_json, uuid_array
 from apps.costs.services.ingest.reading import Row
@@ -84,9 +84,10 @@ def columns_for(shape: Shape) -> Columns:
 def shape_of(fields: Collection[str]) -> Shape:
     """The columns that any record of a batch uses; `fields` are those any of them has. The others stay as they are."""
     direct = (name for name in DIRECT if name in fields)
-    extra = (name for name, needed_by, _ in _EXTRAS if any(field in fields for field in needed_by))
+    labelled = (name for name, (_, field, _) in _LABELLED.items() if field in fields)
+    extra = (name for name, (needed_by, _) in _EXTRAS.items() if any(field in fields for field in needed_by))
     of_place = (name for name, needed_by in _PLACE_EXTRAS.items() if needed_by in fields)
-    return (*direct, *extra, *of_place)
+    return (*direct, *labelled, *extra, *of_place)
 
 
 def columns_of(rows: Sequence[Row], shape: Shape, labels: Labels) -> dict[str, Sequence[Any]]:
@@ -95,9 +96,12 @@ def columns_of(rows: Sequence[Row], shape: Shape, labels: Labels) -> dict[str, S
     found: dict[str, Sequence[Any]] = {name: read(rows) for name, read in _OF_ROW.items()}
     found["cost_usd"] = [None if cost is None else f"{cost}e-15" for cost in found["cost_usd"]]
     found |= {name: _OF_USAGE[name](usages) for name in shape if name in _OF_USAGE}
-    found |= {name: _labelled(usages, labels, *_LABELLED[name]) for name in shape if name in _LABELLED}
-    own = {name: make for name, _, make in _EXTRAS if make}
-    found |= {name: list(map(own[name], rows)) for name in shape if name in own}
+    for name in shape:
+        if name in _LABELLED:
+            kind, _, names_of = _LABELLED[name]
+            found[name] = _numbers_of(names_of(usages), kind, labels)
+        elif name in _EXTRAS:
+            found[name] = list(map(_EXTRAS[name][1], rows))
     return found
 
 
@@ -109,15 +113,14 @@ def _column(attribute: str) -> Callable[[Sequence[Any]], list[Any]]:
 _OF_ROW = {name: _column({"usage_id": "id", "cost_usd": "cost"}.get(name, name)) for name in OF_ROW}
 _OF_USAGE = {name: _column(name) for name in DIRECT}
 _LABELLED = {
-    "user_id": (USER_LABEL, _column("user")),
-    "tool_id": (TOOL_LABEL, _column("tool")),
-    "error_type_id": (ERROR_LABEL, _column("error_type")),
+    "user_id": (USER_LABEL, "user", _column("user")),
+    "tool_id": (TOOL_LABEL, "tool", _column("tool")),
+    "error_type_id": (ERROR_LABEL, "error_type", _column("error_type")),
 }
 """Columns of labels: their kind, and the field of their names."""
 
 
-def _labelled(usages: Sequence[Usage], labels: Labels, kind: int, names_of: Callable[..., list[Any]]) -> list[int]:
-    names = names_of(usages)
+def _numbers_of(names: Sequence[str | None], kind: int, labels: Labels) -> list[int]:
     numbers = {name: labels[kind, name] if name else 0 for name in set(names)}
     return [numbers[name] for name in names]
 
@@ -155,19 +158,14 @@ def _other_price(one: Row) -> str | None:
     return None if one.price_cost is None or one.price_cost == one.cost else pricing.usd_text(one.price_cost)
 
 
-# Columns that are not a field as sent: name, the fields that make them needed, and what gives their value; the names
-# of the first become labels.
-_EXTRAS: tuple[tuple[str, tuple[str, ...], Value | None], ...] = (
-    ("user_id", ("user",), None),
-    ("tool_id", ("tool",), None),
-    ("error_type_id", ("error_type",), None),
-    ("tags", ("tags",), lambda one: to_json(one.usage.tags).decode() if one.usage.tags else None),
-    ("other_tokens", OTHER_TOKENS, lambda one: to_json(one.other).decode() if one.other else None),
-    ("service_tier", ("service_tier",), lambda one: SERVICE_TIERS[one.usage.service_tier]),
-    (
-        "usage_source",
+_EXTRAS: dict[str, tuple[tuple[str, ...], Value]] = {
+    "tags": (("tags",), lambda one: to_json(one.usage.tags).decode() if one.usage.tags else None),
+    "other_tokens": (OTHER_TOKENS, lambda one: to_json(one.other).decode() if one.other else None),
+    "service_tier": (("service_tier",), lambda one: SERVICE_TIERS[one.usage.service_tier]),
+    "usage_source": (
         ("usage_source", "input_text", "output_text"),
         lambda one: int(one.usage.usage_source == "estimate"),
     ),
-    ("price_cost_usd", ("cost_usd", "cache_hit"), _other_price),
-)
+    "price_cost_usd": (("cost_usd", "cache_hit"), _other_price),
+}
+"""Columns that are no field as sent: the fields that make them needed, and what gives their value."""
